@@ -1,0 +1,87 @@
+//! Packages for VMware ESXi hosts: VIBs and offline bundles, without the vendor's tools.
+//!
+//! Bytes in, bytes out. The crate reads no clock, no environment and no files, starts no program
+//! and prints nothing: the same input gives the same bytes, on any machine. The format it writes is
+//! described in `FORMAT.md`, rule by rule with its sources; numbers such as `L3` in the
+//! documentation and in messages are rules of that file.
+//!
+//! # A tour
+//!
+//! A package is described by a `package.toml` ([`Manifest`]). The caller reads the files that it
+//! names ([`Manifest::sources`]) and hands over their bytes; [`Package::new`] checks the whole
+//! against the rules and tells everything that is wrong at once. [`Vib::build`] writes the package,
+//! [`Bundle::build`] wraps VIBs into a depot.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use packaging::{Bundle, Manifest, Package, Vib};
+//!
+//! let manifest = Manifest::parse(r#"
+//!     name = "hello"
+//!     vendor = "acme"
+//!     vendor-code = "acm"
+//!     release = "1"
+//!     release-date = 2026-01-15T00:00:00Z
+//!     summary = "Greets whoever logs in"
+//!     description = "A script that says hello"
+//!     payload = "hello"
+//!     platforms = ["7.*", "8.*"]
+//!     component = { name = "hello", ui-string = "Hello" }
+//!     bulletin = { kb-url = "https://acme.example/hello", contact = "https://acme.example" }
+//!
+//!     [[contents]]
+//!     source = "hello.sh"
+//!     destination = "opt/hello/bin/hello"
+//!     mode = "0755"
+//! "#)?.with_version("1.2.0");
+//!
+//! let sources = BTreeMap::from([("hello.sh".to_owned(), b"#!/bin/sh\necho hello\n".to_vec())]);
+//! let epoch = manifest.release_date;
+//! let vib = Vib::build(&Package::new(manifest, &sources, epoch)?)?;
+//! assert_eq!(vib.file_name(), "hello-1.2.0-1.vib");
+//! assert_eq!(vib.id(), "acme_bootbank_hello_1.2.0-1");
+//!
+//! let bundle = Bundle::build(&[vib])?;
+//! assert_eq!(bundle.file_name(), "hello-1.2.0-1-offline-bundle.zip");
+//! assert_eq!(bundle.entries().items()[3].path, "vib20/hello/acme_bootbank_hello_1.2.0-1.vib");
+//! # Ok::<(), packaging::Error>(())
+//! ```
+//!
+//! # From the outside to the inside
+//!
+//! | layer | module |
+//! | --- | --- |
+//! | offline bundle: zip, index files, metadata, VIBs | [`bundle`] |
+//! | VIB: ar with descriptor, signature, payload | [`vib`], [`ar`] |
+//! | descriptor: XML | [`xml`] and `descriptor` |
+//! | payload: gzip around tar, and its digests | [`tar`], [`digest`] and `payload` |
+//! | files and directories, and what they may be | [`contents`], [`rules`] |
+//! | description | [`manifest`], [`version`], [`epoch`] |
+
+pub mod ar;
+pub mod bundle;
+pub mod contents;
+mod descriptor;
+pub mod digest;
+pub mod elf;
+pub mod epoch;
+pub mod error;
+pub mod listing;
+pub mod manifest;
+pub mod package;
+mod payload;
+pub mod rules;
+pub mod tar;
+pub mod version;
+pub mod vib;
+pub mod xml;
+
+pub use bundle::Bundle;
+pub use elf::Elf;
+pub use epoch::Epoch;
+pub use error::Error;
+pub use listing::Listing;
+pub use manifest::Manifest;
+pub use package::Package;
+pub use version::Version;
+pub use vib::Vib;

@@ -1,0 +1,328 @@
+//! `package.toml`: what a package is and holds, as data.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+
+use crate::{Epoch, Error};
+
+/// The contents of a `package.toml`.
+///
+/// Keys are the fields' names in kebab-case; unknown keys are refused. Values are checked by
+/// [`Package::new`](crate::Package::new), which sees the whole package and reports everything at
+/// once.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the descriptor has these flags, each on its own"
+)]
+pub struct Manifest {
+    /// Name of the package (FORMAT.md I5).
+    pub name: String,
+    /// Name of its vendor (FORMAT.md I5).
+    pub vendor: String,
+    /// Exactly three ASCII letters or digits (FORMAT.md I6).
+    pub vendor_code: String,
+    /// The program's own version, unless the caller knows it: see [`Manifest::with_version`].
+    pub version: Option<String>,
+    /// Counts the packages built of one version, from `1` (FORMAT.md I2).
+    pub release: String,
+    /// When this version was released. The caller may overrule it, for instance by
+    /// `SOURCE_DATE_EPOCH`.
+    pub release_date: Epoch,
+    /// One line of at most 80 characters (FORMAT.md I7).
+    pub summary: String,
+    /// What the package is for.
+    pub description: String,
+    /// Addresses, by a key such as `kb` (FORMAT.md I8).
+    #[serde(default)]
+    pub urls: BTreeMap<String, String>,
+    /// Who vouches for the package; community unless said otherwise.
+    #[serde(default)]
+    pub acceptance_level: AcceptanceLevel,
+    /// Whether the host must be in maintenance mode to install or remove the package.
+    #[serde(default)]
+    pub maintenance_mode: bool,
+    /// Whether the host can install the package without a reboot (FORMAT.md H1).
+    #[serde(default)]
+    pub live_install_allowed: bool,
+    /// Whether the host can remove the package without a reboot (FORMAT.md H1).
+    #[serde(default)]
+    pub live_remove_allowed: bool,
+    /// Whether the host's CIM broker must be restarted after a live installation.
+    #[serde(default)]
+    pub cimom_restart: bool,
+    /// Whether hosts that boot over the network may carry the package.
+    #[serde(default)]
+    pub stateless_ready: bool,
+    /// Name of the payload (FORMAT.md I9); 8 characters or fewer keep its name in the boot bank
+    /// readable.
+    pub payload: String,
+    /// Releases of the host that the bundle is offered for, such as `7.*` (FORMAT.md B8).
+    pub platforms: Vec<String>,
+    /// The component, by which hosts from 7.0 on know the package (FORMAT.md B6).
+    pub component: Component,
+    /// Where to read about the package and whom to ask (FORMAT.md B6).
+    pub bulletin: Bulletin,
+    /// What the package needs, excludes, replaces and offers.
+    #[serde(default)]
+    pub relationships: Relationships,
+    /// Files and directories of the payload.
+    pub contents: Vec<Content>,
+}
+
+/// How a package appears in the component view of hosts from 7.0 on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Component {
+    /// Name of the component, of the same syntax as the package's.
+    pub name: String,
+    /// The name for people.
+    pub ui_string: String,
+}
+
+/// Addresses that a bulletin must give.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Bulletin {
+    /// Where to read about the package.
+    pub kb_url: String,
+    /// Where to ask about it.
+    pub contact: String,
+}
+
+/// Who vouches for a package, from the least to the most trusted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AcceptanceLevel {
+    /// Nobody: unsigned, and limited to certain locations.
+    #[default]
+    Community,
+    /// A partner of the host's vendor.
+    Partner,
+    /// A partner, with the vendor's own tests.
+    Accepted,
+    /// The host's vendor.
+    Certified,
+}
+
+/// The word that stands in a descriptor.
+impl fmt::Display for AcceptanceLevel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Community => "community",
+            Self::Partner => "partner",
+            Self::Accepted => "accepted",
+            Self::Certified => "certified",
+        })
+    }
+}
+
+/// Relations to other packages and to the host, which provides names such as `esx-version`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Relationships {
+    /// Needed for the installation.
+    #[serde(default)]
+    pub depends: Vec<Constraint>,
+    /// Must not be installed at the same time.
+    #[serde(default)]
+    pub conflicts: Vec<Constraint>,
+    /// Removed by the installation of this package.
+    #[serde(default)]
+    pub replaces: Vec<Constraint>,
+    /// Names, with or without a version, that others may depend on.
+    #[serde(default)]
+    pub provides: Vec<Constraint>,
+    /// Known to work together with this package.
+    #[serde(default)]
+    pub compatible_with: Vec<Constraint>,
+}
+
+impl Relationships {
+    /// The five lists with their elements' names, in the descriptor's order (FORMAT.md D3).
+    pub(crate) fn in_order(&self) -> [(&'static str, &[Constraint]); 5] {
+        [
+            ("depends", &self.depends),
+            ("conflicts", &self.conflicts),
+            ("replaces", &self.replaces),
+            ("provides", &self.provides),
+            ("compatibleWith", &self.compatible_with),
+        ]
+    }
+}
+
+/// A name, with a relation and a version or without both (FORMAT.md I10).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Constraint {
+    /// Name of a package, or one that a package provides.
+    pub name: String,
+    /// How the version found is to compare with `version`. Not for `provides`.
+    pub relation: Option<Relation>,
+    /// A version; without a release part, the release of the version found is ignored.
+    pub version: Option<String>,
+}
+
+/// Comparison of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub enum Relation {
+    /// `<<`
+    #[serde(rename = "<<")]
+    Before,
+    /// `<=`
+    #[serde(rename = "<=")]
+    UpTo,
+    /// `=`
+    #[serde(rename = "=")]
+    Exactly,
+    /// `>=`
+    #[serde(rename = ">=")]
+    From,
+    /// `>>`
+    #[serde(rename = ">>")]
+    After,
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Before => "<<",
+            Self::UpTo => "<=",
+            Self::Exactly => "=",
+            Self::From => ">=",
+            Self::After => ">>",
+        })
+    }
+}
+
+/// A row of `[[contents]]`: one file or directory of the payload.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Content {
+    /// File to pack, relative to the folder of `package.toml`. Directories have none.
+    pub source: Option<String>,
+    /// Path on the host, without the leading slash (FORMAT.md L1 to L5).
+    pub destination: String,
+    /// Permission bits as four octal digits in quotes, such as `"0755"` (FORMAT.md L6).
+    pub mode: Mode,
+    /// What to make of the source.
+    #[serde(default, rename = "type")]
+    pub kind: ContentType,
+}
+
+/// What a row of `[[contents]]` becomes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ContentType {
+    /// A file that the host keeps as it is.
+    #[default]
+    File,
+    /// A file that users edit: the packager sets the sticky bit, by which the host saves edits
+    /// (FORMAT.md L5).
+    Config,
+    /// A directory, for the rare case that it is empty or has another mode than 0755.
+    Dir,
+}
+
+/// Nine permission bits.
+///
+/// In TOML these are four octal digits in quotes. A bare number is refused: `444` would be decimal
+/// and mean 0674.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode(u32);
+
+impl Mode {
+    /// The bits, 0 to 0o777.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FourDigits;
+        impl de::Visitor<'_> for FourDigits {
+            type Value = Mode;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(r#"four octal digits in quotes from "0000" to "0777""#)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
+                let four_digits = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+                match u32::from_str_radix(text, 8) {
+                    Ok(bits @ 0..=0o777) if four_digits => Ok(Mode(bits)),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_str(FourDigits)
+    }
+}
+
+impl Manifest {
+    /// Reads the text of a `package.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] with line, key and reason for whatever is not TOML, not a known key,
+    /// missing or of the wrong type.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            Error::Manifest {
+                line,
+                key: key_of(
+                    text.lines().nth(line - 1).unwrap_or_default(),
+                    error.message(),
+                ),
+                problem: error.message().lines().collect::<Vec<_>>().join("; "),
+            }
+        })
+    }
+
+    /// Sets the program's version, as a build tool knows it; a semantic pre-release is mapped
+    /// (FORMAT.md I4). Replaces the version of the file, if it gave one.
+    #[must_use]
+    pub fn with_version(self, upstream: &str) -> Self {
+        Self {
+            version: Some(upstream.to_owned()),
+            ..self
+        }
+    }
+
+    /// The files to read for [`Package::new`](crate::Package::new), relative to the folder of
+    /// `package.toml`, in the order of the file.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.contents
+            .iter()
+            .filter_map(|content| content.source.as_deref())
+    }
+}
+
+/// Names the key or table of a line, for error messages.
+fn key_of(line: &str, message: &str) -> String {
+    let line = line.trim();
+    if line.starts_with('[') {
+        return format!("table {}", line.trim_matches(['[', ']']));
+    }
+    match line.split_once('=') {
+        // What is missing from the top of the file is reported at its first line, whatever that
+        // holds.
+        Some((key, _)) if !message.starts_with("missing field") => format!("key {}", key.trim()),
+        _ => "package.toml".to_owned(),
+    }
+}

@@ -1,0 +1,42 @@
+//! Constraints on other packages: which parts go together.
+
+use super::{CONSTRAINT, Finding, name};
+use crate::manifest::Constraint;
+use crate::version::{Version, fields_problem};
+
+/// What is wrong with a constraint of `list`, one of the descriptor's five lists.
+pub fn constraint(list: &str, constraint: &Constraint) -> Option<Finding> {
+    let key = format!("relationships.{list}");
+    let found = |problem: &str, remedy: &str| {
+        let place = format!("{key} {:?}", constraint.name);
+        Some(Finding::new(CONSTRAINT, place, problem, remedy))
+    };
+    if let Some(finding) = name::name(&key, &constraint.name) {
+        return Some(finding);
+    }
+    match (constraint.relation, &constraint.version) {
+        (Some(_), _) if list == "provides" => {
+            found("has a relation", "give what is provided a version only")
+        }
+        (Some(_), None) => found(
+            "has a relation without a version",
+            "add the version or remove the relation",
+        ),
+        (None, Some(_)) if list != "provides" => found(
+            "has a version without a relation",
+            "add a relation such as \">=\"",
+        ),
+        (_, Some(version)) if !is_version(version) => found(
+            &format!("has the version {version:?}, which no package can have"),
+            "write it like \"6.5.0\" or \"1.2-3\"",
+        ),
+        _ => None,
+    }
+}
+
+/// A whole version, or its upstream part alone.
+fn is_version(text: &str) -> bool {
+    text.len() <= Version::LIMIT
+        && text.split('-').count() <= 2
+        && text.split('-').all(|side| fields_problem(side).is_none())
+}

@@ -1,0 +1,135 @@
+//! The rules of the format that a package can break, each with its number in `FORMAT.md`.
+//!
+//! The numbers stand here and nowhere else; the checks name them through the constants. [`name`],
+//! [`path`] and [`constraint`] judge single values; [`Package::new`](crate::Package::new) asks them
+//! about a whole package.
+
+use std::fmt;
+
+pub mod constraint;
+pub mod name;
+pub mod path;
+
+/// A rule of `FORMAT.md`, by its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rule(&'static str);
+
+impl Rule {
+    /// The number as written in `FORMAT.md`, for instance `L3`.
+    pub fn number(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "FORMAT.md {}", self.0)
+    }
+}
+
+/// Texts become XML and must consist of characters that XML has.
+pub const TEXT: Rule = Rule("D6");
+/// Syntax of a version.
+pub const VERSION: Rule = Rule("I2");
+/// How a pre-release is written.
+pub const PRE_RELEASE: Rule = Rule("I4");
+/// Name and vendor.
+pub const NAME: Rule = Rule("I5");
+/// The three characters that tell vendors apart.
+pub const VENDOR_CODE: Rule = Rule("I6");
+/// Length of the summary.
+pub const SUMMARY: Rule = Rule("I7");
+/// Keys of the addresses in the descriptor.
+pub const URL_KEY: Rule = Rule("I8");
+/// Name of a payload.
+pub const PAYLOAD_NAME: Rule = Rule("I9");
+/// Constraints on other packages.
+pub const CONSTRAINT: Rule = Rule("I10");
+/// Form of a path.
+pub const PATH_FORM: Rule = Rule("L1");
+/// Length of a path.
+pub const PATH_LENGTH: Rule = Rule("L2");
+/// Where a package of a given acceptance level may install to.
+pub const LOCATION: Rule = Rule("L3");
+/// One entry per path.
+pub const ONE_ENTRY_PER_PATH: Rule = Rule("L4");
+/// Editable files are saved below `/etc` only.
+pub const CONFIG_BELOW_ETC: Rule = Rule("L5");
+/// Permission bits.
+pub const MODE: Rule = Rule("L6");
+/// A package holds at least one file, and every file has its bytes.
+pub const CONTENT: Rule = Rule("L7");
+/// Levels above community need a signature.
+pub const SIGNATURE: Rule = Rule("S2");
+/// Values that index files and bulletins cannot do without.
+pub const BULLETIN: Rule = Rule("B6");
+/// Releases of the host that a bundle is offered for.
+pub const PLATFORM: Rule = Rule("B8");
+/// What may share a bundle.
+pub const ONE_DEPOT: Rule = Rule("B9");
+
+/// All rules that a finding can name.
+pub const ALL: [Rule; 20] = [
+    TEXT,
+    VERSION,
+    PRE_RELEASE,
+    NAME,
+    VENDOR_CODE,
+    SUMMARY,
+    URL_KEY,
+    PAYLOAD_NAME,
+    CONSTRAINT,
+    PATH_FORM,
+    PATH_LENGTH,
+    LOCATION,
+    ONE_ENTRY_PER_PATH,
+    CONFIG_BELOW_ETC,
+    MODE,
+    CONTENT,
+    SIGNATURE,
+    BULLETIN,
+    PLATFORM,
+    ONE_DEPOT,
+];
+
+/// A broken rule: where, what is wrong there, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// Key of `package.toml`, with the offending value.
+    pub place: String,
+    /// What is wrong, as the end of a sentence that begins with the place.
+    pub problem: String,
+    /// The next step, as an imperative.
+    pub remedy: String,
+}
+
+impl Finding {
+    pub(crate) fn new(
+        rule: Rule,
+        place: impl Into<String>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            rule,
+            place: place.into(),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// One line: place, problem, remedy, rule.
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            rule,
+            place,
+            problem,
+            remedy,
+        } = self;
+        write!(out, "{place}: {problem}; {remedy} ({rule})")
+    }
+}

@@ -1,0 +1,121 @@
+//! What `package.toml` cannot say.
+
+use super::{assert_contains, changed, line_of, parse_error};
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let toml = changed(
+        "payload = \"hello\"",
+        "payload = \"hello\"\ncolour = \"red\"",
+    );
+    let line = line_of(&toml, "colour");
+    assert_contains(
+        &parse_error(&toml),
+        &[&format!(
+            "line {line}, key colour: unknown field `colour`, expected one of `name`"
+        )],
+    );
+}
+
+#[test]
+fn an_unknown_key_of_a_row_is_named_with_its_line() {
+    let toml = changed(
+        "source = \"hello.init\"",
+        "source = \"hello.init\"\nowner = \"root\"",
+    );
+    let line = line_of(&toml, "owner");
+    assert_contains(
+        &parse_error(&toml),
+        &[&format!("line {line}, key owner: unknown field `owner`")],
+    );
+}
+
+#[test]
+fn an_unknown_table_is_named_with_its_line() {
+    let toml = changed("[bulletin]", "[bulletins]");
+    let line = line_of(&toml, "[bulletins]");
+    assert_contains(
+        &parse_error(&toml),
+        &[&format!(
+            "line {line}, table bulletins: unknown field `bulletins`"
+        )],
+    );
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    assert_contains(
+        &parse_error(&changed("summary = ", "# ")),
+        &["line 1, package.toml: missing field `summary`"],
+    );
+    let toml = changed("mode = \"0700\"\n", "");
+    assert_contains(
+        &parse_error(&toml),
+        &["table contents: missing field `mode`"],
+    );
+}
+
+#[test]
+fn modes_that_would_mean_something_else() {
+    for mode in [
+        "444",
+        "0o444",
+        "\"755\"",
+        "\"0855\"",
+        "\"1755\"",
+        "\"+755\"",
+        "\"07550\"",
+    ] {
+        let toml = changed("\"0755\"", mode);
+        let line = line_of(&toml, "mode");
+        assert_contains(
+            &parse_error(&toml),
+            &[
+                &format!("line {line}, key mode: "),
+                "four octal digits in quotes",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_release_date_without_offset_means_another_second_on_every_machine() {
+    let toml = changed("2026-01-15T12:30:45Z", "2026-01-15T12:30:45");
+    assert_contains(
+        &parse_error(&toml),
+        &[
+            "line 5, key release-date: ",
+            "write it like 2026-01-15T00:00:00Z",
+        ],
+    );
+    let toml = changed("2026-01-15T12:30:45Z", "1969-01-15T12:30:45Z");
+    assert_contains(
+        &parse_error(&toml),
+        &[
+            "line 5, key release-date: ",
+            "is not a time that a package can carry",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    let toml = changed("payload = \"hello\"", "payload = ");
+    let line = line_of(&toml, "payload =");
+    assert_contains(
+        &parse_error(&toml),
+        &[&format!("line {line}, key payload: ")],
+    );
+}
+
+#[test]
+fn an_unknown_word_is_answered_with_the_known_ones() {
+    assert_contains(
+        &parse_error(&changed("type = \"config\"", "type = \"conf\"")),
+        &["key type: unknown variant `conf`, expected one of `file`, `config`, `dir`"],
+    );
+    assert_contains(
+        &parse_error(&changed("relation = \">=\"", "relation = \"=>\"")),
+        &["key relation: unknown variant `=>`"],
+    );
+}
