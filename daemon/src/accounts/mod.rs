@@ -1,0 +1,184 @@
+//! Who may log in, and what they get then.
+
+mod password;
+
+use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::sleep,
+};
+use tracing::{info, warn};
+use unftp_core::auth::{
+    AuthenticationError, Authenticator, Credentials, Principal, UserDetail, UserDetailError,
+    UserDetailProvider,
+};
+
+pub use self::password::hash;
+use crate::{
+    config::{ANONYMOUS_NAMES, Config, PasswordHash},
+    session::Work,
+};
+
+/// Checks of passwords that may run at one time in the whole process. Each takes tens of megabytes
+/// and a core.
+const PARALLEL_CHECKS: usize = 2;
+
+/// How much longer a session waits after each refused log-in, and the most it waits.
+const DELAY_STEP: Duration = Duration::from_secs(1);
+const MOST_DELAY_STEPS: u32 = 5;
+
+/// What all sessions share about log-ins.
+#[derive(Debug, Clone)]
+pub(crate) struct Gatekeeper {
+    checks: Arc<Semaphore>,
+}
+
+impl Gatekeeper {
+    pub(crate) fn new() -> Self {
+        Self {
+            checks: Arc::new(Semaphore::new(PARALLEL_CHECKS)),
+        }
+    }
+}
+
+/// What a logged-in user has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// The login name.
+    pub(crate) name: String,
+    /// The directory that the user sees as `/`.
+    pub(crate) root: PathBuf,
+    /// Whether the user may only look and download.
+    pub(crate) read_only: bool,
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl UserDetail for Account {}
+
+/// The accounts as one session sees them: the configuration at its start, and its own failures.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    config: Arc<Config>,
+    gatekeeper: Gatekeeper,
+    work: Work,
+    /// Refused log-ins of this session. The lock is held during an attempt, so that attempts cannot
+    /// run side by side.
+    failures: Mutex<u32>,
+}
+
+impl Accounts {
+    /// Accounts of a session that begins now. Checks of passwords count as `work`.
+    pub(crate) fn new(config: Arc<Config>, gatekeeper: Gatekeeper, work: Work) -> Self {
+        Self {
+            config,
+            gatekeeper,
+            work,
+            failures: Mutex::new(0),
+        }
+    }
+
+    /// The account with this login name, whatever its password.
+    fn find(&self, name: &str) -> Option<Account> {
+        if ANONYMOUS_NAMES.contains(&name) {
+            let anonymous = self.config.anonymous.as_ref()?;
+            return Some(Account {
+                name: name.to_owned(),
+                root: anonymous.root.clone(),
+                read_only: anonymous.read_only,
+            });
+        }
+        let user = self.config.users.iter().find(|user| user.name == name)?;
+        Some(Account {
+            name: name.to_owned(),
+            root: user.root.clone(),
+            read_only: user.read_only,
+        })
+    }
+
+    /// Whether this name may log in with this password.
+    async fn admits(&self, name: &str, password: String) -> bool {
+        if ANONYMOUS_NAMES.contains(&name) {
+            return self.config.anonymous.is_some();
+        }
+        let user = self.config.users.iter().find(|user| user.name == name);
+        // An unknown name costs as much time as a known one, or the difference would tell which
+        // names exist.
+        let Some(hash) = user
+            .or(self.config.users.first())
+            .map(|user| user.password_hash.clone())
+        else {
+            return false;
+        };
+        self.verify(hash, password).await && user.is_some()
+    }
+
+    async fn verify(&self, hash: PasswordHash, password: String) -> bool {
+        let _under_way = self.work.begin();
+        let Ok(_permit) = self.gatekeeper.checks.acquire().await else {
+            return false;
+        };
+        tokio::task::spawn_blocking(move || password::matches(&hash, &password))
+            .await
+            .unwrap_or(false)
+    }
+}
+
+#[async_trait]
+impl Authenticator for Accounts {
+    async fn authenticate(
+        &self,
+        username: &str,
+        credentials: &Credentials,
+    ) -> Result<Principal, AuthenticationError> {
+        let mut failures = self.failures.lock().await;
+        let password = credentials.password.clone().unwrap_or_default();
+        if self.admits(username, password).await {
+            info!(user = username, "logged in");
+            return Ok(Principal {
+                username: username.to_owned(),
+            });
+        }
+        *failures += 1;
+        warn_refused(
+            username,
+            credentials.source_ip,
+            *failures,
+            self.find(username).is_some(),
+        );
+        sleep(DELAY_STEP * (*failures).min(MOST_DELAY_STEPS)).await;
+        // The engine answers 530 to every error alike.
+        Err(AuthenticationError::BadPassword)
+    }
+}
+
+/// Logs a refused log-in. A name that no account has is not logged: people type passwords at the
+/// wrong prompt.
+fn warn_refused(name: &str, address: IpAddr, failures: u32, known: bool) {
+    if known {
+        warn!(user = name, %address, failures, "log-in refused: wrong password");
+    } else {
+        warn!(%address, failures, "log-in refused: no such user");
+    }
+}
+
+#[async_trait]
+impl UserDetailProvider for Accounts {
+    type User = Account;
+
+    async fn provide_user_detail(&self, principal: &Principal) -> Result<Account, UserDetailError> {
+        self.find(&principal.username)
+            .ok_or_else(|| UserDetailError::UserNotFound {
+                username: principal.username.clone(),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

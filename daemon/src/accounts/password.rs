@@ -1,0 +1,48 @@
+//! Password hashes: argon2id in PHC form.
+
+use anyhow::{Result, anyhow, bail};
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc},
+};
+
+use crate::config::PasswordHash;
+
+/// Longest password in bytes. Longer ones are not passwords, and hashing them is work for nothing.
+const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Hashes a password with argon2id, a fresh random salt, and the parameters that OWASP recommends
+/// (19 MiB, two passes).
+///
+/// # Errors
+/// If the password is empty, longer than 1024 bytes or contains a line break or NUL, which an FTP
+/// client cannot send; or if the system gives no random bytes.
+pub fn hash(password: &str) -> Result<String> {
+    if password.is_empty() {
+        bail!("the password is empty; type one, or send one on stdin");
+    }
+    if password.len() > MAX_PASSWORD_BYTES {
+        bail!("the password is longer than {MAX_PASSWORD_BYTES} bytes; choose a shorter one");
+    }
+    if password.contains(['\r', '\n', '\0']) {
+        bail!(
+            "the password contains a line break or NUL, which FTP cannot carry; choose one without"
+        );
+    }
+    let hash: phc::PasswordHash = Argon2::default()
+        .hash_password(password.as_bytes())
+        .map_err(|error| anyhow!("the password cannot be hashed: {error}"))?;
+    Ok(hash.to_string())
+}
+
+/// Whether `password` is the one that `hash` was made of. An unreadable hash matches nothing.
+pub(super) fn matches(hash: &PasswordHash, password: &str) -> bool {
+    if password.len() > MAX_PASSWORD_BYTES {
+        return false;
+    }
+    phc::PasswordHash::new(hash.as_str()).is_ok_and(|hash| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok()
+    })
+}

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use unftp_core::auth::{Authenticator as _, Credentials, UserDetailProvider as _};
+
+use super::{Accounts, Gatekeeper, hash};
+use crate::{config::Config, session::Work};
+
+/// A configuration with the user `alice`, whose password is `correct`.
+fn config(more: &str) -> Arc<Config> {
+    let hash = hash("correct").unwrap();
+    let text =
+        format!("[[users]]\nname = \"alice\"\nroot = \"/srv\"\npassword-hash = \"{hash}\"\n{more}");
+    Arc::new(toml::from_str(&text).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_right_name_and_password_log_in() {
+    let accounts = Accounts::new(config(""), Gatekeeper::new(), Work::new());
+    for (name, password, admitted) in [
+        ("alice", "correct", true),
+        ("alice", "wrong", false),
+        ("bob", "correct", false),
+        ("anonymous", "me@example.org", false),
+    ] {
+        let result = accounts
+            .authenticate(name, &Credentials::from(password))
+            .await;
+        assert_eq!(result.is_ok(), admitted, "{name} with {password}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_users_every_log_in_is_refused() {
+    let accounts = Accounts::new(Arc::new(Config::default()), Gatekeeper::new(), Work::new());
+    for name in ["root", "anonymous", "ftp", ""] {
+        assert!(
+            accounts
+                .authenticate(name, &Credentials::from("x"))
+                .await
+                .is_err(),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn anonymous_access_is_read_only_unless_told_otherwise() {
+    let accounts = Accounts::new(
+        config("[anonymous]\nroot = \"/srv/pub\"\n"),
+        Gatekeeper::new(),
+        Work::new(),
+    );
+    let principal = accounts
+        .authenticate("ftp", &Credentials::from(""))
+        .await
+        .unwrap();
+    let account = accounts.provide_user_detail(&principal).await.unwrap();
+    assert!(account.read_only);
+    assert_eq!(account.root.to_str(), Some("/srv/pub"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_refusal_makes_the_session_wait_longer() {
+    let accounts = Accounts::new(Arc::new(Config::default()), Gatekeeper::new(), Work::new());
+    let start = tokio::time::Instant::now();
+    for _ in 0..3 {
+        let _refused = accounts.authenticate("root", &Credentials::from("x")).await;
+    }
+    assert_eq!(start.elapsed().as_secs(), 1 + 2 + 3);
+}
+
+#[test]
+fn hashing_refuses_what_ftp_cannot_carry() {
+    for password in ["", "a\nb", "a\0b", &"x".repeat(1025)] {
+        assert!(hash(password).is_err());
+    }
+    assert!(
+        hash("grün und blau")
+            .unwrap()
+            .starts_with("$argon2id$v=19$")
+    );
+}

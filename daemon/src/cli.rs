@@ -1,0 +1,144 @@
+//! The command line: options in, exit status out.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its user"
+)]
+
+use std::{
+    io::{self, IsTerminal as _, Read as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand};
+
+use crate::{
+    accounts, config,
+    logging::Destination,
+    serve::{self, Outcome},
+};
+
+/// FTP service for VMware ESXi hosts.
+#[derive(Debug, Parser)]
+#[command(name = "esxftpd", version, after_help = EXIT_STATUS)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_STATUS: &str =
+    "Exit status: 0 success, 1 failure, 2 wrong usage, 78 the configuration has findings.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve in the foreground until SIGTERM; SIGHUP reloads the configuration
+    Serve {
+        /// The configuration file
+        #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+        /// Leave the process id in this file while serving
+        #[arg(long, value_name = "PATH")]
+        pid_file: Option<PathBuf>,
+        /// Log to stderr even where the host's syslog listens
+        #[arg(long)]
+        log_to_stderr: bool,
+    },
+    /// Check the configuration and say what is wrong with it, one line for each finding
+    Check {
+        /// The configuration file
+        #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+        /// Print the findings as a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a password from stdin and print its argon2id hash for the configuration
+    HashPassword,
+}
+
+/// `EX_CONFIG` of sysexits.h: something is wrong with the configuration.
+const EX_CONFIG: u8 = 78;
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("esxftpd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve {
+            config,
+            pid_file,
+            log_to_stderr,
+        } => {
+            let log = if log_to_stderr {
+                Destination::Stderr
+            } else {
+                Destination::Host
+            };
+            Ok(
+                match serve::run(&serve::Options {
+                    config,
+                    pid_file,
+                    log,
+                })? {
+                    Outcome::Stopped => ExitCode::SUCCESS,
+                    Outcome::BadConfiguration => ExitCode::from(EX_CONFIG),
+                },
+            )
+        }
+        Command::Check { config, json } => check(&config, json),
+        Command::HashPassword => {
+            println!("{}", accounts::hash(&read_password()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn check(path: &Path, json: bool) -> Result<ExitCode> {
+    let (_config, findings) = config::load(path);
+    if json {
+        println!("{}", serde_json::to_string_pretty(findings.as_slice())?);
+    } else {
+        for finding in findings.as_slice() {
+            println!("{finding}");
+        }
+    }
+    Ok(if findings.as_slice().is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EX_CONFIG)
+    })
+}
+
+/// The password: typed twice and unseen at a terminal, else all of stdin but a final line break.
+fn read_password() -> Result<String> {
+    if io::stdin().is_terminal() {
+        let password =
+            rpassword::prompt_password("Password: ").context("the terminal cannot be read")?;
+        if rpassword::prompt_password("Again: ").context("the terminal cannot be read")? != password
+        {
+            bail!("the two passwords differ; run the command again");
+        }
+        return Ok(password);
+    }
+    let mut text = String::new();
+    io::stdin()
+        .lock()
+        .take(MAX_INPUT_BYTES)
+        .read_to_string(&mut text)
+        .context("stdin cannot be read as UTF-8 text")?;
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
+}
+
+/// More than the longest password, so that a longer one is seen to be too long.
+const MAX_INPUT_BYTES: u64 = 4096;

@@ -1,0 +1,169 @@
+//! Accounts: the users of the TOML file and anonymous access.
+
+use std::{
+    collections::HashSet,
+    fmt, fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use argon2::{Params, password_hash::phc};
+use serde::Deserialize;
+
+use super::{Config, Findings};
+
+/// An account with a password.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct User {
+    /// The login name, compared byte by byte.
+    pub name: String,
+    /// What `esxftpd hash-password` printed.
+    pub password_hash: PasswordHash,
+    /// The directory that this user sees as `/`; absolute.
+    pub root: PathBuf,
+    /// Whether the user may only look and download.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// Access without a password, under the names `anonymous` and `ftp`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Anonymous {
+    /// The directory that anonymous users see as `/`; absolute.
+    pub root: PathBuf,
+    /// Whether anonymous users may only look and download.
+    #[serde(default = "yes")]
+    pub read_only: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The names under which anonymous users log in (RFC 1635, section 2, and long practice).
+pub(crate) const ANONYMOUS_NAMES: [&str; 2] = ["anonymous", "ftp"];
+
+/// A password hash in PHC form. Its `Debug` form does not show it: a hash can be attacked offline.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The PHC string.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// The most memory, in KiB, that checking one password may take. Hosts give daemons little memory,
+/// and the number in a hash is asked for before the password is known to be right.
+const MAX_HASH_MEMORY_KIB: u32 = 64 * 1024;
+
+/// The most passes over that memory, so that one log-in cannot occupy a core for long.
+const MAX_HASH_PASSES: u32 = 16;
+
+pub(super) fn check(config: &Config, findings: &mut Findings) {
+    let mut names = HashSet::new();
+    for (index, user) in config.users.iter().enumerate() {
+        let key = |field: &str| format!("users.{index}.{field}");
+        check_name(&user.name, &key("name"), findings);
+        if !names.insert(&user.name) {
+            findings.error(
+                &key("name"),
+                &format!("the user \"{}\" is configured twice", user.name),
+                "remove one of the two",
+            );
+        }
+        check_hash(&user.password_hash, &key("password-hash"), findings);
+        check_root(&user.root, &key("root"), findings);
+    }
+    if let Some(anonymous) = &config.anonymous {
+        check_root(&anonymous.root, "anonymous.root", findings);
+    }
+}
+
+fn check_name(name: &str, key: &str, findings: &mut Findings) {
+    if ANONYMOUS_NAMES.contains(&name) {
+        findings.error(
+            key,
+            &format!("\"{name}\" is reserved for anonymous access"),
+            "use an [anonymous] table, or another name",
+        );
+    } else if name.is_empty()
+        || name.len() > 64
+        || name.chars().any(|c| c.is_control() || c.is_whitespace())
+    {
+        findings.error(
+            key,
+            "a login name has 1 to 64 bytes and no blanks",
+            "choose another name",
+        );
+    }
+}
+
+fn check_hash(hash: &PasswordHash, key: &str, findings: &mut Findings) {
+    let Ok(parsed) = phc::PasswordHash::new(hash.as_str()) else {
+        findings.error(
+            key,
+            "not a password hash",
+            "put in the line that `esxftpd hash-password` prints",
+        );
+        return;
+    };
+    if parsed.algorithm != argon2::ARGON2ID_IDENT {
+        findings.error(
+            key,
+            "not an argon2id hash",
+            "put in the line that `esxftpd hash-password` prints",
+        );
+        return;
+    }
+    let bounded = Params::try_from(&parsed).is_ok_and(|params| {
+        params.m_cost() <= MAX_HASH_MEMORY_KIB && params.t_cost() <= MAX_HASH_PASSES
+    });
+    if !bounded {
+        findings.error(
+            key,
+            "the parameters of this hash are invalid, or ask for more than 64 MiB or 16 passes",
+            "make a new hash with `esxftpd hash-password`",
+        );
+    }
+}
+
+fn check_root(root: &Path, key: &str, findings: &mut Findings) {
+    if !root.is_absolute() {
+        findings.error(
+            key,
+            &format!("{} is not an absolute path", root.display()),
+            "begin it with /, such as /vmfs/volumes/datastore1",
+        );
+    } else if !root.is_dir() {
+        findings.warning(
+            key,
+            &format!("{} does not exist or is not a directory", root.display()),
+            "create it, or correct the path; until it exists this user cannot log in",
+        );
+    }
+}
+
+/// Password hashes must not be readable by everybody.
+pub(super) fn check_file_mode(config: &Config, path: &Path, findings: &mut Findings) {
+    const READABLE_BY_OTHERS: u32 = 0o004;
+    let exposed = fs::metadata(path)
+        .is_ok_and(|metadata| metadata.permissions().mode() & READABLE_BY_OTHERS != 0);
+    if exposed && !config.users.is_empty() {
+        findings.warning(
+            "",
+            "the file holds password hashes and everybody on this host can read it",
+            &format!("run: chmod o-r {}", path.display()),
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! Where the daemon listens: control connections and the passive range.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+    str::FromStr,
+};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::Findings;
+
+/// Where control connections are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Listen {
+    /// One socket per address; an IPv6 address never takes IPv4 clients. Port 0 lets the kernel
+    /// choose.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// The FTP control port (RFC 959, section 8).
+const CONTROL_PORT: u16 = 21;
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            addresses: vec![
+                (Ipv4Addr::UNSPECIFIED, CONTROL_PORT).into(),
+                (Ipv6Addr::UNSPECIFIED, CONTROL_PORT).into(),
+            ],
+        }
+    }
+}
+
+impl Listen {
+    pub(super) fn check(&self, findings: &mut Findings) {
+        if self.addresses.is_empty() {
+            findings.error(
+                "listen.addresses",
+                "no address to listen on",
+                "give at least one, such as \"0.0.0.0:21\"",
+            );
+        }
+        let mut seen = HashSet::new();
+        for (index, address) in self.addresses.iter().enumerate() {
+            if address.port() != 0 && !seen.insert(address) {
+                let key = format!("listen.addresses.{index}");
+                findings.error(
+                    &key,
+                    &format!("{address} is listed twice"),
+                    "remove one of the two",
+                );
+            }
+        }
+    }
+}
+
+/// How passive data connections (PASV, EPSV) are offered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Passive {
+    /// The ports that data connections may use; the firewall ruleset must open the same ones.
+    pub ports: PortRange,
+    /// The IPv4 address announced in the reply to PASV, for hosts behind address translation. By
+    /// default it is the address at which the client reached us.
+    pub host: Option<Ipv4Addr>,
+}
+
+impl Passive {
+    pub(super) fn check(&self, listen: &Listen, findings: &mut Findings) {
+        for address in &listen.addresses {
+            if self.ports.0.contains(&address.port()) {
+                findings.error(
+                    "passive.ports",
+                    &format!(
+                        "the passive range {} overlaps with the listening port {}",
+                        self.ports,
+                        address.port()
+                    ),
+                    "choose ranges that do not share a port",
+                );
+            }
+        }
+        if self
+            .host
+            .is_some_and(|host| host.is_unspecified() || host.is_multicast() || host.is_broadcast())
+        {
+            findings.error(
+                "passive.host",
+                "no client can connect to this address",
+                "give the host's public IPv4 address",
+            );
+        }
+    }
+}
+
+/// An inclusive range of unprivileged TCP ports, written `first-last`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortRange(pub RangeInclusive<u16>);
+
+/// Ports below this one are reserved for well-known services.
+const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
+
+impl Default for PortRange {
+    /// The range that the shipped firewall ruleset opens: 256 ports at the start of the dynamic
+    /// range of RFC 6335.
+    fn default() -> Self {
+        Self(49152..=49407)
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0.start(), self.0.end())
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ports = text.split_once('-').and_then(|(first, last)| {
+            Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+        });
+        match ports {
+            Some((first, last)) if FIRST_UNPRIVILEGED_PORT <= first && first <= last => {
+                Ok(Self(first..=last))
+            }
+            Some(_) => Err(format!(
+                "port range \"{text}\" is empty or begins below port {FIRST_UNPRIVILEGED_PORT}"
+            )),
+            None => Err(format!(
+                "\"{text}\" is not a port range; write it as \"49152-49407\""
+            )),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PortRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,159 @@
+//! The configuration: one TOML file, kebab-case, unknown keys refused.
+//!
+//! Reading has two outcomes that the callers treat differently. What cannot be understood (syntax,
+//! types, unknown keys, values out of range) is an [`Severity::Error`]: the daemon does not start
+//! with it. What is understood but will hurt (a root that does not exist *now*, hashes that
+//! everybody can read) is a [`Severity::Warning`]: `serve` logs it and goes on, because a datastore
+//! may appear later. `check` reports both.
+
+mod accounts;
+mod document;
+mod finding;
+mod limits;
+mod listen;
+
+use std::{fs, path::Path};
+
+use serde::Deserialize;
+
+pub(crate) use self::accounts::ANONYMOUS_NAMES;
+use self::document::Document;
+pub use self::{
+    accounts::{Anonymous, PasswordHash, User},
+    finding::{Finding, Findings, Severity},
+    limits::Limits,
+    listen::{Listen, Passive, PortRange},
+};
+
+/// Where the VIB puts the configuration on a host.
+pub const DEFAULT_PATH: &str = "/etc/config/esxftpd/esxftpd.toml";
+
+/// A larger file is not a configuration; it would only cost memory.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Longest greeting in bytes. RFC 959 sets no limit; clients read lines of at least 512 bytes.
+const MAX_GREETING_BYTES: usize = 400;
+
+/// The whole configuration. Every key has a default, so an empty file is valid and serves nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Config {
+    /// Text of the 220 reply that greets a client; one line of printable text.
+    pub greeting: String,
+    /// Where control connections are accepted.
+    pub listen: Listen,
+    /// How passive data connections are offered.
+    pub passive: Passive,
+    /// Bounds on what all clients together may use.
+    pub limits: Limits,
+    /// What is logged.
+    pub log: Log,
+    /// Anonymous access; absent means none.
+    pub anonymous: Option<Anonymous>,
+    /// The accounts.
+    pub users: Vec<User>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            greeting: "esxftpd ready".to_owned(),
+            listen: Listen::default(),
+            passive: Passive::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+            anonymous: None,
+            users: Vec::new(),
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Log {
+    /// The least severe level that is logged.
+    pub level: Level,
+}
+
+/// A log level, most severe first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Reads and checks the file at `path`.
+///
+/// Returns the configuration, if the file could be understood, and everything that was found.
+/// Without a configuration there is at least one finding of [`Severity::Error`].
+pub fn load(path: &Path) -> (Option<Config>, Findings) {
+    let mut findings = Findings::new(path);
+    let Some(text) = read(path, &mut findings) else {
+        return (None, findings);
+    };
+    let config = parse(&text, &mut findings);
+    if let Some(config) = &config {
+        accounts::check_file_mode(config, path, &mut findings);
+    }
+    let usable = !findings.has_errors();
+    (config.filter(|_| usable), findings)
+}
+
+fn read(path: &Path, findings: &mut Findings) -> Option<String> {
+    let oversized = fs::metadata(path).is_ok_and(|metadata| metadata.len() > MAX_FILE_BYTES);
+    if oversized {
+        findings.file_error(
+            "the file is larger than 1 MiB",
+            "name the configuration file, not another one",
+        );
+        return None;
+    }
+    match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            findings.file_error(
+                &format!("cannot be read: {error}"),
+                "check the path given with --config, the permissions, and that the text is UTF-8",
+            );
+            None
+        }
+    }
+}
+
+/// Parses and checks the text of a configuration. `None` if it does not have the shape of one.
+fn parse(text: &str, findings: &mut Findings) -> Option<Config> {
+    let config = Document::parse(text, findings).and_then(|document| {
+        let config = document.deserialize(findings)?;
+        findings.locate_in(&document, |findings| config.check(findings));
+        Some(config)
+    });
+    findings.sort();
+    config
+}
+
+impl Config {
+    /// Says in sentences what will not work, or not as intended.
+    fn check(&self, findings: &mut Findings) {
+        if self.greeting.len() > MAX_GREETING_BYTES || self.greeting.chars().any(char::is_control) {
+            findings.error(
+                "greeting",
+                "the greeting is longer than 400 bytes or contains control characters",
+                "use one line of plain text",
+            );
+        }
+        self.listen.check(findings);
+        self.passive.check(&self.listen, findings);
+        self.limits.check(findings);
+        accounts::check(self, findings);
+    }
+}
+
+#[cfg(test)]
+mod tests;

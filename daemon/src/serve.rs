@@ -1,0 +1,191 @@
+//! `esxftpd serve`: the life of the daemon, from its start to its last session.
+
+mod pid_file;
+
+use std::{
+    env,
+    io::{self, Write as _},
+    path::{self, Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use nix::sys::stat::{Mode, umask};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use self::pid_file::PidFile;
+use crate::{
+    config::{self, Config, Findings, Severity},
+    logging::{self, Destination, LevelControl},
+    server::{Listeners, Server},
+    sys,
+};
+
+/// What `esxftpd serve` is told on its command line.
+#[derive(Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Where to leave the process id while the daemon runs.
+    pub pid_file: Option<PathBuf>,
+    /// Where to log.
+    pub log: Destination,
+}
+
+/// How the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was told to stop.
+    Stopped,
+    /// The configuration cannot be used; the log says why.
+    BadConfiguration,
+}
+
+/// Runs the daemon in the foreground until it is told to stop by SIGTERM or SIGINT. SIGHUP makes it
+/// read its configuration again. When it is ready, it writes one line to stdout: `esxftpd ready: `
+/// and the addresses on which it listens.
+///
+/// # Errors
+/// If it cannot log, listen, or handle signals.
+pub fn run(options: &Options) -> Result<Outcome> {
+    let config_path = path::absolute(&options.config).context("the path of the configuration")?;
+    let pid_path = options
+        .pid_file
+        .as_ref()
+        .map(path::absolute)
+        .transpose()
+        .context("the path of the pid file")?;
+    detach_from_caller();
+
+    let log_level = logging::init(options.log)?;
+    let (config, findings) = config::load(&config_path);
+    log_findings(&findings);
+    let Some(config) = config else {
+        error!(
+            "not started; correct the configuration and check it with: esxftpd check --config {}",
+            config_path.display()
+        );
+        return Ok(Outcome::BadConfiguration);
+    };
+    log_level.set(config.log.level);
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    runtime.block_on(serve(config, &config_path, pid_path, &log_level))?;
+    runtime.shutdown_background();
+    Ok(Outcome::Stopped)
+}
+
+/// Keeps nothing that belongs to whoever started the daemon: descriptors, a directory that should
+/// be unmounted one day, or a mask that would let everybody write to uploaded files.
+fn detach_from_caller() {
+    sys::close_inherited();
+    let _changed = env::set_current_dir("/");
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+}
+
+async fn serve(
+    config: Config,
+    config_path: &Path,
+    pid_path: Option<PathBuf>,
+    log_level: &LevelControl,
+) -> Result<()> {
+    let mut signals = Signals::new()?;
+    let listeners = Listeners::bind(&config.listen)?;
+    let addresses = listeners.to_string();
+    let users = config.users.len();
+    let (server, last_session) = Server::new(config);
+    let _pid_file = pid_path.map(PidFile::create);
+
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        users, addresses, "started"
+    );
+    announce(&addresses);
+
+    let mut accepting = Box::pin(server.clone().run(listeners));
+    loop {
+        tokio::select! {
+            () = &mut accepting => {
+                error!("no listening socket is left; stopping");
+                break;
+            }
+            request = signals.next() => match request {
+                Request::Stop => break,
+                Request::Reload => reload(&server, config_path, log_level),
+            },
+        }
+    }
+
+    info!("stopping");
+    server.stop();
+    let patience = server.patience();
+    // The accept loops hold the listening sockets and the last references to the server.
+    drop(accepting);
+    drop(server);
+    last_session.gone(patience).await;
+    info!("stopped");
+    Ok(())
+}
+
+/// Tells whoever waits for it on stdout that the daemon is ready, and at which addresses.
+fn announce(addresses: &str) {
+    let mut stdout = io::stdout();
+    // Nobody has to listen: under the init script stdout is /dev/null.
+    let _written = writeln!(stdout, "esxftpd ready: {addresses}").and_then(|()| stdout.flush());
+}
+
+/// Reads the configuration again. A bad one changes nothing.
+fn reload(server: &Server, config_path: &Path, log_level: &LevelControl) {
+    let (config, findings) = config::load(config_path);
+    log_findings(&findings);
+    if let Some(config) = config {
+        log_level.set(config.log.level);
+        server.reconfigure(config);
+        info!("configuration reloaded; it holds for new sessions");
+    } else {
+        error!("configuration not reloaded; the old one stays");
+    }
+}
+
+fn log_findings(findings: &Findings) {
+    for finding in findings.as_slice() {
+        match finding.severity {
+            Severity::Error => error!("{finding}"),
+            Severity::Warning => warn!("{finding}"),
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Request {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let handle = |kind| signal(kind).context("cannot handle signals");
+        Ok(Self {
+            terminate: handle(SignalKind::terminate())?,
+            interrupt: handle(SignalKind::interrupt())?,
+            hang_up: handle(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hang_up.recv() => Request::Reload,
+        }
+    }
+}

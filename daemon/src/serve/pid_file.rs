@@ -1,0 +1,30 @@
+//! The pid file: how the init script finds the daemon.
+
+use std::{fs, path::PathBuf, process};
+
+use tracing::warn;
+
+/// A file with our process id; it is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct PidFile(PathBuf);
+
+impl PidFile {
+    /// Writes the file. That it cannot be written is logged and no reason not to serve.
+    pub(super) fn create(path: PathBuf) -> Self {
+        if let Err(error) = fs::write(&path, format!("{}\n", process::id())) {
+            warn!(path = %path.display(), %error, "cannot write the pid file; the init script may not find this process");
+        }
+        Self(path)
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // A daemon that was started after us has written its own id.
+        let ours =
+            fs::read_to_string(&self.0).is_ok_and(|text| text.trim() == process::id().to_string());
+        if ours && let Err(error) = fs::remove_file(&self.0) {
+            warn!(path = %self.0.display(), %error, "cannot remove the pid file");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Who gets a session: caps on all sessions and on those of one client address.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::mpsc;
+
+use crate::config::Limits;
+
+/// Counts sessions by client address.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Admission(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    total: u16,
+    by_address: HashMap<IpAddr, u16>,
+}
+
+/// Why a client gets no session. The `Display` form is the text of the reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The server is full.
+    Sessions,
+    /// This client's address has its share.
+    SessionsOfAddress,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sessions => "too many users are connected, try again later",
+            Self::SessionsOfAddress => "too many connections from your address, close one first",
+        })
+    }
+}
+
+/// A session's place; it is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    admission: Admission,
+    address: IpAddr,
+    _alive: mpsc::Sender<Infallible>,
+}
+
+impl Admission {
+    /// Takes a place for a client at `address`. `alive` is kept until the permit is dropped.
+    pub(super) fn enter(
+        &self,
+        address: IpAddr,
+        limits: &Limits,
+        alive: mpsc::Sender<Infallible>,
+    ) -> Result<Permit, Refusal> {
+        let mut counts = self.counts();
+        if counts.total >= limits.sessions {
+            return Err(Refusal::Sessions);
+        }
+        let of_address = counts.by_address.get(&address).copied().unwrap_or(0);
+        if of_address >= limits.sessions_per_address {
+            return Err(Refusal::SessionsOfAddress);
+        }
+        counts.total += 1;
+        counts.by_address.insert(address, of_address + 1);
+        Ok(Permit {
+            admission: self.clone(),
+            address,
+            _alive: alive,
+        })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut counts = self.admission.counts();
+        counts.total -= 1;
+        if let Some(of_address) = counts.by_address.get_mut(&self.address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, last).into()
+    }
+
+    fn enter(admission: &Admission, last: u8, limits: &Limits) -> Result<Permit, Refusal> {
+        admission.enter(address(last), limits, mpsc::channel(1).0)
+    }
+
+    #[test]
+    fn a_place_is_free_again_after_its_session() {
+        let limits = Limits {
+            sessions: 3,
+            sessions_per_address: 2,
+            ..Limits::default()
+        };
+        let admission = Admission::default();
+        let first = enter(&admission, 1, &limits).unwrap();
+        let _second = enter(&admission, 1, &limits).unwrap();
+        assert_eq!(
+            enter(&admission, 1, &limits).unwrap_err(),
+            Refusal::SessionsOfAddress
+        );
+        let third = enter(&admission, 2, &limits).unwrap();
+        assert_eq!(
+            enter(&admission, 3, &limits).unwrap_err(),
+            Refusal::Sessions
+        );
+        drop((first, third));
+        let _again = enter(&admission, 1, &limits).unwrap();
+        assert_eq!(admission.counts().total, 2);
+        assert_eq!(
+            admission.counts().by_address.len(),
+            1,
+            "addresses without sessions are forgotten"
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! Raw calls to the kernel that neither std nor a crate wraps as we need them, behind small safe
+//! functions. Should one need `unsafe`, this is the only place for it.
+
+mod descriptors;
+
+pub(crate) use descriptors::close_inherited;

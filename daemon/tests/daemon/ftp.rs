@@ -1,0 +1,113 @@
+//! Just enough of an FTP client to say exactly what a test wants to say.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+};
+
+use crate::harness::PATIENCE;
+
+/// A control connection.
+pub(crate) struct Ftp {
+    stream: BufReader<TcpStream>,
+}
+
+impl Ftp {
+    /// Connects, without waiting for the greeting.
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// The next reply as one string: `code text`, the lines of a multi-line reply joined by
+    /// newlines. Empty at the end of the connection.
+    pub(crate) fn reply(&mut self) -> String {
+        let mut reply = String::new();
+        loop {
+            let start = reply.len();
+            if self.stream.read_line(&mut reply).unwrap_or(0) == 0 {
+                return reply;
+            }
+            let line = &reply[start..];
+            let complete = line.as_bytes().get(3) == Some(&b' ')
+                && line.as_bytes()[..3].iter().all(u8::is_ascii_digit);
+            if complete {
+                return reply.trim_end().to_owned();
+            }
+        }
+    }
+
+    /// Sends a line without waiting for the reply.
+    pub(crate) fn send(&mut self, line: &str) {
+        self.stream
+            .get_mut()
+            .write_all(format!("{line}\r\n").as_bytes())
+            .unwrap();
+    }
+
+    /// Sends a command and returns the reply.
+    pub(crate) fn command(&mut self, line: &str) -> String {
+        self.send(line);
+        self.reply()
+    }
+
+    /// Sends a command whose reply must begin with `code`.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, line: &str, code: &str) -> String {
+        let reply = self.command(line);
+        assert!(
+            reply.starts_with(code),
+            "{line}: expected {code}, got {reply:?}"
+        );
+        reply
+    }
+
+    /// Reads the greeting and logs in.
+    #[track_caller]
+    pub(crate) fn log_in(&mut self, name: &str, password: &str) {
+        let greeting = self.reply();
+        assert!(greeting.starts_with("220"), "{greeting:?}");
+        self.expect(&format!("USER {name}"), "331");
+        self.expect(&format!("PASS {password}"), "230");
+        self.expect("TYPE I", "200");
+    }
+
+    /// Opens a passive data connection.
+    pub(crate) fn passive(&mut self) -> TcpStream {
+        let reply = self.expect("EPSV", "229");
+        let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+        let host = self.stream.get_ref().peer_addr().unwrap().ip();
+        let data = TcpStream::connect((host, port)).unwrap();
+        data.set_read_timeout(Some(PATIENCE)).unwrap();
+        data
+    }
+
+    /// Downloads what `line` (RETR, LIST, ..) sends.
+    #[track_caller]
+    pub(crate) fn download(&mut self, line: &str) -> Vec<u8> {
+        let mut data = self.passive();
+        self.expect(line, "150");
+        let mut content = Vec::new();
+        data.read_to_end(&mut content).unwrap();
+        let end = self.reply();
+        assert!(end.starts_with("226"), "{line}: {end:?}");
+        content
+    }
+
+    /// Uploads with `line` (STOR, APPE, ..) and returns the final reply.
+    #[track_caller]
+    pub(crate) fn upload(&mut self, line: &str, content: &[u8]) -> String {
+        let mut data = self.passive();
+        let start = self.command(line);
+        if !start.starts_with("150") {
+            return start;
+        }
+        // A server that refuses the content may close early; its reply tells.
+        let _written = data.write_all(content);
+        drop(data);
+        self.reply()
+    }
+}

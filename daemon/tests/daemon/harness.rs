@@ -1,0 +1,188 @@
+//! A running daemon for one test.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use crate::ftp::Ftp;
+
+/// No step of a test takes this long, unless it never ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_esxftpd");
+
+/// The password of every user that [`user`] makes.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// A hash of [`PASSWORD`] with the least work that argon2 allows, because tests log in often. Made
+/// with another implementation (argon2-cffi), so that ours is checked against it.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$fGboIvzlkt1eU7JnWpaFoCiFdQqj41xKJW/x6HC4Hu4";
+
+/// The TOML table of a user who sees `root`.
+pub(crate) fn user(name: &str, root: &Path, read_only: bool) -> String {
+    format!(
+        "[[users]]\nname = \"{name}\"\npassword-hash = \"{HASH}\"\nroot = \"{}\"\nread-only = {read_only}\n",
+        root.display()
+    )
+}
+
+/// A daemon that is killed when the test ends.
+pub(crate) struct Daemon {
+    child: Child,
+    config: PathBuf,
+    log: Arc<Mutex<String>>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) directory: TempDir,
+}
+
+impl Daemon {
+    /// Starts a daemon with the user `alice`, who owns the directory [`Daemon::root`].
+    pub(crate) fn start() -> Self {
+        Self::start_with("", |root| user("alice", root, false))
+    }
+
+    /// Starts a daemon. `head` goes before the `listen` table of its configuration, `tail` after
+    /// it; the latter is told the directory that serves as root.
+    pub(crate) fn start_with(head: &str, tail: impl FnOnce(&Path) -> String) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let config = directory.path().join("esxftpd.toml");
+        let listen = "[listen]\naddresses = [\"127.0.0.1:0\", \"[::1]:0\"]\n";
+        fs::write(&config, format!("{head}\n{listen}{}", tail(&root))).unwrap();
+        let mut child = Command::new(PROGRAM)
+            .args(["serve", "--log-to-stderr", "--config"])
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = collect(child.stderr.take().unwrap());
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut ready)
+            .unwrap();
+        let Some(addresses) = ready.strip_prefix("esxftpd ready: ") else {
+            let status = child.wait().unwrap();
+            panic!("{status}; stdout: {ready:?}; log: {}", log.lock().unwrap());
+        };
+        let addresses = addresses
+            .split_whitespace()
+            .map(|address| address.parse().unwrap())
+            .collect();
+        Self {
+            child,
+            config,
+            log,
+            addresses,
+            directory,
+        }
+    }
+
+    /// The directory that users see as `/`.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.directory.path().join("root")
+    }
+
+    /// A control connection over IPv4.
+    pub(crate) fn connect(&self) -> Ftp {
+        Ftp::connect(self.addresses[0])
+    }
+
+    /// A session of `alice`.
+    pub(crate) fn log_in(&self) -> Ftp {
+        let mut ftp = self.connect();
+        ftp.log_in("alice", PASSWORD);
+        ftp
+    }
+
+    /// Changes the configuration file; the daemon does not know yet.
+    pub(crate) fn edit_config(&self, edit: impl FnOnce(String) -> String) {
+        let text = fs::read_to_string(&self.config).unwrap();
+        fs::write(&self.config, edit(text)).unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the daemon to end by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the daemon does not end; log: {}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What the daemon has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until the log contains `text`.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let logged = eventually(|| self.log().contains(text));
+        assert!(logged, "{text:?} is not logged; log: {}", self.log());
+    }
+}
+
+/// Waits until `condition` holds; false if it does not within [`PATIENCE`].
+pub(crate) fn eventually(condition: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if condition() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _dead_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// Collects what the daemon logs while it runs.
+fn collect(mut stderr: ChildStderr) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let shared = log.clone();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stderr.read(&mut buffer) {
+            let _written = shared
+                .lock()
+                .unwrap()
+                .write_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+    });
+    log
+}

@@ -1,0 +1,56 @@
+//! What is logged, and what must never be.
+
+use crate::harness::{Daemon, PASSWORD};
+
+#[test]
+fn log_ins_and_transfers_are_logged() {
+    let daemon = Daemon::start();
+    let mut ftp = daemon.log_in();
+    ftp.upload("STOR a file", b"12345");
+    ftp.download("RETR a file");
+    ftp.expect("QUIT", "221");
+    daemon.wait_for_log("disconnected");
+    let log = daemon.log();
+    for text in [
+        "connected",
+        "logged in user=\"alice\"",
+        "stored path=\"/a file\" bytes=5",
+        "sent path=\"/a file\" bytes=5",
+    ] {
+        assert!(log.contains(text), "{text}: {log}");
+    }
+    assert!(log.contains("session{id=1 client=127.0.0.1:"), "{log}");
+}
+
+#[test]
+fn no_password_reaches_the_log_at_any_level() {
+    let daemon = Daemon::start_with("", |root| {
+        format!(
+            "[log]\nlevel = \"trace\"\n{}",
+            crate::harness::user("alice", root, false)
+        )
+    });
+    let mut ftp = daemon.log_in();
+    ftp.expect("QUIT", "221");
+    let mut ftp = daemon.connect();
+    ftp.reply();
+    // Typed at the wrong prompt, misspelt, in the wrong order, or not even a command.
+    ftp.command("USER hunter2-as-name");
+    ftp.command("PASS hunter2-wrong");
+    ftp.command("PASS hunter2-again");
+    ftp.command("PSAS hunter2-misspelt");
+    ftp.command("hunter2-alone");
+    ftp.send("PASS hunter2-\u{0}\r");
+    drop(ftp);
+    daemon.wait_for_log("no such user");
+    let log = daemon.log();
+    assert!(!log.contains("hunter2") && !log.contains(PASSWORD), "{log}");
+}
+
+#[test]
+fn names_that_clients_choose_cannot_forge_lines() {
+    let daemon = Daemon::start();
+    let mut ftp = daemon.log_in();
+    ftp.upload("STOR x\u{1b}[2J\u{7f}y", b"1");
+    daemon.wait_for_log("stored path=\"/x\\u{1b}[2J\\u{7f}y\"");
+}

@@ -1,0 +1,18 @@
+//! Tests of the built program: real processes, sockets and signals, on loopback and ports that the
+//! kernel chooses.
+#![expect(clippy::disallowed_methods, reason = "these tests start the program")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what fails here fails the test"
+)]
+
+mod command_line;
+mod ftp;
+mod harness;
+mod limits;
+mod log_ins;
+mod logs;
+mod panics;
+mod signals;
+mod transfers;
