@@ -1,0 +1,81 @@
+//! Drives real FTP clients against any FTP server and says what worked: curl, lftp and Python's
+//! ftplib each upload, download, list, rename, resume and delete, and every byte is compared.
+//!
+//! The suite looks at effects (contents, names, sizes), not at reply texts, in which servers
+//! rightly differ.
+
+mod curl;
+mod ftplib;
+mod lftp;
+mod listing;
+mod report;
+mod samples;
+mod target;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::process::{self, Finished};
+
+pub(crate) use report::Report;
+pub(crate) use samples::{Samples, expect_same};
+pub(crate) use target::Target;
+
+/// Time for one run of one client: 64 MiB each way through a slow server on a busy machine, but no
+/// hang.
+const CLIENT_LIMIT: Duration = Duration::from_mins(2);
+
+/// Runs the suite against `target`. `work` is an existing local directory for samples and
+/// downloads.
+///
+/// On the server everything happens in new directories below the target's, which are removed again.
+///
+/// # Errors
+/// Only if the suite itself cannot work; what the server gets wrong stands in the report.
+pub(crate) fn run(target: &Target, work: &Path) -> Result<Report> {
+    let samples = Samples::write(&work.join("samples")).context("writing the sample files")?;
+    let mut report = Report::default();
+    curl::run(target, &samples, &work.join("curl"), &mut report)?;
+    lftp::run(target, &samples, &work.join("lftp"), &mut report)?;
+    ftplib::run(target, &samples, &work.join("ftplib"), &mut report)?;
+    lftp::clean_up(
+        target,
+        &work.join("lftp"),
+        &["curl", "lftp", "ftplib"].map(fresh_name),
+    );
+    Ok(report)
+}
+
+/// Uploads every sample into the target's directory and leaves it there.
+///
+/// # Errors
+/// If an upload fails.
+pub(crate) fn leave_samples(target: &Target, samples: &Samples, work: &Path) -> Result<()> {
+    curl::Curl::new(target, work)?.upload_all(samples)
+}
+
+/// Whether the account can log in and list its directory.
+///
+/// # Errors
+/// If curl cannot be prepared.
+pub(crate) fn can_log_in(target: &Target, work: &Path) -> Result<bool> {
+    Ok(curl::Curl::new(target, work)?.can_list())
+}
+
+/// Runs a client within the time limit. Neither its messages nor the error hold the password.
+fn run_client(target: &Target, command: &mut Command, input: &[u8]) -> Result<Finished> {
+    let finished = process::run(command, input, CLIENT_LIMIT)
+        .map_err(|error| anyhow!(target.redact(&format!("{error:#}"))))?;
+    Ok(Finished {
+        stderr: target.redact(&finished.stderr),
+        ..finished
+    })
+}
+
+/// A directory name on the server that no earlier, aborted run has left there.
+fn fresh_name(client: &str) -> String {
+    format!("suite-{client}-{}", std::process::id())
+}

@@ -1,0 +1,210 @@
+//! Builds the daemon for the host and checks what came out.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use packaging::{
+    Elf,
+    elf::{Class, Kind},
+};
+use xshell::{Cmd, Shell, cmd};
+
+/// The daemon's target; its flags are in `.cargo/config.toml`.
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
+
+/// Largest daemon in bytes. The boot bank of a host is small, and every package in it costs boot
+/// time.
+const MAX_DAEMON_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where [`daemon`] leaves the program, below the root of the workspace.
+pub(crate) const DAEMON: &str = "target/x86_64-unknown-linux-musl/release/esxftpd";
+
+/// Builds the release of the daemon and returns its bytes.
+///
+/// # Errors
+/// If something that the build needs is missing, if the build fails, or if the result would not run
+/// on a host.
+pub(crate) fn daemon(sh: &Shell, root: &Path) -> Result<Vec<u8>> {
+    ensure_tools(sh)?;
+    let private = private_paths(root)?;
+    let flags = remap_flags(&private);
+    let target_dir = root.join("target");
+    let build = cmd!(
+        sh,
+        "cargo build --locked --release --package esxftpd --target {TARGET} --target-dir {target_dir} --config {flags}"
+    );
+    without_foreign_flags(build)
+        .run()
+        .context("the daemon cannot be built")?;
+    let path = root.join(DAEMON);
+    let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+    let faults = faults(&bytes, &private);
+    ensure!(
+        faults.is_empty(),
+        "{} cannot be shipped:\n{}",
+        path.display(),
+        faults.join("\n")
+    );
+    Ok(bytes)
+}
+
+/// Checks for what rustup and the distribution bring, and adds the target if it is missing.
+fn ensure_tools(sh: &Shell) -> Result<()> {
+    ensure!(
+        cmd!(sh, "cc --version")
+            .quiet()
+            .ignore_stdout()
+            .ignore_stderr()
+            .run()
+            .is_ok(),
+        "there is no C compiler `cc`, which the crate `ring` needs; on Debian: apt-get install gcc libc6-dev"
+    );
+    let libraries = cmd!(sh, "rustc --print target-libdir --target {TARGET}")
+        .quiet()
+        .read()?;
+    if !Path::new(&libraries).is_dir() {
+        println!("adding the Rust target {TARGET}");
+        cmd!(sh, "rustup target add {TARGET}")
+            .run()
+            .with_context(|| {
+                format!("the Rust target {TARGET} is missing; run: rustup target add {TARGET}")
+            })?;
+    }
+    Ok(())
+}
+
+/// Flags from the environment would replace those of `.cargo/config.toml` without a word, and give
+/// a program that the VMkernel may not be able to run.
+fn without_foreign_flags(mut command: Cmd<'_>) -> Cmd<'_> {
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let foreign = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].contains(&name.as_str())
+            || ["CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_BUILD_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
+        if foreign {
+            command = command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Directories of this machine whose names compilers put into programs, and what stands for them,
+/// general ones first.
+fn private_paths(root: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
+    let home = env::home_dir().context("there is no home directory; set HOME")?;
+    let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let mut paths = vec![
+        (home, "/home"),
+        (cargo, "/cargo"),
+        (root.to_owned(), "/esxftpd"),
+    ];
+    // As a prefix, `/` would match every path there is.
+    paths.retain(|(path, _)| path != Path::new("/"));
+    Ok(paths)
+}
+
+/// A `--config` value that adds to the target's flags; rustc takes the last matching prefix.
+fn remap_flags(private: &[(PathBuf, &str)]) -> String {
+    let flags: Vec<_> = private
+        .iter()
+        .map(|(path, alias)| {
+            format!(
+                "{:?}",
+                format!("--remap-path-prefix={}={alias}", path.display())
+            )
+        })
+        .collect();
+    format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
+}
+
+/// What is wrong with the program; each a line that says what was found and where to look.
+fn faults(program: &[u8], private: &[(PathBuf, &str)]) -> Vec<String> {
+    let mut faults = elf_faults(program).unwrap_or_else(|error| vec![error.to_string()]);
+    if program.len() > MAX_DAEMON_BYTES {
+        faults.push(format!(
+            "it has {} bytes, {MAX_DAEMON_BYTES} are allowed; look at what was added to daemon/Cargo.toml",
+            program.len()
+        ));
+    }
+    for (path, _) in private {
+        let name = path.as_os_str().as_encoded_bytes();
+        if program.windows(name.len()).any(|window| window == name) {
+            faults.push(format!(
+                "it contains the path {} of this machine; see remap_flags",
+                path.display()
+            ));
+        }
+    }
+    faults
+}
+
+fn elf_faults(program: &[u8]) -> Result<Vec<String>> {
+    let Elf {
+        class,
+        machine,
+        kind,
+        interpreter,
+        needed,
+        ..
+    } = match Elf::read(program) {
+        Ok(elf) => elf,
+        Err(error) => bail!(error),
+    };
+    let mut faults = Vec::new();
+    if class != Class::Elf64 || machine != Elf::X86_64 {
+        faults.push(format!(
+            "it is {class:?} for machine {machine}, not a 64-bit program for x86-64"
+        ));
+    }
+    if kind != Kind::Executable {
+        faults.push(format!("it is {kind:?}, not ET_EXEC; see relocation-model in .cargo/config.toml, and unset RUSTFLAGS"));
+    }
+    if let Some(interpreter) = interpreter {
+        faults.push(format!(
+            "it needs the interpreter {interpreter}; see crt-static in .cargo/config.toml"
+        ));
+    }
+    if !needed.is_empty() {
+        faults.push(format!(
+            "it needs the libraries {}; see crt-static in .cargo/config.toml",
+            needed.join(", ")
+        ));
+    }
+    Ok(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_the_build_machine_cannot_be_shipped() {
+        // The test itself: dynamically linked, position independent, with paths of this machine,
+        // and large.
+        let program = fs::read(env::current_exe().unwrap()).unwrap();
+        let private = [(PathBuf::from(env!("CARGO_MANIFEST_DIR")), "/x")];
+        let faults = faults(&program, &private).join("\n");
+        for fault in [
+            "not ET_EXEC",
+            "needs the interpreter",
+            "needs the libraries",
+            "of this machine",
+            "are allowed",
+        ] {
+            assert!(faults.contains(fault), "{fault}: {faults}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_program_is_named() {
+        assert!(
+            faults(b"#!/bin/sh\n", &[])
+                .join("")
+                .contains("not a readable ELF file")
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! The command line of `cargo xtask`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+use crate::{ci, clients, dist, e2e, test, tidy, tools};
+
+/// Builds, packs and tests esxftpd.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the daemon and pack it into a VIB and an offline bundle
+    Dist {
+        /// The description of the package [default: packaging/package.toml]
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+        /// The directory that is replaced with the result [default: dist]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Run every test; install the programs that they need, or name them
+    Test,
+    /// Run everything that must be green before a commit
+    Ci,
+    /// Check what the compiler does not: ports, versions, names and layout
+    Tidy,
+    /// Install a VIB in a simulated host and use it with real clients
+    E2e {
+        /// The VIB; without it, one is built first
+        #[arg(long, value_name = "FILE")]
+        vib: Option<PathBuf>,
+        /// Break the VIB in several ways instead; the test must notice each
+        #[arg(long)]
+        sabotage: bool,
+    },
+    /// Run the client suite against any FTP server
+    Clients {
+        /// The server and a directory on it, `ftp://USER[:PASSWORD]@HOST[:PORT]/DIR`; without a
+        /// password, the variable `FTP_PASSWORD` is asked for it
+        url: String,
+    },
+}
+
+impl Xtask {
+    pub(crate) fn run(self) -> Result<()> {
+        let sh = Shell::new()?;
+        let root = workspace()?;
+        sh.change_dir(root);
+        match self.command {
+            Command::Dist { manifest, out } => {
+                let manifest = manifest.unwrap_or_else(|| root.join(dist::MANIFEST));
+                let out = std::path::absolute(out.unwrap_or_else(|| root.join("dist")))?;
+                dist::run(&sh, root, &manifest, &out).map(drop)
+            }
+            Command::Test => test::run(&sh, root),
+            Command::Ci => ci::run(&sh, root),
+            Command::Tidy => tidy::run(root),
+            Command::E2e { vib, sabotage } => {
+                tools::ensure(&sh)?;
+                let vib = match vib {
+                    Some(vib) => vib,
+                    None => dist::ours(&sh, root)?.vib,
+                };
+                if sabotage {
+                    e2e::sabotage(&vib)
+                } else {
+                    e2e::run(&vib)
+                }
+            }
+            Command::Clients { url } => {
+                tools::ensure(&sh)?;
+                let target = clients::Target::parse(&url)?;
+                let work = tempfile::tempdir()?;
+                let report = clients::run(&target, work.path())?;
+                println!("{report}");
+                report.check()
+            }
+        }
+    }
+}
+
+/// The root of the workspace, which is where this program was built from.
+fn workspace() -> Result<&'static Path> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the workspace has no root")
+}

@@ -1,0 +1,35 @@
+//! The project's build tasks: `cargo xtask COMMAND`. One command, one file.
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command-line tool talks to its user"
+)]
+
+mod ci;
+mod clients;
+mod compile;
+mod dist;
+mod e2e;
+mod flags;
+mod host;
+#[cfg(test)]
+mod init_script;
+mod process;
+mod steps;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match flags::Xtask::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

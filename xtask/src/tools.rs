@@ -1,0 +1,104 @@
+//! The programs that the tests drive, and where they come from.
+
+use anyhow::{Context as _, Result, bail};
+use xshell::{Shell, cmd};
+
+use crate::process;
+
+/// A program that must be on the search path, and the Debian package that brings it.
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    tool("ar", "binutils"),
+    tool("busybox", "busybox-static"),
+    tool("curl", "curl"),
+    tool("lftp", "lftp"),
+    tool("openssl", "openssl"),
+    tool("python3", "python3"),
+    tool("readelf", "binutils"),
+    tool("shellcheck", "shellcheck"),
+    tool("strace", "strace"),
+    tool("tar", "tar"),
+    tool("unzip", "unzip"),
+    tool("xmllint", "libxml2-utils"),
+];
+
+const fn tool(program: &'static str, package: &'static str) -> Tool {
+    Tool { program, package }
+}
+
+/// Makes sure that every program of the table is there. Root on Debian or one of its relatives gets
+/// the missing ones installed; everybody else is told the command that does it.
+///
+/// # Errors
+/// If programs are missing and stay so.
+pub(crate) fn ensure(sh: &Shell) -> Result<()> {
+    let missing = missing_packages(present);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let may_install = present("apt-get") && cmd!(sh, "id -u").quiet().read()? == "0";
+    if !may_install {
+        bail!("{}", advice(&missing));
+    }
+    println!(
+        "installing the Debian packages that the tests need: {}",
+        missing.join(" ")
+    );
+    let _noninteractive = sh.push_env("DEBIAN_FRONTEND", "noninteractive");
+    cmd!(sh, "apt-get -qq update")
+        .run()
+        .context("updating the package lists")?;
+    let packages = &missing;
+    cmd!(
+        sh,
+        "apt-get -qq install --yes --no-install-recommends {packages...}"
+    )
+    .run()
+    .with_context(|| advice(packages))?;
+    let still = missing_packages(present);
+    if !still.is_empty() {
+        bail!("still missing after the installation: {}", still.join(" "));
+    }
+    Ok(())
+}
+
+fn advice(packages: &[&str]) -> String {
+    format!(
+        "programs that the tests need are missing; on Debian: apt-get install {}",
+        packages.join(" ")
+    )
+}
+
+/// The packages to install, each once, in the order of the table.
+fn missing_packages(present: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    for tool in TOOLS.iter().filter(|tool| !present(tool.program)) {
+        if !packages.contains(&tool.package) {
+            packages.push(tool.package);
+        }
+    }
+    packages
+}
+
+fn present(program: &str) -> bool {
+    process::find(program).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_missing_package_is_named_once() {
+        assert_eq!(
+            missing_packages(|program| program != "ar" && program != "readelf"),
+            ["binutils"]
+        );
+        assert!(missing_packages(|_| true).is_empty());
+        assert!(advice(&["lftp", "curl"]).ends_with("apt-get install lftp curl"));
+    }
+}
