@@ -2,8 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fmt, fs,
-    os::unix::fs::PermissionsExt as _,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -70,7 +69,15 @@ const MAX_HASH_MEMORY_KIB: u32 = 64 * 1024;
 /// The most passes over that memory, so that one log-in cannot occupy a core for long.
 const MAX_HASH_PASSES: u32 = 16;
 
-pub(super) fn check(config: &Config, findings: &mut Findings) {
+/// Checks all accounts. `exposed` tells that every user of the host can read the file.
+pub(super) fn check(config: &Config, exposed: bool, findings: &mut Findings) {
+    if exposed && !config.users.is_empty() {
+        findings.warning(
+            "users.0.password-hash",
+            "every user of this host can read the password hashes in this file",
+            &format!("run: chmod o-r {}", findings.file().display()),
+        );
+    }
     let mut names = HashSet::new();
     for (index, user) in config.users.iter().enumerate() {
         let key = |field: &str| format!("users.{index}.{field}");
@@ -150,20 +157,6 @@ fn check_root(root: &Path, key: &str, findings: &mut Findings) {
             key,
             &format!("{} does not exist or is not a directory", root.display()),
             "create it, or correct the path; until it exists this user cannot log in",
-        );
-    }
-}
-
-/// Password hashes must not be readable by everybody.
-pub(super) fn check_file_mode(config: &Config, path: &Path, findings: &mut Findings) {
-    const READABLE_BY_OTHERS: u32 = 0o004;
-    let exposed = fs::metadata(path)
-        .is_ok_and(|metadata| metadata.permissions().mode() & READABLE_BY_OTHERS != 0);
-    if exposed && !config.users.is_empty() {
-        findings.warning(
-            "",
-            "the file holds password hashes and everybody on this host can read it",
-            &format!("run: chmod o-r {}", path.display()),
         );
     }
 }

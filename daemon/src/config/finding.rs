@@ -77,6 +77,11 @@ impl Findings {
         &self.list
     }
 
+    /// The file that the findings are about.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// The daemon cannot run with the value of `key`.
     pub(super) fn error(&mut self, key: &str, problem: &str, remedy: &str) {
         self.push(Severity::Error, None, key, problem, remedy);

@@ -12,7 +12,12 @@ mod finding;
 mod limits;
 mod listen;
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
 
 use serde::Deserialize;
 
@@ -30,6 +35,9 @@ pub const DEFAULT_PATH: &str = "/etc/config/esxftpd/esxftpd.toml";
 
 /// A larger file is not a configuration; it would only cost memory.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The permission bit by which users other than the owner and the group may read a file.
+const READABLE_BY_OTHERS: u32 = 0o004;
 
 /// Longest greeting in bytes. RFC 959 sets no limit; clients read lines of at least 512 bytes.
 const MAX_GREETING_BYTES: usize = 400;
@@ -95,43 +103,49 @@ pub enum Level {
 /// Without a configuration there is at least one finding of [`Severity::Error`].
 pub fn load(path: &Path) -> (Option<Config>, Findings) {
     let mut findings = Findings::new(path);
-    let Some(text) = read(path, &mut findings) else {
-        return (None, findings);
+    let config = match Source::read(path) {
+        Ok(source) => parse(&source, &mut findings),
+        Err(error) => {
+            findings.file_error(
+                &format!("cannot be read: {error}"),
+                "check the path given with --config, and the permissions of the file",
+            );
+            None
+        }
     };
-    let config = parse(&text, &mut findings);
-    if let Some(config) = &config {
-        accounts::check_file_mode(config, path, &mut findings);
-    }
     let usable = !findings.has_errors();
     (config.filter(|_| usable), findings)
 }
 
-fn read(path: &Path, findings: &mut Findings) -> Option<String> {
-    let oversized = fs::metadata(path).is_ok_and(|metadata| metadata.len() > MAX_FILE_BYTES);
-    if oversized {
-        findings.file_error(
-            "the file is larger than 1 MiB",
-            "name the configuration file, not another one",
-        );
-        return None;
-    }
-    match fs::read_to_string(path) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            findings.file_error(
-                &format!("cannot be read: {error}"),
-                "check the path given with --config, the permissions, and that the text is UTF-8",
-            );
-            None
+/// What a file holds, and who may read it.
+struct Source {
+    text: String,
+    /// Whether every user of the host can read the file.
+    exposed: bool,
+}
+
+impl Source {
+    fn read(path: &Path) -> io::Result<Self> {
+        // Before it is opened: opening a pipe would wait for its writer.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("not a regular file"));
         }
+        let file = File::open(path)?;
+        let exposed = file.metadata()?.permissions().mode() & READABLE_BY_OTHERS != 0;
+        let mut text = String::new();
+        file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > MAX_FILE_BYTES {
+            return Err(io::Error::other("larger than 1 MiB"));
+        }
+        Ok(Self { text, exposed })
     }
 }
 
-/// Parses and checks the text of a configuration. `None` if it does not have the shape of one.
-fn parse(text: &str, findings: &mut Findings) -> Option<Config> {
-    let config = Document::parse(text, findings).and_then(|document| {
+/// Parses and checks a configuration. `None` if the text does not have the shape of one.
+fn parse(source: &Source, findings: &mut Findings) -> Option<Config> {
+    let config = Document::parse(&source.text, findings).and_then(|document| {
         let config = document.deserialize(findings)?;
-        findings.locate_in(&document, |findings| config.check(findings));
+        findings.locate_in(&document, |findings| config.check(source.exposed, findings));
         Some(config)
     });
     findings.sort();
@@ -140,7 +154,7 @@ fn parse(text: &str, findings: &mut Findings) -> Option<Config> {
 
 impl Config {
     /// Says in sentences what will not work, or not as intended.
-    fn check(&self, findings: &mut Findings) {
+    fn check(&self, exposed: bool, findings: &mut Findings) {
         if self.greeting.len() > MAX_GREETING_BYTES || self.greeting.chars().any(char::is_control) {
             findings.error(
                 "greeting",
@@ -151,7 +165,7 @@ impl Config {
         self.listen.check(findings);
         self.passive.check(&self.listen, findings);
         self.limits.check(findings);
-        accounts::check(self, findings);
+        accounts::check(self, exposed, findings);
     }
 }
 

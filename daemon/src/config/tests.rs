@@ -10,10 +10,18 @@ const SHIPPED: &str = include_str!("../../esxftpd.toml");
 /// A hash of the right form; nobody knows its password.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$7FvaOJwlNQLSrCLAwdRT8OqRZKRMgqT8h6ZHKFEz3vY";
 
+/// A file that nobody but its owner can read.
+fn private(text: &str) -> Source {
+    Source {
+        text: text.to_owned(),
+        exposed: false,
+    }
+}
+
 /// The findings about this text, as `check` would print them for a file named `t`.
 fn findings(text: &str) -> Vec<String> {
     let mut findings = Findings::new(Path::new("t"));
-    let _config = parse(text, &mut findings);
+    let _config = parse(&private(text), &mut findings);
     findings
         .as_slice()
         .iter()
@@ -28,7 +36,10 @@ fn user(name: &str, root: &str) -> String {
 #[test]
 fn the_shipped_file_states_the_defaults() {
     let mut findings = Findings::new(Path::new("esxftpd.toml"));
-    assert_eq!(parse(SHIPPED, &mut findings), Some(Config::default()));
+    assert_eq!(
+        parse(&private(SHIPPED), &mut findings),
+        Some(Config::default())
+    );
     assert_eq!(findings.as_slice(), []);
 }
 
@@ -42,7 +53,7 @@ fn the_shipped_file_names_every_key() {
         .flat_map(|line| [line, "\n"])
         .collect();
     let mut findings = Findings::new(Path::new("esxftpd.toml"));
-    let config = parse(&uncommented, &mut findings).unwrap();
+    let config = parse(&private(&uncommented), &mut findings).unwrap();
     let unknown: Vec<_> = findings
         .as_slice()
         .iter()
@@ -57,7 +68,7 @@ fn the_shipped_file_names_every_key() {
 #[test]
 fn an_empty_file_serves_nobody() {
     let mut findings = Findings::new(Path::new("t"));
-    let config = parse("", &mut findings).unwrap();
+    let config = parse(&private(""), &mut findings).unwrap();
     assert_eq!(config, Config::default());
     assert!(config.users.is_empty() && config.anonymous.is_none());
 }
@@ -82,7 +93,7 @@ fn every_unknown_key_is_named_with_its_line() {
 #[test]
 fn a_missing_root_is_named_and_does_not_stop_the_daemon() {
     let mut findings = Findings::new(Path::new("t"));
-    assert!(parse(&user("a", "/does/not/exist"), &mut findings).is_some());
+    assert!(parse(&private(&user("a", "/does/not/exist")), &mut findings).is_some());
     assert!(!findings.has_errors());
     assert_eq!(
         findings.as_slice()[0].to_string(),
@@ -116,11 +127,12 @@ fn a_readable_file_with_hashes_is_named() {
             .map(ToString::to_string)
             .collect::<Vec<_>>()
     };
-    let remedy = format!(
-        "{0}: the file holds password hashes and everybody on this host can read it; run: chmod o-r {0}",
+    let finding = format!(
+        "{0}:3: users.0.password-hash: every user of this host can read the password hashes in \
+         this file; run: chmod o-r {0}",
         path.display()
     );
-    assert_eq!(about_mode(0o1644, &user("a", "/")), [remedy]);
+    assert_eq!(about_mode(0o1644, &user("a", "/")), [finding]);
     assert_eq!(about_mode(0o1640, &user("a", "/")), [""; 0]);
     assert_eq!(about_mode(0o1644, SHIPPED), [""; 0]);
 }
@@ -244,6 +256,23 @@ fn an_unreadable_file_is_named() {
             .to_string()
             .starts_with("/does/not/exist.toml: cannot be read: ")
     );
+}
+
+#[test]
+fn what_is_no_file_of_a_sensible_size_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let large = directory.path().join("large");
+    fs::write(&large, "#".repeat(1024 * 1024 + 1)).unwrap();
+    for (path, problem) in [
+        (large.as_path(), "larger than 1 MiB"),
+        (Path::new("/dev/zero"), "not a regular file"),
+        (directory.path(), "not a regular file"),
+    ] {
+        let (config, findings) = load(path);
+        assert!(config.is_none());
+        let text = findings.as_slice()[0].to_string();
+        assert!(text.contains(problem), "{text}");
+    }
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader, Read as _},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -40,6 +40,20 @@ pub(crate) fn user(name: &str, root: &Path, read_only: bool) -> String {
         "[[users]]\nname = \"{name}\"\npassword-hash = \"{HASH}\"\nroot = \"{}\"\nread-only = {read_only}\n",
         root.display()
     )
+}
+
+/// The first of `count` neighbouring ports that are free at the moment.
+pub(crate) fn free_ports(count: u16) -> u16 {
+    let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    loop {
+        let first = listen(0).unwrap().local_addr().unwrap().port();
+        let Some(last) = first.checked_add(count - 1) else {
+            continue;
+        };
+        if (first..=last).all(|port| listen(port).is_ok()) {
+            return first;
+        }
+    }
 }
 
 /// A daemon that is killed when the test ends.

@@ -4,7 +4,7 @@ use std::{fs, process::Command, thread};
 
 use crate::{
     ftp::Ftp,
-    harness::{Daemon, PASSWORD, user},
+    harness::{Daemon, PASSWORD, free_ports, user},
 };
 
 #[test]
@@ -61,9 +61,11 @@ fn an_abandoned_data_connection_does_not_get_the_next_file() {
 /// Sockets that race for one port lose the control connection of the session that comes second.
 #[test]
 fn sessions_in_parallel_do_not_take_one_anothers_ports() {
+    let first = free_ports(8);
     let daemon = Daemon::start_with("", |root| {
         format!(
-            "[passive]\nports = \"48111-48118\"\n{}",
+            "[passive]\nports = \"{first}-{}\"\n{}",
+            first + 7,
             user("alice", root, false)
         )
     });
