@@ -1,8 +1,8 @@
 //! A simulated host: a directory that holds the package's files and a static busybox and nothing
-//! else, entered with chroot. No libc, no `/proc`, no `/sys`, as near to an `ESXi` shell as a Linux
+//! else, entered with chroot. No libc, no `/proc`, no `/sys`, as near to an ESXi shell as a Linux
 //! kernel allows.
 //!
-//! It needs root (chroot, mknod). What it cannot show: the `VMkernel`'s system calls, its firewall,
+//! It needs root (chroot, mknod). What it cannot show: the VMkernel's system calls, its firewall,
 //! its file systems.
 
 use std::fs;
