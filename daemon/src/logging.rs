@@ -87,7 +87,7 @@ fn log_panics() {
     ONCE.call_once(|| {
         panic::set_hook(Box::new(|info| {
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(place, "a task panicked; only its session is affected");
+            tracing::error!(place, "a task panicked");
         }));
     });
 }
@@ -131,7 +131,8 @@ impl io::Write for Line {
         if !sent {
             let now = syslog::now().format("%Y-%m-%dT%H:%M:%SZ");
             // Without syslog and stderr there is nobody left to tell.
-            let _written = writeln!(io::stderr(), "{now} {:<7} {text}", self.severity.name());
+            let line = format!("{now} {:<7} {text}\n", self.severity.name());
+            let _written = io::stderr().write_all(line.as_bytes());
         }
         Ok(event.len())
     }

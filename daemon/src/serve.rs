@@ -8,9 +8,12 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use nix::sys::stat::{Mode, umask};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tracing::{error, info, warn};
 
 use self::pid_file::PidFile;
@@ -46,7 +49,7 @@ pub enum Outcome {
 /// and the addresses on which it listens.
 ///
 /// # Errors
-/// If it cannot log, listen, or handle signals.
+/// If it cannot log, handle signals or listen, or if it loses all its listening sockets.
 pub fn run(options: &Options) -> Result<Outcome> {
     let config_path = path::absolute(&options.config).context("the path of the configuration")?;
     let pid_path = options
@@ -58,24 +61,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
     detach_from_caller();
 
     let log_level = logging::init(options.log)?;
-    let (config, findings) = config::load(&config_path);
-    log_findings(&findings);
-    let Some(config) = config else {
-        error!(
-            "not started; correct the configuration and check it with: esxftpd check --config {}",
-            config_path.display()
-        );
-        return Ok(Outcome::BadConfiguration);
-    };
-    log_level.set(config.log.level);
-
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()?;
-    runtime.block_on(serve(config, &config_path, pid_path, &log_level))?;
+    let outcome = runtime.block_on(serve(&config_path, pid_path, &log_level));
     runtime.shutdown_background();
-    Ok(Outcome::Stopped)
+    outcome
 }
 
 /// Keeps nothing that belongs to whoever started the daemon: descriptors, a directory that should
@@ -83,22 +75,35 @@ pub fn run(options: &Options) -> Result<Outcome> {
 fn detach_from_caller() {
     sys::close_inherited();
     let _changed = env::set_current_dir("/");
-    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    let open_to_all = Mode::S_IWGRP | Mode::S_IWOTH;
+    let callers = umask(open_to_all);
+    umask(callers | open_to_all);
 }
 
 async fn serve(
-    config: Config,
     config_path: &Path,
     pid_path: Option<PathBuf>,
     log_level: &LevelControl,
-) -> Result<()> {
+) -> Result<Outcome> {
+    // Before anything that takes time: a SIGHUP that nobody handles would end the process.
     let mut signals = Signals::new()?;
+    let (config, findings) = config::load(config_path);
+    log_findings(&findings);
+    let Some(config) = config else {
+        let path = config_path.display();
+        error!(
+            "not started; correct the configuration, check it with: esxftpd check --config {path}"
+        );
+        return Ok(Outcome::BadConfiguration);
+    };
+    log_level.set(config.log.level);
+    make_room_for(&config);
+
     let listeners = Listeners::bind(&config.listen)?;
     let addresses = listeners.to_string();
     let users = config.users.len();
-    let (server, last_session) = Server::new(config);
+    let server = Server::new(config);
     let _pid_file = pid_path.map(PidFile::create);
-
     info!(
         version = env!("CARGO_PKG_VERSION"),
         users, addresses, "started"
@@ -106,29 +111,41 @@ async fn serve(
     announce(&addresses);
 
     let mut accepting = Box::pin(server.clone().run(listeners));
-    loop {
+    let outcome = loop {
         tokio::select! {
-            () = &mut accepting => {
-                error!("no listening socket is left; stopping");
-                break;
-            }
+            () = &mut accepting => break Err(anyhow!("no listening socket is left")),
             request = signals.next() => match request {
-                Request::Stop => break,
+                Request::Stop => break Ok(Outcome::Stopped),
                 Request::Reload => reload(&server, config_path, log_level),
             },
         }
-    }
+    };
 
     info!("stopping");
-    server.stop();
-    let patience = server.patience();
-    // The accept loops hold the listening sockets and the last references to the server.
+    // With it, the listening sockets are closed.
     drop(accepting);
-    drop(server);
-    last_session.gone(patience).await;
+    server.stop().await;
     info!("stopped");
-    Ok(())
+    outcome
 }
+
+/// Asks the kernel for as many descriptors as the sessions may need.
+fn make_room_for(config: &Config) {
+    let needed = BASE_DESCRIPTORS + u64::from(config.limits.sessions) * SESSION_DESCRIPTORS;
+    let allowed = sys::raise_descriptor_limit();
+    if allowed < needed {
+        warn!(
+            allowed,
+            needed, "too few descriptors for limits.sessions; some clients will be refused"
+        );
+    }
+}
+
+/// Descriptors that the daemon has open without a session, with some to spare.
+const BASE_DESCRIPTORS: u64 = 32;
+
+/// Descriptors that a session has open while it transfers a file, with one to spare.
+const SESSION_DESCRIPTORS: u64 = 8;
 
 /// Tells whoever waits for it on stdout that the daemon is ready, and at which addresses.
 fn announce(addresses: &str) {
@@ -142,9 +159,10 @@ fn reload(server: &Server, config_path: &Path, log_level: &LevelControl) {
     let (config, findings) = config::load(config_path);
     log_findings(&findings);
     if let Some(config) = config {
-        log_level.set(config.log.level);
+        let level = config.log.level;
         server.reconfigure(config);
         info!("configuration reloaded; it holds for new sessions");
+        log_level.set(level);
     } else {
         error!("configuration not reloaded; the old one stays");
     }

@@ -4,8 +4,8 @@ mod admission;
 mod listeners;
 
 use std::{
-    convert::Infallible,
     net::SocketAddr,
+    os::fd::{AsFd, AsRawFd as _},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,27 +13,25 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::socket::{MsgFlags, send};
 use tokio::{
     net::TcpStream,
-    sync::{mpsc, watch},
+    sync::watch,
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, sleep},
 };
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 
-use self::{
-    admission::Admission,
-    listeners::{Accepted, accept},
-};
+use self::{admission::Admission, listeners::accept};
 pub(crate) use self::{admission::Permit, listeners::Listeners};
 use crate::{
-    accounts::Gatekeeper,
+    accounts::PasswordChecks,
     config::Config,
-    session::{NoThread, Session},
+    session::{NoThread, OUT_OF_RESOURCES, Session},
 };
 
 /// How often a stopping server looks whether its sessions are gone.
-const BEAT: Duration = Duration::from_millis(100);
+const BEAT: Duration = Duration::from_millis(50);
 
 /// How long the daemon waits for its sessions beyond the grace that they give their transfers.
 const SESSION_EXIT: Duration = Duration::from_secs(2);
@@ -42,30 +40,22 @@ const SESSION_EXIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Server {
     config: watch::Sender<Arc<Config>>,
-    stopping: watch::Sender<bool>,
+    /// How long running transfers may take when the server stops; nothing until then.
+    stop: watch::Sender<Option<Duration>>,
     admission: Admission,
-    gatekeeper: Gatekeeper,
+    checks: PasswordChecks,
     sessions: AtomicU64,
-    /// Cloned into each session's permit, so that the receiver ends when the last session does.
-    alive: mpsc::Sender<Infallible>,
 }
 
-/// Ends when the last session and the server itself are gone.
-#[derive(Debug)]
-pub(crate) struct LastSession(mpsc::Receiver<Infallible>);
-
 impl Server {
-    pub(crate) fn new(config: Config) -> (Arc<Self>, LastSession) {
-        let (alive, last) = mpsc::channel(1);
-        let server = Self {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
+        Arc::new(Self {
             config: watch::Sender::new(Arc::new(config)),
-            stopping: watch::Sender::new(false),
+            stop: watch::Sender::new(None),
             admission: Admission::default(),
-            gatekeeper: Gatekeeper::new(),
+            checks: PasswordChecks::new(),
             sessions: AtomicU64::new(1),
-            alive,
-        };
-        (Arc::new(server), LastSession(last))
+        })
     }
 
     /// Uses `config` for the sessions that begin from now on. The listeners stay as they are.
@@ -76,14 +66,17 @@ impl Server {
         self.config.send_replace(Arc::new(config));
     }
 
-    /// Tells the sessions to end once their transfers have. New clients are no longer served.
-    pub(crate) fn stop(&self) {
-        self.stopping.send_replace(true);
-    }
-
-    /// How long [`LastSession::gone`] may take.
-    pub(crate) fn patience(&self) -> Duration {
-        self.config.borrow().limits.shutdown_grace() + SESSION_EXIT
+    /// Tells the sessions to end once their transfers have, and waits for them, within bounds.
+    pub(crate) async fn stop(&self) {
+        let grace = self.config.borrow().limits.shutdown_grace();
+        self.stop.send_replace(Some(grace));
+        let deadline = Instant::now() + grace + SESSION_EXIT;
+        while !self.admission.is_empty() {
+            if Instant::now() > deadline {
+                return warn!("some sessions did not end in time");
+            }
+            sleep(BEAT).await;
+        }
     }
 
     /// Accepts from all listeners. Returns when none is left that works.
@@ -92,21 +85,22 @@ impl Server {
         for listener in listeners.into_inner() {
             let server = self.clone();
             loops.spawn(async move {
-                while let Accepted::Client(stream, peer) = accept(&listener).await {
+                while let Some((stream, peer)) = accept(&listener).await {
                     server.admit(stream, peer);
                 }
             });
         }
-        while loops.join_next().await.is_some() {}
+        while let Some(ended) = loops.join_next().await {
+            if let Err(fault) = ended {
+                error!(%fault, "a listening socket is lost");
+            }
+        }
     }
 
     /// Starts a session for a client, or tells it why not.
     fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         let config = self.config.borrow().clone();
-        let permit = match self
-            .admission
-            .enter(peer.ip(), &config.limits, self.alive.clone())
-        {
+        let permit = match self.admission.enter(peer.ip(), &config.limits) {
             Ok(permit) => permit,
             Err(refusal) => {
                 info!(client = %peer, "refused: {refusal}");
@@ -122,36 +116,24 @@ impl Server {
             stream,
             peer,
             config,
-            gatekeeper: self.gatekeeper.clone(),
-            stopping: self.stopping.subscribe(),
+            checks: self.checks.clone(),
+            stop: self.stop.subscribe(),
             permit,
         };
         if let Err(failure) = session.start() {
             let NoThread { error, stream } = *failure;
             warn!(client = %peer, %error, "refused: no thread for another session; lower limits.sessions");
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                refuse(&stream, "the server is out of resources, try again later");
-            }
+            refuse(&stream, OUT_OF_RESOURCES);
         }
     }
 }
 
 /// Sends a 421 reply (RFC 959, section 4.2). A client that cannot take one line at once does not
 /// get it.
-fn refuse(stream: &TcpStream, reason: &str) {
-    let _sent = stream.try_write(format!("421 {reason}\r\n").as_bytes());
-}
-
-impl LastSession {
-    /// Waits until the last session is gone, but not longer than `patience`.
-    pub(crate) async fn gone(mut self, patience: Duration) {
-        let deadline = Instant::now() + patience;
-        // Sessions are other threads, and what they tell may get lost: see `Work::heartbeat`.
-        while timeout(BEAT, self.0.recv()).await.is_err() {
-            if Instant::now() > deadline {
-                warn!("some sessions did not end in time");
-                return;
-            }
-        }
+pub(crate) fn refuse(stream: &impl AsFd, reason: &str) {
+    let reply = format!("421 {reason}\r\n");
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    if let Err(error) = send(stream.as_fd().as_raw_fd(), reply.as_bytes(), flags) {
+        debug!(%error, "a client could not be told that it is refused");
     }
 }

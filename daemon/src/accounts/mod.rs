@@ -4,12 +4,14 @@ mod password;
 
 use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use anyhow::Result;
 use async_trait::async_trait;
 use tokio::{
     sync::{Mutex, Semaphore},
+    task::spawn_blocking,
     time::sleep,
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use unftp_core::auth::{
     AuthenticationError, Authenticator, Credentials, Principal, UserDetail, UserDetailError,
     UserDetailProvider,
@@ -17,7 +19,7 @@ use unftp_core::auth::{
 
 pub use self::password::hash;
 use crate::{
-    config::{ANONYMOUS_NAMES, Config, PasswordHash},
+    config::{ANONYMOUS_NAMES, Config, PasswordHash, User},
     session::Work,
 };
 
@@ -29,17 +31,27 @@ const PARALLEL_CHECKS: usize = 2;
 const DELAY_STEP: Duration = Duration::from_secs(1);
 const MOST_DELAY_STEPS: u32 = 5;
 
-/// What all sessions share about log-ins.
+/// Lets a few sessions check a password at a time; the others wait. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Gatekeeper {
-    checks: Arc<Semaphore>,
-}
+pub(crate) struct PasswordChecks(Arc<Semaphore>);
 
-impl Gatekeeper {
+impl PasswordChecks {
     pub(crate) fn new() -> Self {
-        Self {
-            checks: Arc::new(Semaphore::new(PARALLEL_CHECKS)),
-        }
+        Self(Arc::new(Semaphore::new(PARALLEL_CHECKS)))
+    }
+
+    /// Whether `password` is the one that `hash` was made of.
+    ///
+    /// # Errors
+    /// If that could not be found out.
+    async fn run(&self, hash: PasswordHash, password: String) -> Result<bool> {
+        let permit = self.0.clone().acquire_owned().await?;
+        let check = spawn_blocking(move || {
+            // The check goes on when its session is gone, and must count until its end.
+            let _permit = permit;
+            password::matches(&hash, &password)
+        });
+        check.await?
     }
 }
 
@@ -66,7 +78,7 @@ impl UserDetail for Account {}
 #[derive(Debug)]
 pub(crate) struct Accounts {
     config: Arc<Config>,
-    gatekeeper: Gatekeeper,
+    checks: PasswordChecks,
     work: Work,
     /// Refused log-ins of this session. The lock is held during an attempt, so that attempts cannot
     /// run side by side.
@@ -75,10 +87,10 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     /// Accounts of a session that begins now. Checks of passwords count as `work`.
-    pub(crate) fn new(config: Arc<Config>, gatekeeper: Gatekeeper, work: Work) -> Self {
+    pub(crate) fn new(config: Arc<Config>, checks: PasswordChecks, work: Work) -> Self {
         Self {
             config,
-            gatekeeper,
+            checks,
             work,
             failures: Mutex::new(0),
         }
@@ -103,30 +115,23 @@ impl Accounts {
     }
 
     /// Whether this name may log in with this password.
-    async fn admits(&self, name: &str, password: String) -> bool {
+    ///
+    /// # Errors
+    /// If that could not be found out.
+    async fn admits(&self, name: &str, password: String) -> Result<bool> {
         if ANONYMOUS_NAMES.contains(&name) {
-            return self.config.anonymous.is_some();
+            return Ok(self.config.anonymous.is_some());
         }
-        let user = self.config.users.iter().find(|user| user.name == name);
-        // An unknown name costs as much time as a known one, or the difference would tell which
-        // names exist.
-        let Some(hash) = user
-            .or(self.config.users.first())
-            .map(|user| user.password_hash.clone())
-        else {
-            return false;
+        let users = &self.config.users;
+        let user = users.iter().find(|user| user.name == name);
+        // An unknown name costs the time of the first user's hash, because an answer at once would
+        // tell that there is no such user. Hashes of `hash-password` all cost the same.
+        let Some(User { password_hash, .. }) = user.or(users.first()) else {
+            return Ok(false);
         };
-        self.verify(hash, password).await && user.is_some()
-    }
-
-    async fn verify(&self, hash: PasswordHash, password: String) -> bool {
         let _under_way = self.work.begin();
-        let Ok(_permit) = self.gatekeeper.checks.acquire().await else {
-            return false;
-        };
-        tokio::task::spawn_blocking(move || password::matches(&hash, &password))
-            .await
-            .unwrap_or(false)
+        let matches = self.checks.run(password_hash.clone(), password).await?;
+        Ok(matches && user.is_some())
     }
 }
 
@@ -136,23 +141,24 @@ impl Authenticator for Accounts {
         &self,
         username: &str,
         credentials: &Credentials,
-    ) -> Result<Principal, AuthenticationError> {
+    ) -> std::result::Result<Principal, AuthenticationError> {
         let mut failures = self.failures.lock().await;
         let password = credentials.password.clone().unwrap_or_default();
-        if self.admits(username, password).await {
-            info!(user = username, "logged in");
-            return Ok(Principal {
-                username: username.to_owned(),
-            });
+        match self.admits(username, password).await {
+            Ok(true) => {
+                info!(user = username, "logged in");
+                return Ok(Principal {
+                    username: username.to_owned(),
+                });
+            }
+            Ok(false) => {
+                *failures += 1;
+                let known = self.find(username).is_some();
+                warn_refused(username, credentials.source_ip, *failures, known);
+            }
+            Err(error) => error!("log-in refused: the password cannot be checked: {error:#}"),
         }
-        *failures += 1;
-        warn_refused(
-            username,
-            credentials.source_ip,
-            *failures,
-            self.find(username).is_some(),
-        );
-        sleep(DELAY_STEP * (*failures).min(MOST_DELAY_STEPS)).await;
+        sleep(DELAY_STEP * (*failures).clamp(1, MOST_DELAY_STEPS)).await;
         // The engine answers 530 to every error alike.
         Err(AuthenticationError::BadPassword)
     }

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, bail};
 use argon2::{
     Argon2,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc},
+    password_hash::{Error, PasswordHasher as _, PasswordVerifier as _, phc},
 };
 
 use crate::config::PasswordHash;
@@ -35,14 +35,19 @@ pub fn hash(password: &str) -> Result<String> {
     Ok(hash.to_string())
 }
 
-/// Whether `password` is the one that `hash` was made of. An unreadable hash matches nothing.
-pub(super) fn matches(hash: &PasswordHash, password: &str) -> bool {
+/// Whether `password` is the one that `hash` was made of.
+///
+/// # Errors
+/// If the hash cannot be read, or if there is not enough memory.
+pub(super) fn matches(hash: &PasswordHash, password: &str) -> Result<bool> {
     if password.len() > MAX_PASSWORD_BYTES {
-        return false;
+        return Ok(false);
     }
-    phc::PasswordHash::new(hash.as_str()).is_ok_and(|hash| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok()
-    })
+    let hash =
+        phc::PasswordHash::new(hash.as_str()).map_err(|error| anyhow!("the hash: {error}"))?;
+    match Argon2::default().verify_password(password.as_bytes(), &hash) {
+        Ok(()) => Ok(true),
+        Err(Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(anyhow!("{error}")),
+    }
 }

@@ -2,20 +2,35 @@ use std::sync::Arc;
 
 use unftp_core::auth::{Authenticator as _, Credentials, UserDetailProvider as _};
 
-use super::{Accounts, Gatekeeper, hash};
-use crate::{config::Config, session::Work};
+use super::{Accounts, PasswordChecks, hash};
+use crate::{
+    config::{Anonymous, Config, User},
+    session::Work,
+};
 
 /// A configuration with the user `alice`, whose password is `correct`.
-fn config(more: &str) -> Arc<Config> {
-    let hash = hash("correct").unwrap();
-    let text =
-        format!("[[users]]\nname = \"alice\"\nroot = \"/srv\"\npassword-hash = \"{hash}\"\n{more}");
-    Arc::new(toml::from_str(&text).unwrap())
+fn config() -> Config {
+    let password_hash = serde_json::from_value(hash("correct").unwrap().into()).unwrap();
+    let user = User {
+        name: "alice".into(),
+        password_hash,
+        root: "/srv".into(),
+        read_only: false,
+    };
+    Config {
+        users: vec![user],
+        ..Config::default()
+    }
+}
+
+/// The accounts of a session with this configuration.
+fn accounts(config: Config) -> Accounts {
+    Accounts::new(Arc::new(config), PasswordChecks::new(), Work::new())
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_the_right_name_and_password_log_in() {
-    let accounts = Accounts::new(config(""), Gatekeeper::new(), Work::new());
+    let accounts = accounts(config());
     for (name, password, admitted) in [
         ("alice", "correct", true),
         ("alice", "wrong", false),
@@ -31,7 +46,7 @@ async fn only_the_right_name_and_password_log_in() {
 
 #[tokio::test(start_paused = true)]
 async fn without_users_every_log_in_is_refused() {
-    let accounts = Accounts::new(Arc::new(Config::default()), Gatekeeper::new(), Work::new());
+    let accounts = accounts(Config::default());
     for name in ["root", "anonymous", "ftp", ""] {
         assert!(
             accounts
@@ -44,12 +59,15 @@ async fn without_users_every_log_in_is_refused() {
 }
 
 #[tokio::test]
-async fn anonymous_access_is_read_only_unless_told_otherwise() {
-    let accounts = Accounts::new(
-        config("[anonymous]\nroot = \"/srv/pub\"\n"),
-        Gatekeeper::new(),
-        Work::new(),
-    );
+async fn anonymous_users_get_the_anonymous_account() {
+    let anonymous = Anonymous {
+        root: "/srv/pub".into(),
+        read_only: true,
+    };
+    let accounts = accounts(Config {
+        anonymous: Some(anonymous),
+        ..config()
+    });
     let principal = accounts
         .authenticate("ftp", &Credentials::from(""))
         .await
@@ -61,7 +79,7 @@ async fn anonymous_access_is_read_only_unless_told_otherwise() {
 
 #[tokio::test(start_paused = true)]
 async fn each_refusal_makes_the_session_wait_longer() {
-    let accounts = Accounts::new(Arc::new(Config::default()), Gatekeeper::new(), Work::new());
+    let accounts = accounts(Config::default());
     let start = tokio::time::Instant::now();
     for _ in 0..3 {
         let _refused = accounts.authenticate("root", &Credentials::from("x")).await;

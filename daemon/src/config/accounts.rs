@@ -13,6 +13,7 @@ use super::{Config, Findings};
 
 /// An account with a password.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub struct User {
     /// The login name, compared byte by byte.
@@ -28,6 +29,7 @@ pub struct User {
 
 /// Access without a password, under the names `anonymous` and `ftp`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub struct Anonymous {
     /// The directory that anonymous users see as `/`; absolute.
@@ -46,6 +48,7 @@ pub(crate) const ANONYMOUS_NAMES: [&str; 2] = ["anonymous", "ftp"];
 
 /// A password hash in PHC form. Its `Debug` form does not show it: a hash can be attacked offline.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(transparent)]
 pub struct PasswordHash(String);
 
@@ -61,6 +64,9 @@ impl fmt::Debug for PasswordHash {
         f.write_str("PasswordHash(..)")
     }
 }
+
+/// Longest login name in bytes.
+const MAX_NAME_BYTES: usize = 64;
 
 /// The most memory, in KiB, that checking one password may take. Hosts give daemons little memory,
 /// and the number in a hash is asked for before the password is known to be right.
@@ -105,12 +111,14 @@ fn check_name(name: &str, key: &str, findings: &mut Findings) {
             "use an [anonymous] table, or another name",
         );
     } else if name.is_empty()
-        || name.len() > 64
+        || name.len() > MAX_NAME_BYTES
         || name.chars().any(|c| c.is_control() || c.is_whitespace())
     {
         findings.error(
             key,
-            "a login name has 1 to 64 bytes and no blanks",
+            &format!(
+                "a login name has 1 to {MAX_NAME_BYTES} bytes, no blanks and no control characters"
+            ),
             "choose another name",
         );
     }
@@ -139,7 +147,10 @@ fn check_hash(hash: &PasswordHash, key: &str, findings: &mut Findings) {
     if !bounded {
         findings.error(
             key,
-            "the parameters of this hash are invalid, or ask for more than 64 MiB or 16 passes",
+            &format!(
+                "the parameters of this hash are invalid, or ask for more than \
+                 {MAX_HASH_MEMORY_KIB} KiB or {MAX_HASH_PASSES} passes"
+            ),
             "make a new hash with `esxftpd hash-password`",
         );
     }

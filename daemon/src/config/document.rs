@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{Config, Findings};
+use super::Findings;
 
 /// A parsed TOML document that knows where its keys stand.
 pub(super) struct Document<'t> {
@@ -23,45 +24,13 @@ impl<'t> Document<'t> {
             let line = line_at(text, error.span().map_or(0, |span| span.start));
             findings.error_at(line, "", error.message(), "correct the TOML syntax");
         }
-        errors.is_empty().then(|| Self {
-            text,
-            root: DeValue::Table(table.into_inner()),
-        })
+        let root = DeValue::Table(table.into_inner());
+        errors.is_empty().then_some(Self { text, root })
     }
 
-    /// Turns the document into a [`Config`]. Every unknown key becomes a finding; so does a value
-    /// of a wrong type, which ends the reading.
-    pub(super) fn deserialize(&self, findings: &mut Findings) -> Option<Config> {
-        let mut unknown = Vec::new();
-        let parsed = toml::Deserializer::parse(self.text).and_then(|deserializer| {
-            serde_ignored::deserialize(deserializer, |path| unknown.push(path.to_string()))
-        });
-        for path in unknown {
-            // serde_ignored writes `?` for the layer that `Option` adds.
-            let key = path.replace(".?", "");
-            let line = self.line_of_key(&key).unwrap_or(1);
-            findings.error_at(
-                line,
-                &key,
-                "unknown key",
-                "correct its spelling or remove it",
-            );
-        }
-        match parsed {
-            Ok(config) => Some(config),
-            Err(error) => {
-                let span = error.span().unwrap_or(0..0);
-                let key = innermost(&self.root, &span).unwrap_or_default();
-                let line = line_at(self.text, span.start);
-                findings.error_at(
-                    line,
-                    &key,
-                    error.message(),
-                    "correct it; the values were not checked further",
-                );
-                None
-            }
-        }
+    /// The entries at the top level.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_, 't>> {
+        children(self.text, "", &self.root)
     }
 
     /// The line, counted from 1, of the key with this dotted path, or of the nearest table around
@@ -69,64 +38,154 @@ impl<'t> Document<'t> {
     pub(super) fn line_of_key(&self, key: &str) -> Option<usize> {
         let mut place = None;
         let mut value = &self.root;
-        for segment in key.split('.') {
-            let Some(child) = children(value)
-                .into_iter()
-                .find(|child| child.name == segment)
-            else {
-                break;
-            };
-            place = Some(line_at(self.text, child.start));
+        while let Some(child) = children(self.text, place.as_ref().map_or("", Entry::key), value)
+            .find(|child| key == child.key || key.starts_with(&format!("{}.", child.key)))
+        {
             value = child.value.get_ref();
+            place = Some(child);
         }
-        place
+        place.map(|entry| entry.line())
     }
 }
 
-/// A value inside a table or an array.
-struct Child<'a, 't> {
-    /// Its key, or its index from 0.
-    name: String,
+/// A key or an array's element, and its value.
+pub(super) struct Entry<'d, 't> {
+    text: &'t str,
+    /// The dotted path; elements of arrays by index from 0.
+    key: String,
     /// Where it begins in the text, key included; in bytes.
     start: usize,
-    value: &'a Spanned<DeValue<'t>>,
+    value: &'d Spanned<DeValue<'t>>,
 }
 
-fn children<'a, 't>(value: &'a DeValue<'t>) -> Vec<Child<'a, 't>> {
-    match value {
-        DeValue::Table(table) => table
-            .iter()
-            .map(|(key, value)| Child {
-                name: key.get_ref().to_string(),
-                start: key.span().start,
-                value,
-            })
-            .collect(),
-        DeValue::Array(array) => array
-            .iter()
-            .enumerate()
-            .map(|(index, value)| Child {
-                name: index.to_string(),
-                start: value.span().start,
-                value,
-            })
-            .collect(),
-        _ => Vec::new(),
+impl<'d, 't> Entry<'d, 't> {
+    /// The dotted path; elements of arrays by index from 0.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Counted from 1.
+    fn line(&self) -> usize {
+        line_at(self.text, self.start)
+    }
+
+    /// Puts the value into `place`, unless it has a wrong type.
+    pub(super) fn read_into<T: DeserializeOwned>(&self, place: &mut T, findings: &mut Findings) {
+        if let Some(value) = self.read(findings) {
+            *place = value;
+        }
+    }
+
+    /// The value. Every unknown key in it becomes a finding; so does the first value of a wrong
+    /// type, and then there is no value.
+    pub(super) fn read<T: DeserializeOwned>(&self, findings: &mut Findings) -> Option<T> {
+        let mut unknown = Vec::new();
+        let result =
+            serde_ignored::deserialize(ValueDeserializer::from(self.value.clone()), |path| {
+                unknown.push(format!("{}.{path}", self.key));
+            });
+        unknown.sort_unstable();
+        let known_to_be_unknown = |entry: &Entry<'_, '_>| unknown.binary_search(&entry.key).is_ok();
+        for entry in self.descendants().filter(known_to_be_unknown) {
+            entry.unknown(findings);
+        }
+        result.map_err(|error| self.wrong(&error, findings)).ok()
+    }
+
+    /// The values of an array's elements. Without the value of one, there are none.
+    pub(super) fn read_all<T: DeserializeOwned>(&self, findings: &mut Findings) -> Option<Vec<T>> {
+        if !matches!(self.value.get_ref(), DeValue::Array(_)) {
+            let remedy = format!("write [[{}]] before each table", self.key);
+            findings.error_at(self.line(), &self.key, "expected a list of tables", &remedy);
+            return None;
+        }
+        let elements: Vec<_> = self
+            .children()
+            .map(|element| element.read(findings))
+            .collect();
+        elements.into_iter().collect()
+    }
+
+    /// This key is none of ours.
+    pub(super) fn unknown(&self, findings: &mut Findings) {
+        // Not even the line is looked for in vain.
+        if !findings.is_full() {
+            let remedy = "correct its spelling or remove it";
+            findings.error_at(self.line(), &self.key, "unknown key", remedy);
+        }
+    }
+
+    fn wrong(&self, error: &toml::de::Error, findings: &mut Findings) {
+        let span = error.span().unwrap_or(self.value.span());
+        let entry = self.descendants().filter(|entry| entry.holds(&span)).last();
+        let entry = entry.as_ref().unwrap_or(self);
+        let line = line_at(self.text, span.start);
+        findings.error_at(line, &entry.key, without_value(error.message()), UNREAD);
+    }
+
+    fn children(&self) -> impl Iterator<Item = Entry<'d, 't>> + use<'d, 't> {
+        children(self.text, &self.key, self.value.get_ref())
+    }
+
+    /// Everything inside, outer entries before inner ones.
+    fn descendants(&self) -> Box<dyn Iterator<Item = Entry<'d, 't>> + 'd>
+    where
+        't: 'd,
+    {
+        Box::new(self.children().flat_map(|child| {
+            let inside: Vec<_> = child.descendants().collect();
+            std::iter::once(child).chain(inside)
+        }))
+    }
+
+    fn holds(&self, span: &Range<usize>) -> bool {
+        let around = self.value.span();
+        around.start <= span.start && span.end <= around.end
     }
 }
 
-/// The dotted path of the innermost value that contains `span`.
-fn innermost(value: &DeValue<'_>, span: &Range<usize>) -> Option<String> {
-    children(value)
+/// What a table or an array holds; `key` is its own dotted path, empty for the whole document.
+fn children<'d, 't>(
+    text: &'t str,
+    key: &str,
+    value: &'d DeValue<'t>,
+) -> impl Iterator<Item = Entry<'d, 't>> + use<'d, 't> {
+    let (table, array) = match value {
+        DeValue::Table(table) => (Some(table), None),
+        DeValue::Array(array) => (None, Some(array)),
+        _ => (None, None),
+    };
+    let prefix = if key.is_empty() {
+        String::new()
+    } else {
+        format!("{key}.")
+    };
+    let named = table
         .into_iter()
-        .find_map(|Child { name, value, .. }| {
-            // Inside first: the span of a table is its header alone, not what stands below it.
-            if let Some(path) = innermost(value.get_ref(), span) {
-                return Some(format!("{name}.{path}"));
-            }
-            let around = value.span();
-            (around.start <= span.start && span.end <= around.end).then_some(name)
+        .flatten()
+        .map(|(name, value)| (name.get_ref().to_string(), name.span().start, value));
+    let numbered = array.into_iter().flat_map(|array| array.iter().enumerate());
+    let numbered = numbered.map(|(index, value)| (index.to_string(), value.span().start, value));
+    named
+        .chain(numbered)
+        .map(move |(name, start, value)| Entry {
+            text,
+            key: format!("{prefix}{name}"),
+            start,
+            value,
         })
+}
+
+/// The remedy for a value of a wrong type, with which the reading of its table ends.
+const UNREAD: &str = "correct it; the rest of this table was not checked";
+
+/// What a message of the parser says without the value that it quotes: somebody may have written a
+/// password there.
+fn without_value(message: &str) -> &str {
+    match message.rfind("expected ") {
+        Some(start) => &message[start..],
+        None => message,
+    }
 }
 
 /// The line, counted from 1, of a byte offset.

@@ -50,7 +50,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The findings about one file.
+/// The most findings that are kept. More help nobody, and each costs a walk through the file.
+const MAX_FINDINGS: usize = 100;
+
+/// The findings about one file, the first [`MAX_FINDINGS`] of them.
 #[derive(Debug)]
 pub struct Findings {
     file: PathBuf,
@@ -119,6 +122,9 @@ impl Findings {
         problem: &str,
         remedy: &str,
     ) {
+        if self.is_full() {
+            return;
+        }
         self.list.push(Finding {
             severity,
             file: self.file.clone(),
@@ -127,6 +133,11 @@ impl Findings {
             problem: problem.to_owned(),
             remedy: remedy.to_owned(),
         });
+    }
+
+    /// Whether further findings would not be kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FINDINGS
     }
 
     /// Brings the findings into the order in which a reader meets their lines.

@@ -8,6 +8,7 @@ use super::Findings;
 
 /// Bounds on sessions and on time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Limits {
     /// Control connections at one time, 1 to 1000. Each costs a thread.
@@ -32,11 +33,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// [`Limits::idle_seconds`] as a duration.
-    pub fn idle(&self) -> Duration {
-        Duration::from_secs(self.idle_seconds.into())
-    }
-
     /// [`Limits::shutdown_grace_seconds`] as a duration.
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace_seconds.into())

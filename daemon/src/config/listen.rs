@@ -1,7 +1,6 @@
 //! Where the daemon listens: control connections and the passive range.
 
 use std::{
-    collections::HashSet,
     fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
@@ -14,6 +13,7 @@ use super::Findings;
 
 /// Where control connections are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Listen {
     /// One socket per address; an IPv6 address never takes IPv4 clients. Port 0 lets the kernel
@@ -44,13 +44,12 @@ impl Listen {
                 "give at least one, such as \"0.0.0.0:21\"",
             );
         }
-        let mut seen = HashSet::new();
         for (index, address) in self.addresses.iter().enumerate() {
-            if address.port() != 0 && !seen.insert(address) {
-                let key = format!("listen.addresses.{index}");
+            let before = &self.addresses[..index];
+            if let Some(other) = before.iter().find(|other| overlap(**other, *address)) {
                 findings.error(
-                    &key,
-                    &format!("{address} is listed twice"),
+                    &format!("listen.addresses.{index}"),
+                    &format!("{address} overlaps with {other}"),
                     "remove one of the two",
                 );
             }
@@ -58,8 +57,18 @@ impl Listen {
     }
 }
 
+/// Whether sockets on both addresses would get in each other's way.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (ip, other_ip) = (one.ip(), other.ip());
+    one.port() != 0
+        && one.port() == other.port()
+        && one.is_ipv4() == other.is_ipv4()
+        && (ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified())
+}
+
 /// How passive data connections (PASV, EPSV) are offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Passive {
     /// The ports that data connections may use; the firewall ruleset must open the same ones.
@@ -99,6 +108,7 @@ impl Passive {
 
 /// An inclusive range of unprivileged TCP ports, written `first-last`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub struct PortRange(pub RangeInclusive<u16>);
 
 /// Ports below this one are reserved for well-known services.

@@ -42,9 +42,10 @@ const READABLE_BY_OTHERS: u32 = 0o004;
 /// Longest greeting in bytes. RFC 959 sets no limit; clients read lines of at least 512 bytes.
 const MAX_GREETING_BYTES: usize = 400;
 
-/// The whole configuration. Every key has a default, so an empty file is valid and serves nobody.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+/// The whole configuration. Every section has a default, so an empty file is valid and serves
+/// nobody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub struct Config {
     /// Text of the 220 reply that greets a client; one line of printable text.
     pub greeting: String,
@@ -78,6 +79,7 @@ impl Default for Config {
 
 /// What is logged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Log {
     /// The least severe level that is logged.
@@ -86,6 +88,7 @@ pub struct Log {
 
 /// A log level, most severe first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Level {
@@ -141,24 +144,43 @@ impl Source {
     }
 }
 
-/// Parses and checks a configuration. `None` if the text does not have the shape of one.
+/// Parses and checks a configuration. `None` if the text is not TOML; where it is not of the right
+/// shape, findings say so and the defaults stand in.
 fn parse(source: &Source, findings: &mut Findings) -> Option<Config> {
-    let config = Document::parse(&source.text, findings).and_then(|document| {
-        let config = document.deserialize(findings)?;
+    let config = Document::parse(&source.text, findings).map(|document| {
+        let config = Config::read(&document, findings);
         findings.locate_in(&document, |findings| config.check(source.exposed, findings));
-        Some(config)
+        config
     });
     findings.sort();
     config
 }
 
 impl Config {
+    /// Reads every section on its own, so that an error in one does not hide those in the others.
+    fn read(document: &Document<'_>, findings: &mut Findings) -> Self {
+        let mut config = Self::default();
+        for entry in document.entries() {
+            match entry.key() {
+                "greeting" => entry.read_into(&mut config.greeting, findings),
+                "listen" => entry.read_into(&mut config.listen, findings),
+                "passive" => entry.read_into(&mut config.passive, findings),
+                "limits" => entry.read_into(&mut config.limits, findings),
+                "log" => entry.read_into(&mut config.log, findings),
+                "anonymous" => config.anonymous = entry.read(findings),
+                "users" => config.users = entry.read_all(findings).unwrap_or_default(),
+                _ => entry.unknown(findings),
+            }
+        }
+        config
+    }
+
     /// Says in sentences what will not work, or not as intended.
     fn check(&self, exposed: bool, findings: &mut Findings) {
         if self.greeting.len() > MAX_GREETING_BYTES || self.greeting.chars().any(char::is_control) {
             findings.error(
                 "greeting",
-                "the greeting is longer than 400 bytes or contains control characters",
+                &format!("not one line of at most {MAX_GREETING_BYTES} bytes"),
                 "use one line of plain text",
             );
         }

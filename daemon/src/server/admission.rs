@@ -2,13 +2,10 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
     fmt,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-use tokio::sync::mpsc;
 
 use crate::config::Limits;
 
@@ -34,8 +31,8 @@ pub(super) enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Sessions => "too many users are connected, try again later",
-            Self::SessionsOfAddress => "too many connections from your address, close one first",
+            Self::Sessions => "too many sessions, try again later",
+            Self::SessionsOfAddress => "too many sessions from your address, close one first",
         })
     }
 }
@@ -45,17 +42,11 @@ impl fmt::Display for Refusal {
 pub(crate) struct Permit {
     admission: Admission,
     address: IpAddr,
-    _alive: mpsc::Sender<Infallible>,
 }
 
 impl Admission {
-    /// Takes a place for a client at `address`. `alive` is kept until the permit is dropped.
-    pub(super) fn enter(
-        &self,
-        address: IpAddr,
-        limits: &Limits,
-        alive: mpsc::Sender<Infallible>,
-    ) -> Result<Permit, Refusal> {
+    /// Takes a place for a client at `address`.
+    pub(super) fn enter(&self, address: IpAddr, limits: &Limits) -> Result<Permit, Refusal> {
         let mut counts = self.counts();
         if counts.total >= limits.sessions {
             return Err(Refusal::Sessions);
@@ -69,8 +60,12 @@ impl Admission {
         Ok(Permit {
             admission: self.clone(),
             address,
-            _alive: alive,
         })
+    }
+
+    /// Whether no place is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts().total == 0
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -102,7 +97,7 @@ mod tests {
     }
 
     fn enter(admission: &Admission, last: u8, limits: &Limits) -> Result<Permit, Refusal> {
-        admission.enter(address(last), limits, mpsc::channel(1).0)
+        admission.enter(address(last), limits)
     }
 
     #[test]

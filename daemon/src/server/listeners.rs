@@ -89,21 +89,13 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// What became of waiting for a client.
-pub(super) enum Accepted {
-    /// A client.
-    Client(TcpStream, SocketAddr),
-    /// The listener is broken.
-    Nobody,
-}
-
-/// Waits for the next client. Survives clients that vanish, and waits when descriptors or memory
+/// Waits for the next client; `None` if the listener is broken. Survives clients that vanish, and waits when descriptors or memory
 /// run out.
-pub(super) async fn accept(listener: &TcpListener) -> Accepted {
+pub(super) async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     let mut short_of_resources = false;
     loop {
         let error = match listener.accept().await {
-            Ok((stream, peer)) => return Accepted::Client(stream, peer),
+            Ok(client) => return Some(client),
             Err(error) => error,
         };
         match Fault::of(&error) {
@@ -118,7 +110,7 @@ pub(super) async fn accept(listener: &TcpListener) -> Accepted {
             }
             Fault::Listener => {
                 error!(%error, "a listening socket is broken; it is given up");
-                return Accepted::Nobody;
+                return None;
             }
         }
     }
@@ -139,7 +131,17 @@ enum Fault {
 impl Fault {
     fn of(error: &io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => Self::Resources,
+            Some(
+                Errno::ECONNABORTED
+                | Errno::EINTR
+                | Errno::EPROTO
+                | Errno::ENOPROTOOPT
+                | Errno::ENETDOWN
+                | Errno::ENETUNREACH
+                | Errno::EHOSTDOWN
+                | Errno::EHOSTUNREACH
+                | Errno::ETIMEDOUT,
+            ) => Self::Client,
             Some(
                 Errno::EBADF
                 | Errno::EINVAL
@@ -148,7 +150,8 @@ impl Fault {
                 | Errno::EFAULT
                 | Errno::ENOSYS,
             ) => Self::Listener,
-            _ => Self::Client,
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM, and what nobody knows: waiting never hurts.
+            _ => Self::Resources,
         }
     }
 }
@@ -165,6 +168,7 @@ mod tests {
             (Errno::EHOSTUNREACH, Fault::Client),
             (Errno::EMFILE, Fault::Resources),
             (Errno::ENOMEM, Fault::Resources),
+            (Errno::EPERM, Fault::Resources),
             (Errno::EBADF, Fault::Listener),
         ] {
             assert_eq!(Fault::of(&io::Error::from(errno)), fault, "{errno}");

@@ -13,7 +13,7 @@ use libunftp::{
 
 use super::passive::PassivePorts;
 use crate::{
-    accounts::{Account, Accounts, Gatekeeper},
+    accounts::{Account, Accounts, PasswordChecks},
     config::Config,
     session::Work,
     storage::Storage,
@@ -25,10 +25,10 @@ use crate::{
 /// If libunftp refuses the combination of options, which would be a fault of ours.
 pub(super) fn build(
     config: &Arc<Config>,
-    gatekeeper: Gatekeeper,
+    checks: PasswordChecks,
     work: Work,
 ) -> Result<Server<Storage, Account>> {
-    let accounts = Arc::new(Accounts::new(Arc::clone(config), gatekeeper, work.clone()));
+    let accounts = Arc::new(Accounts::new(Arc::clone(config), checks, work.clone()));
     let storage = Box::new(move || Storage::new(work.clone()));
     ServerBuilder::<Storage, Account>::with_user_detail_provider(storage, accounts.clone())
         .authenticator(accounts)

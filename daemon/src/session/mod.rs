@@ -9,6 +9,8 @@ mod passive;
 mod work;
 
 use std::{
+    cell::Cell,
+    convert::Infallible,
     io,
     net::{self, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -21,13 +23,18 @@ use anyhow::{Context as _, Result};
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::{
     net::TcpStream,
+    runtime::{Builder, Runtime},
     sync::watch,
     time::{sleep, timeout},
 };
 use tracing::{debug, error, info, info_span, warn};
 
 pub(crate) use self::work::{UnderWay, Work};
-use crate::{accounts::Gatekeeper, config::Config, server::Permit};
+use crate::{
+    accounts::PasswordChecks,
+    config::Config,
+    server::{Permit, refuse},
+};
 
 /// Stack of a session's threads in bytes. Hosts limit what a daemon may use; this much proved
 /// enough.
@@ -37,10 +44,21 @@ const STACK_BYTES: usize = 512 * 1024;
 /// or lists.
 const BLOCKING_THREADS: usize = 2;
 
+/// How often a session looks around although nobody has told it anything.
+///
+/// mio's poll(2) selector loses a wake-up from another thread now and then: registering a socket
+/// empties the pipe through which it came (mio issue 1874). Without this beat, the session would
+/// then sleep until its client sends something. The selector for epoll is free of this, but may not
+/// work on the VMkernel.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
 /// Tasks that run before the runtime looks at its sockets again. With tokio's default of 61, a
 /// client that sends one command after the other keeps the engine from accepting its data
 /// connection, and the engine then takes it for the next one's.
 const EVENT_INTERVAL: u32 = 1;
+
+/// The reason for a 421 reply when descriptors, threads or memory have run out.
+pub(crate) const OUT_OF_RESOURCES: &str = "the server is out of resources, try again later";
 
 /// How long a stopping session waits for what is under way between the engine and its storage: a
 /// transfer that has been announced to begin, or the final reply of one that has ended.
@@ -57,10 +75,10 @@ pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
     /// The configuration at the start of the session.
     pub(crate) config: Arc<Config>,
-    /// Guards the passwords of all sessions.
-    pub(crate) gatekeeper: Gatekeeper,
-    /// Becomes true when the daemon is told to stop.
-    pub(crate) stopping: watch::Receiver<bool>,
+    /// The checks of passwords of all sessions.
+    pub(crate) checks: PasswordChecks,
+    /// When the daemon is told to stop: how long running transfers may take.
+    pub(crate) stop: watch::Receiver<Option<Duration>>,
     /// This session's place among those that are admitted.
     pub(crate) permit: Permit,
 }
@@ -109,63 +127,91 @@ impl Session {
     }
 
     fn serve(self) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .event_interval(EVENT_INTERVAL)
-            .max_blocking_threads(BLOCKING_THREADS)
-            .thread_stack_size(STACK_BYTES)
-            .build()
-            .context("no runtime for the session")?;
-        let permit = self.permit;
-        let result = runtime.block_on(drive(
-            self.stream,
-            self.config,
-            self.gatekeeper,
-            self.stopping,
-        ));
+        let place = Arc::new(self.permit);
+        let runtime = match runtime(place.clone()) {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                refuse(&self.stream, OUT_OF_RESOURCES);
+                return Err(error).context("no runtime for the session; lower limits.sessions");
+            }
+        };
+        let result = runtime.block_on(drive(self.stream, self.config, self.checks, self.stop));
         // Not a plain drop: that would wait for a thread that is stuck in the kernel.
         runtime.shutdown_background();
-        drop(permit);
+        drop(place);
         result
     }
+}
+
+/// The runtime of a session. Its threads keep the session's `place` until they end, because one
+/// that is stuck in the kernel outlives the session, and places are what bounds their number.
+fn runtime(place: Arc<Permit>) -> io::Result<Runtime> {
+    thread_local! {
+        static PLACE: Cell<Option<Arc<Permit>>> = const { Cell::new(None) };
+    }
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .event_interval(EVENT_INTERVAL)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_stack_size(STACK_BYTES)
+        .on_thread_start(move || PLACE.set(Some(place.clone())))
+        .build()
 }
 
 /// Serves the connection until the client leaves or the daemon stops.
 async fn drive(
     stream: net::TcpStream,
     config: Arc<Config>,
-    gatekeeper: Gatekeeper,
-    stopping: watch::Receiver<bool>,
+    checks: PasswordChecks,
+    stop: watch::Receiver<Option<Duration>>,
 ) -> Result<()> {
     let stream = TcpStream::from_std(stream).context("the connection cannot be polled")?;
     tune(&stream);
     let work = Work::new();
     let grace = config.limits.shutdown_grace();
-    let engine = engine::build(&config, gatekeeper, work.clone())?;
+    let engine = engine::build(&config, checks, work.clone())?;
+    let served = async {
+        // It reports no failure: what goes wrong in the engine ends the connection.
+        engine.service(stream).await?;
+        // A client may leave as soon as it has sent its last byte.
+        let _late = timeout(grace, work.idle()).await;
+        Ok(())
+    };
     // The engine goes on while the session drains: it is what answers when a transfer has ended.
     tokio::select! {
-        result = engine.service(stream) => result.context("the FTP engine gave up"),
-        () = drained_after_stop(stopping, &work, grace) => Ok(()),
-        never = work.heartbeat() => match never {},
+        result = served => result,
+        () = drained_after_stop(stop, &work) => Ok(()),
+        never = heartbeat() => match never {},
     }
 }
 
-/// Waits until the daemon is told to stop and what was under way has ended, or has had its `grace`.
-async fn drained_after_stop(mut stopping: watch::Receiver<bool>, work: &Work, grace: Duration) {
-    // It fails only when the server is gone, which is a reason to stop as well.
-    let _told = stopping.wait_for(|stop| *stop).await;
+/// See [`HEARTBEAT`].
+async fn heartbeat() -> Infallible {
+    loop {
+        sleep(HEARTBEAT).await;
+    }
+}
+
+/// Waits until the daemon is told to stop and what was under way has ended, or has had its time.
+async fn drained_after_stop(mut stop: watch::Receiver<Option<Duration>>, work: &Work) {
+    // Without a server, there is nobody to give a grace.
+    let grace = stop
+        .wait_for(Option::is_some)
+        .await
+        .map_or(None, |grace| *grace);
     sleep(SETTLE).await;
     if work.is_idle() {
         return;
     }
+    let grace = grace.unwrap_or_default();
     info!(
         seconds = grace.as_secs(),
         "stopping: waiting for the transfer to finish"
     );
     match timeout(grace, work.idle()).await {
         Ok(()) => sleep(SETTLE).await,
-        Err(_elapsed) => warn!("stopping: the transfer was cut off"),
+        Err(_elapsed) => warn!("stopping: the transfer is cut off"),
     }
 }
 

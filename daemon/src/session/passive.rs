@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use libunftp::options::Binder;
-use nix::sys::socket::{Backlog, listen};
+use nix::sys::socket::{Backlog, listen, setsockopt, sockopt::KeepAlive};
 use tokio::net::TcpSocket;
 
 /// Binds the socket of a passive data connection to a free port of the passive range.
@@ -34,6 +34,7 @@ impl Binder for PassivePorts {
             // Best effort: data connections inherit it from their listener, and not every kernel
             // knows it.
             let _set = socket.set_nodelay(true);
+            let _set = setsockopt(&socket, KeepAlive, &true);
             match claim(&socket, (local_addr, port).into()) {
                 Ok(()) => return Ok(socket),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}

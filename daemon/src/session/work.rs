@@ -1,18 +1,6 @@
-//! What other threads do for a session at the moment: file operations and checks of passwords.
+//! What is under way for a session: file operations and checks of passwords.
 
-use std::{convert::Infallible, time::Duration};
-
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
-
-/// How often a session looks whether work that is under way is done, although nobody has told it
-/// so.
-const BUSY_BEAT: Duration = Duration::from_millis(5);
-
-/// The same while no work is under way: only the server may have something to tell, namely to stop.
-const IDLE_BEAT: Duration = Duration::from_millis(500);
+use tokio::sync::watch;
 
 /// A count of the work under way. Clones share it.
 #[derive(Debug, Clone)]
@@ -35,34 +23,15 @@ impl Work {
     }
 
     /// Whether nothing is under way.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         *self.0.borrow() == 0
     }
 
     /// Waits until nothing is under way.
-    pub(crate) async fn idle(&self) {
-        self.until(true).await;
-    }
-
-    async fn until(&self, idle: bool) {
+    pub(super) async fn idle(&self) {
         let mut count = self.0.subscribe();
         // It fails only when the last sender is gone, and `self` is one.
-        let _reached = count.wait_for(|count| (*count == 0) == idle).await;
-    }
-
-    /// Wakes the session again and again, for as long as it is polled.
-    ///
-    /// mio's poll(2) selector loses a wake-up from another thread now and then: registering a
-    /// socket empties the pipe through which it came (mio issue 1874). Without this, the session
-    /// would then sleep until its client sends something. The selector for epoll is free of this,
-    /// but may not work on the VMkernel.
-    pub(super) async fn heartbeat(&self) -> Infallible {
-        loop {
-            let _either = timeout(IDLE_BEAT, self.until(false)).await;
-            while !self.is_idle() {
-                sleep(BUSY_BEAT).await;
-            }
-        }
+        let _idle = count.wait_for(|count| *count == 0).await;
     }
 }
 

@@ -77,12 +77,47 @@ impl Deref for Root<'_> {
     }
 }
 
-/// Logs how a transfer ended. Paths are written in their `Debug` form, because clients choose them.
-fn log_transfer(what: &str, path: &Path, start: Instant, result: &Result<u64>) {
-    let milliseconds = start.elapsed().as_millis();
-    match result {
-        Ok(bytes) => info!(?path, bytes, milliseconds, "{what}"),
-        Err(error) => warn!(?path, milliseconds, %error, "{what}: failed"),
+/// Logs how a transfer ended, also when it is dropped in the middle.
+struct Transfer {
+    what: &'static str,
+    path: PathBuf,
+    start: Instant,
+    ended: bool,
+}
+
+impl Transfer {
+    fn begin(what: &'static str, path: &Path) -> Self {
+        Self {
+            what,
+            path: path.to_owned(),
+            start: Instant::now(),
+            ended: false,
+        }
+    }
+
+    fn end(mut self, result: Result<u64>) -> Result<u64> {
+        self.ended = true;
+        // Clients choose paths: their `Debug` form cannot forge a line.
+        let Self { what, path, .. } = &self;
+        let milliseconds = self.start.elapsed().as_millis();
+        match &result {
+            Ok(bytes) => info!(?path, bytes, milliseconds, "{what}"),
+            Err(error) => warn!(?path, milliseconds, %error, "{what}: failed"),
+        }
+        result
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        if !self.ended {
+            let Self { what, path, .. } = self;
+            warn!(
+                ?path,
+                milliseconds = self.start.elapsed().as_millis(),
+                "{what}: cut off"
+            );
+        }
     }
 }
 
@@ -130,14 +165,13 @@ impl StorageBackend<Account> for Storage {
         P: AsRef<Path> + Send + Debug,
         W: AsyncWrite + Unpin + Sync + Send + ?Sized,
     {
-        let start = Instant::now();
         let path = path.as_ref();
-        let result = self
-            .root()?
-            .get_into(account, path, start_pos, output)
-            .await;
-        log_transfer("sent", path, start, &result);
-        result
+        let transfer = Transfer::begin("sent", path);
+        let result = match self.root() {
+            Ok(root) => root.get_into(account, path, start_pos, output).await,
+            Err(refused) => Err(refused),
+        };
+        transfer.end(result)
     }
 
     async fn get<P: AsRef<Path> + Send + Debug>(
@@ -156,14 +190,13 @@ impl StorageBackend<Account> for Storage {
         path: P,
         start_pos: u64,
     ) -> Result<u64> {
-        let start = Instant::now();
         let path = path.as_ref();
-        let result = self
-            .writable_root()?
-            .put(account, input, path, start_pos)
-            .await;
-        log_transfer("stored", path, start, &result);
-        result
+        let transfer = Transfer::begin("stored", path);
+        let result = match self.writable_root() {
+            Ok(root) => root.put(account, input, path, start_pos).await,
+            Err(refused) => Err(refused),
+        };
+        transfer.end(result)
     }
 
     async fn del<P: AsRef<Path> + Send + Debug>(&self, account: &Account, path: P) -> Result<()> {

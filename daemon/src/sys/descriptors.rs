@@ -1,9 +1,9 @@
-//! File descriptors that the daemon was started with.
+//! File descriptors: those that the daemon was started with, and how many it may have.
 
 use std::os::fd::RawFd;
 
 use nix::{
-    sys::resource::{Resource, getrlimit},
+    sys::resource::{Resource, getrlimit, setrlimit},
     unistd::close,
 };
 
@@ -28,5 +28,17 @@ pub(crate) fn close_inherited() {
     for descriptor in FIRST..limit.min(MOST) {
         // Most numbers are not open; there is nothing to do about an error of the others.
         let _closed = close(descriptor);
+    }
+}
+
+/// Raises the number of descriptors that the process may have open to what it may ask for, and
+/// returns it.
+pub(crate) fn raise_descriptor_limit() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return u64::MAX;
+    };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
     }
 }

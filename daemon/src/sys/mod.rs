@@ -3,4 +3,4 @@
 
 mod descriptors;
 
-pub(crate) use descriptors::close_inherited;
+pub(crate) use descriptors::{close_inherited, raise_descriptor_limit};

@@ -7,7 +7,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -42,15 +45,14 @@ pub(crate) fn user(name: &str, root: &Path, read_only: bool) -> String {
     )
 }
 
-/// The first of `count` neighbouring ports that are free at the moment.
+/// The first of `count` neighbouring ports that are free at the moment, below those that the kernel
+/// gives to clients. Tests of one process never get the same ones.
 pub(crate) fn free_ports(count: u16) -> u16 {
-    let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
     loop {
-        let first = listen(0).unwrap().local_addr().unwrap().port();
-        let Some(last) = first.checked_add(count - 1) else {
-            continue;
-        };
-        if (first..=last).all(|port| listen(port).is_ok()) {
+        let first = NEXT.fetch_add(count, Ordering::Relaxed);
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if (first..first + count).all(free) {
             return first;
         }
     }
@@ -135,6 +137,17 @@ impl Daemon {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// How many of its threads are in the system call that `call` begins with, such as `"0 "` for
+    /// read; threads that compute are in `running`.
+    pub(crate) fn threads_in(&self, call: &str) -> usize {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        threads
+            // A thread may end in between.
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("syscall")).ok())
+            .filter(|state| state.starts_with(call))
+            .count()
     }
 
     /// Waits for the daemon to end by itself.

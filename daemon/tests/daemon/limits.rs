@@ -1,6 +1,9 @@
 //! Caps on sessions and time.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use crate::harness::{Daemon, eventually, free_ports, user};
 
@@ -11,10 +14,7 @@ fn a_client_above_the_cap_is_refused_with_421_and_let_in_later() {
     let first = daemon.log_in();
     let _second = daemon.log_in();
     let mut third = daemon.connect();
-    assert_eq!(
-        third.reply(),
-        "421 too many users are connected, try again later"
-    );
+    assert_eq!(third.reply(), "421 too many sessions, try again later");
     assert_eq!(third.reply(), "", "the connection is closed");
     drop(first);
     assert!(
@@ -30,7 +30,7 @@ fn one_address_cannot_take_all_places() {
     let _first = daemon.log_in();
     assert_eq!(
         daemon.connect().reply(),
-        "421 too many connections from your address, close one first"
+        "421 too many sessions from your address, close one first"
     );
     let mut other = crate::ftp::Ftp::connect(daemon.addresses[1]);
     assert!(other.reply().starts_with("220"), "::1 is another address");
@@ -72,4 +72,51 @@ fn two_sessions_share_a_passive_range_of_two_ports() {
     });
     ports.sort();
     assert_eq!(ports, range);
+}
+
+/// A thread that is stuck in the kernel outlives its session, so places bound the number of both.
+#[test]
+fn a_session_whose_thread_is_stuck_keeps_its_place() {
+    let limits = "[limits]\nsessions = 2\nshutdown-grace-seconds = 0\n";
+    let daemon = Daemon::start_with("", |root| format!("{limits}{}", user("alice", root, false)));
+    let fifo = daemon.root().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for stuck in 1..=2 {
+        let mut ftp = daemon.log_in();
+        let _data = ftp.passive();
+        ftp.expect("RETR fifo", "150");
+        // It waits in openat2 (system call 437) for somebody who writes into the pipe.
+        assert!(eventually(|| daemon.threads_in("437 ") == stuck));
+    }
+    assert!(eventually(
+        || daemon.log().matches("disconnected").count() == 2
+    ));
+    assert_eq!(
+        daemon.connect().reply(),
+        "421 too many sessions, try again later"
+    );
+    let _writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    assert!(
+        eventually(|| daemon.connect().reply().starts_with("220")),
+        "the places are free again"
+    );
+}
+
+/// Password checks go on when the client has gone; a client that connects again and again must not
+/// have many of them run.
+#[test]
+fn password_checks_of_clients_that_have_gone_are_bounded() {
+    let daemon = Daemon::start_with("", |root| {
+        let hash = esxftpd::accounts::hash("secret").unwrap();
+        format!("[[users]]\nname = \"bob\"\npassword-hash = \"{hash}\"\nroot = {root:?}\n")
+    });
+    for _ in 0..30 {
+        let mut ftp = daemon.connect();
+        ftp.reply();
+        ftp.expect("USER bob", "331");
+        ftp.send("PASS wrong");
+        drop(ftp);
+        // The threads of the sessions themselves may be at work as well.
+        assert!(daemon.threads_in("running") <= 3);
+    }
 }

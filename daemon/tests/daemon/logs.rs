@@ -1,6 +1,6 @@
 //! What is logged, and what must never be.
 
-use crate::harness::{Daemon, PASSWORD};
+use crate::harness::{Daemon, PASSWORD, eventually};
 
 #[test]
 fn log_ins_and_transfers_are_logged() {
@@ -38,11 +38,16 @@ fn no_password_reaches_the_log_at_any_level() {
     ftp.command("USER hunter2-as-name");
     ftp.command("PASS hunter2-wrong");
     ftp.command("PASS hunter2-again");
+    ftp.command("USER alice");
+    ftp.command("PASS hunter2-of-alice");
     ftp.command("PSAS hunter2-misspelt");
     ftp.command("hunter2-alone");
     ftp.send("PASS hunter2-\u{0}\r");
     drop(ftp);
-    daemon.wait_for_log("no such user");
+    daemon.wait_for_log("session{id=2 client=127.0.0.1");
+    assert!(eventually(
+        || daemon.log().matches("disconnected").count() == 2
+    ));
     let log = daemon.log();
     assert!(!log.contains("hunter2") && !log.contains(PASSWORD), "{log}");
 }
@@ -53,4 +58,21 @@ fn names_that_clients_choose_cannot_forge_lines() {
     let mut ftp = daemon.log_in();
     ftp.upload("STOR x\u{1b}[2J\u{7f}y", b"1");
     daemon.wait_for_log("stored path=\"/x\\u{1b}[2J\\u{7f}y\"");
+}
+
+#[test]
+fn a_transfer_that_is_cut_off_is_logged() {
+    let daemon = Daemon::start_with("", |root| {
+        format!(
+            "[limits]\nshutdown-grace-seconds = 0\n{}",
+            crate::harness::user("alice", root, false)
+        )
+    });
+    let mut ftp = daemon.log_in();
+    let data = ftp.passive();
+    ftp.expect("STOR file", "150");
+    assert!(eventually(|| daemon.root().join("file").exists()));
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    daemon.wait_for_log("stored: cut off path=\"/file\"");
+    drop(data);
 }

@@ -10,6 +10,14 @@ use std::{
 
 use crate::harness::{Daemon, PATIENCE};
 
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// unftp-sbe-fs panics in a blocking thread when a directory changes while it is listed. Should
 /// that be mended one day, this test needs another cause.
 #[test]
@@ -29,6 +37,8 @@ fn a_panic_leaves_other_transfers_alone() {
 
     let enough = AtomicBool::new(false);
     thread::scope(|scope| {
+        // Also when this thread fails: the scope waits for the other one.
+        let _at_the_end = SetOnDrop(&enough);
         scope.spawn(|| {
             while !enough.load(Ordering::Relaxed) {
                 for name in 0..200 {
@@ -45,7 +55,6 @@ fn a_panic_leaves_other_transfers_alone() {
             lister.send("STAT churned");
             lister.reply();
         }
-        enough.store(true, Ordering::Relaxed);
     });
     assert!(
         daemon.log().contains("a task panicked"),

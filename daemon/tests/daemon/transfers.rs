@@ -83,3 +83,15 @@ fn sessions_in_parallel_do_not_take_one_anothers_ports() {
         }
     });
 }
+
+#[test]
+fn the_configured_host_is_named_in_the_reply_to_pasv() {
+    let daemon = Daemon::start_with("", |root| {
+        format!(
+            "[passive]\nhost = \"203.0.113.7\"\n{}",
+            user("alice", root, false)
+        )
+    });
+    let reply = daemon.log_in().expect("PASV", "227");
+    assert!(reply.contains("(203,0,113,7,"), "{reply}");
+}
