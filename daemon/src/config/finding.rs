@@ -50,10 +50,11 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The most findings that are kept. More help nobody, and each costs a walk through the file.
+/// The most findings that are kept. More of them help nobody, and each costs a walk through the
+/// file.
 const MAX_FINDINGS: usize = 100;
 
-/// The findings about one file, the first [`MAX_FINDINGS`] of them.
+/// The findings about one file, the first hundred of them.
 #[derive(Debug)]
 pub struct Findings {
     file: PathBuf,

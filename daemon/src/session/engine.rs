@@ -29,6 +29,7 @@ pub(super) fn build(
     work: Work,
 ) -> Result<Server<Storage, Account>> {
     let accounts = Arc::new(Accounts::new(Arc::clone(config), checks, work.clone()));
+    let ports = PassivePorts { work: work.clone() };
     let storage = Box::new(move || Storage::new(work.clone()));
     ServerBuilder::<Storage, Account>::with_user_detail_provider(storage, accounts.clone())
         .authenticator(accounts)
@@ -44,7 +45,7 @@ pub(super) fn build(
                 .host
                 .map_or(PassiveHost::FromConnection, PassiveHost::Ip),
         )
-        .binder(PassivePorts)
+        .binder(ports)
         .sitemd5(SiteMd5::None)
         // Its log lines quote what clients send, passwords typed at the wrong prompt included.
         .logger(slog::Logger::root(slog::Discard, slog::o!()))

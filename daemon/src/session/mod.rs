@@ -25,10 +25,11 @@ use tokio::{
     net::TcpStream,
     runtime::{Builder, Runtime},
     sync::watch,
-    time::{sleep, timeout},
+    time::sleep,
 };
 use tracing::{debug, error, info, info_span, warn};
 
+use self::work::Unfinished;
 pub(crate) use self::work::{UnderWay, Work};
 use crate::{
     accounts::PasswordChecks,
@@ -59,10 +60,6 @@ const EVENT_INTERVAL: u32 = 1;
 
 /// The reason for a 421 reply when descriptors, threads or memory have run out.
 pub(crate) const OUT_OF_RESOURCES: &str = "the server is out of resources, try again later";
-
-/// How long a stopping session waits for what is under way between the engine and its storage: a
-/// transfer that has been announced to begin, or the final reply of one that has ended.
-const SETTLE: Duration = Duration::from_millis(250);
 
 /// Everything that a session is made of.
 #[derive(Debug)]
@@ -175,7 +172,9 @@ async fn drive(
         // It reports no failure: what goes wrong in the engine ends the connection.
         engine.service(stream).await?;
         // A client may leave as soon as it has sent its last byte.
-        let _late = timeout(grace, work.idle()).await;
+        if let Err(Unfinished) = work.finish(grace).await {
+            debug!("the client left during a transfer that does not end");
+        }
         Ok(())
     };
     // The engine goes on while the session drains: it is what answers when a transfer has ended.
@@ -200,18 +199,15 @@ async fn drained_after_stop(mut stop: watch::Receiver<Option<Duration>>, work: &
         .wait_for(Option::is_some)
         .await
         .map_or(None, |grace| *grace);
-    sleep(SETTLE).await;
-    if work.is_idle() {
-        return;
-    }
     let grace = grace.unwrap_or_default();
-    info!(
-        seconds = grace.as_secs(),
-        "stopping: waiting for the transfer to finish"
-    );
-    match timeout(grace, work.idle()).await {
-        Ok(()) => sleep(SETTLE).await,
-        Err(_elapsed) => warn!("stopping: the transfer is cut off"),
+    if !work.is_idle() {
+        info!(
+            seconds = grace.as_secs(),
+            "stopping: waiting for the transfer to finish"
+        );
+    }
+    if let Err(Unfinished) = work.finish(grace).await {
+        warn!("stopping: the transfer is cut off");
     }
 }
 

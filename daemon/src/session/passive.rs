@@ -12,9 +12,14 @@ use libunftp::options::Binder;
 use nix::sys::socket::{Backlog, listen, setsockopt, sockopt::KeepAlive};
 use tokio::net::TcpSocket;
 
+use super::Work;
+
 /// Binds the socket of a passive data connection to a free port of the passive range.
 #[derive(Debug)]
-pub(super) struct PassivePorts;
+pub(super) struct PassivePorts {
+    /// What is told of each offer.
+    pub(super) work: Work,
+}
 
 #[async_trait]
 impl Binder for PassivePorts {
@@ -36,7 +41,10 @@ impl Binder for PassivePorts {
             let _set = socket.set_nodelay(true);
             let _set = setsockopt(&socket, KeepAlive, &true);
             match claim(&socket, (local_addr, port).into()) {
-                Ok(()) => return Ok(socket),
+                Ok(()) => {
+                    self.work.offer();
+                    return Ok(socket);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }

@@ -83,15 +83,17 @@ struct Transfer {
     path: PathBuf,
     start: Instant,
     ended: bool,
+    _under_way: UnderWay,
 }
 
 impl Transfer {
-    fn begin(what: &'static str, path: &Path) -> Self {
+    fn begin(work: &Work, what: &'static str, path: &Path) -> Self {
         Self {
             what,
             path: path.to_owned(),
             start: Instant::now(),
             ended: false,
+            _under_way: work.begin_transfer(),
         }
     }
 
@@ -151,6 +153,7 @@ impl StorageBackend<Account> for Storage {
         account: &Account,
         path: P,
     ) -> Result<Vec<Fileinfo<PathBuf, Meta>>> {
+        let _under_way = self.work.begin_transfer();
         self.root()?.list(account, path).await
     }
 
@@ -166,7 +169,7 @@ impl StorageBackend<Account> for Storage {
         W: AsyncWrite + Unpin + Sync + Send + ?Sized,
     {
         let path = path.as_ref();
-        let transfer = Transfer::begin("sent", path);
+        let transfer = Transfer::begin(&self.work, "sent", path);
         let result = match self.root() {
             Ok(root) => root.get_into(account, path, start_pos, output).await,
             Err(refused) => Err(refused),
@@ -191,7 +194,7 @@ impl StorageBackend<Account> for Storage {
         start_pos: u64,
     ) -> Result<u64> {
         let path = path.as_ref();
-        let transfer = Transfer::begin("stored", path);
+        let transfer = Transfer::begin(&self.work, "stored", path);
         let result = match self.writable_root() {
             Ok(root) => root.put(account, input, path, start_pos).await,
             Err(refused) => Err(refused),
