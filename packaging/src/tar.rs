@@ -72,6 +72,12 @@ impl<W: Write> Writer<W> {
         header.set_mtime(self.mtime.unix());
         header.set_size(entry.size());
         header.set_cksum();
+        // The crate writes seven digits and NUL (FORMAT.md T7).
+        let checksum = format!("{:06o}\0 ", header.cksum()?);
+        header
+            .as_old_mut()
+            .cksum
+            .copy_from_slice(checksum.as_bytes());
         self.builder
             .append(&header, entry.data.as_deref().unwrap_or_default())
     }
