@@ -4,6 +4,8 @@ The password comes as one line on the standard input. Everything happens in a ne
 removed at the end. The exit code says only whether the script itself worked.
 """
 
+from __future__ import annotations
+
 import argparse
 import filecmp
 import ftplib

@@ -3,39 +3,37 @@
 use std::path::Path;
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
-use crate::{compile::TARGET, steps::Steps, test, tidy};
+use crate::{cargo::cargo, compile::TARGET, steps::Steps, test, tidy};
 
 /// Runs every check and reports all failures.
 ///
 /// # Errors
 /// If a check fails.
 pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
+    let clippy = |packages: &[&str]| {
+        let head = ["clippy", "--locked", "--all-targets"];
+        Ok(cargo(sh, &[&head, packages, &["--", "-D", "warnings"]].concat()).run()?)
+    };
     let mut steps = Steps::default();
-    steps.run("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?));
-    steps.run("tidy", || tidy::run(root));
-    steps.run("clippy for this machine", || {
-        Ok(cmd!(
-            sh,
-            "cargo clippy --locked --workspace --all-targets -- -D warnings"
-        )
-        .run()?)
+    steps.run("format", || {
+        Ok(cargo(sh, &["fmt", "--all", "--check"]).run()?)
     });
+    steps.run("tidy", || tidy::run(root));
+    steps.run("clippy for this machine", || clippy(&["--workspace"]));
     steps.run("clippy for the host", || {
-        Ok(cmd!(
-            sh,
-            "cargo clippy --locked --package esxftpd --all-targets --target {TARGET} -- -D warnings"
-        )
-        .run()?)
+        clippy(&["--package", "esxftpd", "--target", TARGET])
     });
     steps.run("documentation", || {
-        let _strict = sh.push_env("RUSTDOCFLAGS", "-D warnings");
-        Ok(cmd!(
-            sh,
-            "cargo doc --locked --workspace --no-deps --document-private-items"
-        )
-        .run()?)
+        let doc = [
+            "doc",
+            "--locked",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+        ];
+        Ok(cargo(sh, &doc).env("RUSTDOCFLAGS", "-D warnings").run()?)
     });
     // Tests include `dist`.
     steps.run("tests", || test::run(sh, root));

@@ -10,7 +10,9 @@ use packaging::{
     Elf,
     elf::{Class, Kind},
 };
-use xshell::{Cmd, Shell, cmd};
+use xshell::{Shell, cmd};
+
+use crate::cargo::cargo;
 
 /// The daemon's target; its flags are in `.cargo/config.toml`.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
@@ -28,15 +30,24 @@ pub(crate) const DAEMON: &str = "target/x86_64-unknown-linux-musl/release/esxftp
 /// If something that the build needs is missing, if the build fails, or if the result would not run
 /// on a host.
 pub(crate) fn daemon(sh: &Shell, root: &Path) -> Result<Vec<u8>> {
-    ensure_tools(sh)?;
+    ensure_target(sh)?;
     let private = private_paths(root)?;
     let flags = remap_flags(&private);
     let target_dir = root.join("target");
-    let build = cmd!(
-        sh,
-        "cargo build --locked --release --package esxftpd --target {TARGET} --target-dir {target_dir} --config {flags}"
-    );
-    without_foreign_flags(build)
+    let target_dir = target_dir
+        .to_str()
+        .context("the path of the workspace is not UTF-8")?;
+    let package = [
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "esxftpd",
+        "--target",
+        TARGET,
+    ];
+    let place = ["--target-dir", target_dir, "--config", &flags];
+    cargo(sh, &[&package[..], &place].concat())
         .run()
         .context("the daemon cannot be built")?;
     let path = root.join(DAEMON);
@@ -51,17 +62,9 @@ pub(crate) fn daemon(sh: &Shell, root: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Checks for what rustup and the distribution bring, and adds the target if it is missing.
-fn ensure_tools(sh: &Shell) -> Result<()> {
-    ensure!(
-        cmd!(sh, "cc --version")
-            .quiet()
-            .ignore_stdout()
-            .ignore_stderr()
-            .run()
-            .is_ok(),
-        "there is no C compiler `cc`, which the crate `ring` needs; on Debian: apt-get install gcc libc6-dev"
-    );
+/// Adds the target to the toolchain if it is missing. The C compiler, which the crate `ring` needs,
+/// is there: this program was linked with it.
+fn ensure_target(sh: &Shell) -> Result<()> {
     let libraries = cmd!(sh, "rustc --print target-libdir --target {TARGET}")
         .quiet()
         .read()?;
@@ -76,30 +79,16 @@ fn ensure_tools(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Flags from the environment would replace those of `.cargo/config.toml` without a word, and give
-/// a program that the VMkernel may not be able to run.
-fn without_foreign_flags(mut command: Cmd<'_>) -> Cmd<'_> {
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let foreign = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].contains(&name.as_str())
-            || ["CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_BUILD_"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-        if foreign {
-            command = command.env_remove(name);
-        }
-    }
-    command
-}
-
 /// Directories of this machine whose names compilers put into programs, and what stands for them,
 /// general ones first.
 fn private_paths(root: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
     let home = env::home_dir().context("there is no home directory; set HOME")?;
     let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let rustup = env::var_os("RUSTUP_HOME").map_or_else(|| home.join(".rustup"), PathBuf::from);
     let mut paths = vec![
         (home, "/home"),
         (cargo, "/cargo"),
+        (rustup, "/rustup"),
         (root.to_owned(), "/esxftpd"),
     ];
     // As a prefix, `/` would match every path there is.

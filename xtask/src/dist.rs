@@ -2,12 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs, io,
+    env::{self, VarError},
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
-use packaging::{Bundle, Epoch, Manifest, Package, Vib};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use packaging::{Bundle, Manifest, Package, Vib};
 use xshell::Shell;
 
 use crate::compile;
@@ -40,6 +43,7 @@ pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<Dist> {
 /// If the package breaks a rule, which is found out before anything is built; or if the build
 /// fails. `out` is then as it was.
 pub(crate) fn run(sh: &Shell, root: &Path, manifest: &Path, out: &Path) -> Result<Dist> {
+    ensure_replaceable(out)?;
     // With an empty file in place of the daemon: whatever is wrong with the package is said before
     // the long build.
     package(manifest, &[])?;
@@ -95,48 +99,96 @@ fn package(manifest: &Path, program: &[u8]) -> Result<Package> {
             Ok(bytes) => drop(sources.insert(source.to_owned(), bytes)),
             // `Package::new` names it, together with everything else that is wrong.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+            Err(error) => {
+                let place = path.display();
+                return Err(error)
+                    .with_context(|| format!("{}: the source {place} cannot be read", named()));
+            }
         }
     }
-    let epoch = source_date_epoch()?.unwrap_or(description.release_date);
-    Package::new(description, &sources, epoch).with_context(named)
-}
-
-/// The release date that the environment asks for, as reproducible-builds.org describes it.
-fn source_date_epoch() -> Result<Option<Epoch>> {
-    let Some(text) = env::var_os("SOURCE_DATE_EPOCH") else {
-        return Ok(None);
+    let epoch = match env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) => text.parse().context("the variable SOURCE_DATE_EPOCH")?,
+        Err(VarError::NotPresent) => description.release_date,
+        Err(error) => return Err(error).context("the variable SOURCE_DATE_EPOCH"),
     };
-    let seconds = text.to_str().and_then(|text| text.parse().ok());
-    let seconds =
-        seconds.context("SOURCE_DATE_EPOCH is not a number of seconds; correct or unset it")?;
-    Ok(Some(
-        Epoch::from_unix(seconds).context("SOURCE_DATE_EPOCH")?,
-    ))
+    Package::new(description, &sources, epoch).map_err(|error| anyhow!("{}:\n{error}", named()))
 }
 
-/// Replaces `directory` with one that holds `files`, or leaves it as it is.
+/// Replaces `directory`, which must hold nothing but an earlier result, with one that holds `files`;
+/// or leaves it as it is.
 fn replace_directory(directory: &Path, files: &[(&str, &[u8])]) -> Result<()> {
+    ensure_replaceable(directory)?;
     let parent = directory
         .parent()
         .context("the output directory has no parent")?;
-    let fresh = tempfile::tempdir_in(parent).context("no temporary directory beside the output")?;
+    let beside =
+        tempfile::tempdir_in(parent).context("no temporary directory beside the output")?;
+    let [fresh, old] = ["fresh", "old"].map(|name| beside.path().join(name));
+    fs::create_dir(&fresh)?;
     for (name, bytes) in files {
-        let path = fresh.path().join(name);
+        let path = fresh.join(name);
         fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        // Whatever the umask: what is built is for everybody.
+        fs::set_permissions(&path, Permissions::from_mode(0o644))?;
     }
+    fs::set_permissions(&fresh, Permissions::from_mode(0o755))?;
+    let named = || directory.display().to_string();
     if directory.exists() {
-        fs::remove_dir_all(directory).with_context(|| directory.display().to_string())?;
+        fs::rename(directory, &old).with_context(named)?;
     }
-    make_public(fresh.path())?;
-    fs::rename(fresh.keep(), directory).with_context(|| directory.display().to_string())
+    if let Err(error) = fs::rename(&fresh, directory) {
+        let _back = fs::rename(&old, directory);
+        return Err(error).with_context(named);
+    }
+    Ok(())
 }
 
-/// Temporary directories are private; what is built is not.
-fn make_public(directory: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(fs::set_permissions(
-        directory,
-        fs::Permissions::from_mode(0o755),
-    )?)
+/// Makes sure that nothing is lost when `directory` is replaced: it is not there, or holds nothing
+/// but what its list of checksums names.
+fn ensure_replaceable(directory: &Path) -> Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| directory.display().to_string()),
+    };
+    let checksums = fs::read_to_string(directory.join(CHECKSUMS)).unwrap_or_default();
+    let ours: Vec<_> = checksums
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .collect();
+    for entry in entries {
+        let name = entry?.file_name();
+        let known = name == CHECKSUMS || ours.iter().any(|(_, listed)| name == *listed);
+        ensure!(
+            known,
+            "{} holds {}, which is not of an earlier run; choose another directory with --out",
+            directory.display(),
+            name.display()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_foreign_files_is_not_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = parent.path().join("out");
+        replace_directory(&out, &[("a", b"1"), (CHECKSUMS, b"00  a\n")]).unwrap();
+        replace_directory(&out, &[("b", b"2"), (CHECKSUMS, b"00  b\n")]).unwrap();
+        assert!(!out.join("a").exists());
+
+        fs::write(out.join("thesis"), "").unwrap();
+        let error = replace_directory(&out, &[("c", b"3")]).unwrap_err();
+        assert!(error.to_string().contains("holds thesis"), "{error}");
+        assert_eq!(fs::read(out.join("b")).unwrap(), b"2");
+        assert_eq!(
+            fs::read_dir(parent.path()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
+    }
 }

@@ -3,8 +3,8 @@
 
 mod sabotage;
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,6 +27,9 @@ const PID_FILE: &str = "/var/run/esxftpd.pid";
 
 /// The stand-in that the init script's tests use, too.
 const WATCHDOG: &str = include_str!("init_script/watchdog.sh");
+/// What an administrator changes first.
+const SHIPPED_ADDRESSES: &str = "addresses = [\"0.0.0.0:21\", \"[::]:21\"]";
+
 /// The sticky bit is what makes the host keep an edited file.
 const CONFIG_MODE: u32 = 0o1644;
 /// The default range, as shipped.
@@ -101,6 +104,8 @@ impl Trial {
                 shipped == CONFIG_MODE,
                 "{CONFIG} has the mode {shipped:o} instead of {CONFIG_MODE:o}"
             );
+            let checked = self.host.run(&[DAEMON, "check"])?;
+            checked.success().context("the daemon has findings in it")?;
             Ok(())
         })?;
         let password = random_password()?;
@@ -112,7 +117,8 @@ impl Trial {
             directory: String::new(),
         };
         step("writing the configuration", || {
-            self.write_configuration(&[&target])?;
+            self.set_addresses(&target)?;
+            self.add_user(&target)?;
             ensure!(
                 mode()? == CONFIG_MODE,
                 "writing {CONFIG} in place changed its mode"
@@ -122,20 +128,24 @@ impl Trial {
         Ok(target)
     }
 
-    /// All `accounts` share the port of the first one.
-    fn write_configuration(&self, accounts: &[&Target]) -> Result<()> {
-        let first = accounts.first().context("no account")?;
-        let mut text = format!(
-            "listen.addresses = [\"{}:{}\"]\npassive.ports = \"{}-{}\"\n",
-            first.host,
-            first.port,
-            PASSIVE_PORTS.start(),
-            PASSIVE_PORTS.end()
+    /// Lets the daemon listen where `target` is, in place of the shipped addresses.
+    fn set_addresses(&self, target: &Target) -> Result<()> {
+        let shipped = fs::read_to_string(self.host.path(CONFIG))?;
+        ensure!(
+            shipped.contains(SHIPPED_ADDRESSES),
+            "{CONFIG} does not contain: {SHIPPED_ADDRESSES}"
         );
-        for account in accounts {
-            text += &self.user_section(account)?;
-        }
+        let addresses = format!("addresses = [\"{}:{}\"]", target.host, target.port);
+        let text = shipped.replace(SHIPPED_ADDRESSES, &addresses);
         Ok(fs::write(self.host.path(CONFIG), text)?)
+    }
+
+    fn add_user(&self, account: &Target) -> Result<()> {
+        let section = self.user_section(account)?;
+        let mut config = OpenOptions::new()
+            .append(true)
+            .open(self.host.path(CONFIG))?;
+        Ok(config.write_all(section.as_bytes())?)
     }
 
     fn user_section(&self, account: &Target) -> Result<String> {
@@ -263,7 +273,7 @@ impl Trial {
             !clients::can_log_in(&newcomer, &work)?,
             "an account logs in that is not configured"
         );
-        self.write_configuration(&[target, &newcomer])?;
+        self.add_user(&newcomer)?;
         self.script(&["ssl_reset"], 0)?;
         wait_until("the new account can log in", || {
             clients::can_log_in(&newcomer, &work)

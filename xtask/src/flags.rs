@@ -65,6 +65,7 @@ impl Xtask {
             Command::Ci => ci::run(&sh, root),
             Command::Tidy => tidy::run(root),
             Command::E2e { vib, sabotage } => {
+                tools::ensure_root()?;
                 tools::ensure(&sh)?;
                 let vib = match vib {
                     Some(vib) => vib,
@@ -77,7 +78,6 @@ impl Xtask {
                 }
             }
             Command::Clients { url } => {
-                tools::ensure(&sh)?;
                 let target = clients::Target::parse(&url)?;
                 let work = tempfile::tempdir()?;
                 let report = clients::run(&target, work.path())?;

@@ -5,7 +5,7 @@
 //! It needs root (chroot, mknod). What it cannot show: the VMkernel's system calls, its firewall,
 //! its file systems.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -196,6 +196,12 @@ impl HostRoot {
                 &self.path("dev"),
             )?;
         }
+        OpenOptions::new().write(true).open(self.path("dev/null")).with_context(|| {
+            format!(
+                "devices do not work below {}, perhaps it is mounted `nodev`; set TMPDIR to another place",
+                self.root.display()
+            )
+        })?;
         self.install_busybox()
     }
 

@@ -5,6 +5,7 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod cargo;
 mod ci;
 mod clients;
 mod compile;

@@ -1,6 +1,10 @@
 //! The programs that the tests drive, and where they come from.
 
-use anyhow::{Context as _, Result, bail};
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::unistd::Uid;
+use packaging::Elf;
 use xshell::{Shell, cmd};
 
 use crate::process;
@@ -28,6 +32,18 @@ const fn tool(program: &'static str, package: &'static str) -> Tool {
     Tool { program, package }
 }
 
+/// Refuses to go on without the rights that a simulated host takes.
+///
+/// # Errors
+/// If this process is not root.
+pub(crate) fn ensure_root() -> Result<()> {
+    ensure!(
+        Uid::effective().is_root(),
+        "the simulated host needs root, for chroot and mknod; run: sudo env PATH=\"$PATH\" cargo xtask test"
+    );
+    Ok(())
+}
+
 /// Makes sure that every program of the table is there. Root on Debian or one of its relatives gets
 /// the missing ones installed; everybody else is told the command that does it.
 ///
@@ -38,7 +54,7 @@ pub(crate) fn ensure(sh: &Shell) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let may_install = present("apt-get") && cmd!(sh, "id -u").quiet().read()? == "0";
+    let may_install = present("apt-get") && Uid::effective().is_root();
     if !may_install {
         bail!("{}", advice(&missing));
     }
@@ -83,7 +99,13 @@ fn missing_packages(present: impl Fn(&str) -> bool) -> Vec<&'static str> {
 }
 
 fn present(program: &str) -> bool {
-    process::find(program).is_some()
+    process::find(program).is_some_and(|path| program != "busybox" || is_static(&path))
+}
+
+/// The host has no libc for a busybox that needs one.
+fn is_static(program: &Path) -> bool {
+    let elf = fs::read(program).map(|bytes| Elf::read(&bytes));
+    elf.is_ok_and(|elf| elf.is_ok_and(|elf| elf.interpreter.is_none()))
 }
 
 #[cfg(test)]

@@ -72,6 +72,12 @@ const SABOTAGES: &[Sabotage] = &[
         fails_at: "the shipped configuration",
     },
     Sabotage {
+        what: "payload: the configuration is another file",
+        moment: Moment::Unpacked,
+        act: |host| Ok(fs::write(host.path(CONFIG), "Apache License\n")?),
+        fails_at: "the shipped configuration",
+    },
+    Sabotage {
         what: "payload: the daemon is not executable",
         moment: Moment::Unpacked,
         act: |host| {
@@ -80,7 +86,7 @@ const SABOTAGES: &[Sabotage] = &[
                 fs::Permissions::from_mode(0o644),
             )?)
         },
-        fails_at: "writing the configuration",
+        fails_at: "the shipped configuration",
     },
     Sabotage {
         what: "daemon: the second half of the file is missing",

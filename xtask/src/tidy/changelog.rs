@@ -18,9 +18,9 @@ pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
         );
     }
     let manifest: toml::Table = tree.read(MANIFEST)?.parse().context(MANIFEST)?;
-    let release = manifest["release-date"]
-        .as_datetime()
-        .and_then(|time| time.date)
+    let release = manifest
+        .get("release-date")
+        .and_then(|value| value.as_datetime()?.date)
         .map(|date| date.to_string());
     if release.as_ref() != Some(&date) {
         findings.add(

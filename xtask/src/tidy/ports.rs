@@ -30,18 +30,11 @@ pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
             format!("opens {opened:?}, but {CONFIG} has {configured:?}; make them agree"),
         );
     }
-    let readme = tree.read(README)?;
-    let (first, last) = configured.passive;
-    for text in [
-        format!("port {}", configured.control),
-        format!("{first}-{last}"),
-    ] {
-        if !readme.contains(&text) {
-            findings.add(
-                README,
-                format!("does not say \"{text}\", which {CONFIG} has"),
-            );
-        }
+    for (word, wrong) in wrong_ports(&tree.read(README)?, &configured) {
+        findings.add(
+            README,
+            format!("says \"{word} {wrong}\", which {CONFIG} has not"),
+        );
     }
     service(
         &tree.read(SERVICE)?,
@@ -53,7 +46,7 @@ pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
 /// The ports of the shipped configuration.
 fn configured(text: &str) -> Result<Ports> {
     let config: toml::Table = text.parse()?;
-    let addresses = config["listen"]["addresses"]
+    let addresses = value(&config, "listen", "addresses")?
         .as_array()
         .context("listen.addresses")?;
     let mut control = None;
@@ -68,7 +61,7 @@ fn configured(text: &str) -> Result<Ports> {
         );
         control = Some(port);
     }
-    let range = config["passive"]["ports"]
+    let range = value(&config, "passive", "ports")?
         .as_str()
         .and_then(|range| range.split_once('-'))
         .context("passive.ports")?;
@@ -76,6 +69,38 @@ fn configured(text: &str) -> Result<Ports> {
         control: control.context("no address")?.parse()?,
         passive: (range.0.parse()?, range.1.parse()?),
     })
+}
+
+fn value<'c>(config: &'c toml::Table, table: &str, key: &str) -> Result<&'c toml::Value> {
+    let value = config.get(table).and_then(|table| table.get(key));
+    value.with_context(|| format!("no {table}.{key}"))
+}
+
+/// What stands after the words "port" and "ports", where it is not what is configured.
+fn wrong_ports<'t>(text: &'t str, ports: &Ports) -> Vec<(&'static str, &'t str)> {
+    let (first, last) = ports.passive;
+    let words: Vec<_> = text.split_whitespace().collect();
+    let mut wrong = Vec::new();
+    for (word, number) in [
+        ("port", ports.control.to_string()),
+        ("ports", format!("{first}-{last}")),
+    ] {
+        let said: Vec<_> = words
+            .windows(2)
+            .filter(|pair| pair[0] == word)
+            .map(|pair| pair[1].trim_end_matches(['.', ',', ':', ';', ')']))
+            .filter(|next| next.starts_with(|c: char| c.is_ascii_digit()))
+            .collect();
+        if said.is_empty() {
+            wrong.push((word, "nothing"));
+        }
+        wrong.extend(
+            said.into_iter()
+                .filter(|said| *said != number)
+                .map(|said| (word, said)),
+        );
+    }
+    wrong
 }
 
 /// The ports that the ruleset opens; it must hold two inbound rules, one for each purpose.
@@ -147,6 +172,18 @@ mod tests {
             "listen.addresses = [\"0.0.0.0:21\", \"[::]:21\"]\npassive.ports = \"2000-2009\"\n";
         assert_eq!(configured(config).unwrap(), ports);
         assert_eq!(opened(&Document::parse(RULES).unwrap()).unwrap(), ports);
+    }
+
+    #[test]
+    fn ports_of_a_text_are_compared_as_whole_numbers() {
+        let ports = Ports {
+            control: 21,
+            passive: (2000, 2009),
+        };
+        assert!(wrong_ports("port 21 and ports 2000-2009.", &ports).is_empty());
+        let wrong = wrong_ports("port 2121, port 21, ports 2000-20099", &ports);
+        assert_eq!(wrong, [("port", "2121"), ("ports", "2000-20099")]);
+        assert_eq!(wrong_ports("", &ports).len(), 2);
     }
 
     #[test]
