@@ -47,6 +47,22 @@
 //! # Ok::<(), packaging::Error>(())
 //! ```
 //!
+//! Finished files are read by [`inspect`](inspect::inspect), unpacked by
+//! [`extract`](inspect::extract) and judged by [`verify`](verify::verify()), ours and those of
+//! others:
+//!
+//! ```
+//! # use std::io::Cursor;
+//! use packaging::{inspect::{inspect, Limits}, verify::{unreadable, verify}};
+//!
+//! # let file = Cursor::new(b"!<arch>\nno member");
+//! let diagnoses = match inspect(file, &Limits::default()) {
+//!     Ok(inspection) => verify(&inspection),
+//!     Err(error) => vec![unreadable(&error)],
+//! };
+//! assert!(diagnoses[0].to_string().starts_with("error: file: ar header at byte 8: "));
+//! ```
+//!
 //! # From the outside to the inside
 //!
 //! | layer | module |
@@ -57,6 +73,7 @@
 //! | payload: gzip around tar, and its digests | [`tar`], [`digest`] and `payload` |
 //! | files and directories, and what they may be | [`contents`], [`rules`] |
 //! | description | [`manifest`], [`version`], [`epoch`] |
+//! | finished files | [`mod@inspect`], [`mod@verify`] |
 
 pub mod ar;
 pub mod bundle;
@@ -66,12 +83,14 @@ pub mod digest;
 pub mod elf;
 pub mod epoch;
 pub mod error;
+pub mod inspect;
 pub mod listing;
 pub mod manifest;
 pub mod package;
 mod payload;
 pub mod rules;
 pub mod tar;
+pub mod verify;
 pub mod version;
 pub mod vib;
 pub mod xml;

@@ -68,8 +68,93 @@ pub const PLATFORM: Rule = Rule("B8");
 /// What may share a bundle.
 pub const ONE_DEPOT: Rule = Rule("B9");
 
+/// Members of a VIB and their order.
+pub const MEMBER_ORDER: Rule = Rule("A4");
+/// No declaration in a descriptor.
+pub const NO_DECLARATION: Rule = Rule("D1");
+/// Root and version of a descriptor.
+pub const DESCRIPTOR_ROOT: Rule = Rule("D2");
+/// The file list names the files of the payloads.
+pub const FILE_LIST: Rule = Rule("D4");
+/// Community packages do not overlay.
+pub const OVERLAY: Rule = Rule("D5");
+/// Size of a payload.
+pub const PAYLOAD_SIZE: Rule = Rule("D7");
+/// How a package is identified.
+pub const IDENTITY: Rule = Rule("I1");
+/// Type of a payload.
+pub const PAYLOAD_TYPE: Rule = Rule("T1");
+/// Dialect of a payload's archive.
+pub const TAR_FLAVOUR: Rule = Rule("T2");
+/// Parents before their files.
+pub const PARENTS: Rule = Rule("T3");
+/// Owner of a payload's files.
+pub const OWNER: Rule = Rule("T4");
+/// End of a payload's archive.
+pub const TAR_END: Rule = Rule("T5");
+/// Checksums of a payload.
+pub const CHECKSUMS: Rule = Rule("C1");
+/// Order of the checksums.
+pub const CHECKSUM_ORDER: Rule = Rule("C2");
+/// The way from a bundle's index to its VIBs.
+pub const DEPOT_PATHS: Rule = Rule("B1");
+/// Elements of `index.xml`.
+pub const INDEX: Rule = Rule("B2");
+/// Elements of a vendor's index.
+pub const VENDOR_INDEX: Rule = Rule("B3");
+/// What a metadata zip holds.
+pub const METADATA: Rule = Rule("B4");
+/// A bundle describes its VIBs as they describe themselves.
+pub const RECORD: Rule = Rule("B5");
+/// Records for Update Manager.
+pub const UPDATE_MANAGER: Rule = Rule("B7");
+/// Programs that a host runs.
+pub const PROGRAM: Rule = Rule("H4");
+/// Kinds of files that are read.
+pub const KIND: Rule = Rule("R1");
+/// VIBs of 4.x.
+pub const LEGACY: Rule = Rule("R3");
+/// A zip around a bundle.
+pub const WRAPPER: Rule = Rule("R5");
+/// Bounds of what is read.
+pub const BOUNDS: Rule = Rule("R6");
+/// Paths that stay inside.
+pub const CONTAINED: Rule = Rule("R7");
+/// Archives and streams are whole.
+pub const WHOLE: Rule = Rule("R8");
+/// Form of XML files.
+pub const XML_FORM: Rule = Rule("R9");
+
 /// All rules that a finding can name.
-pub const ALL: [Rule; 20] = [
+pub const ALL: [Rule; 48] = [
+    MEMBER_ORDER,
+    NO_DECLARATION,
+    DESCRIPTOR_ROOT,
+    FILE_LIST,
+    OVERLAY,
+    PAYLOAD_SIZE,
+    IDENTITY,
+    PAYLOAD_TYPE,
+    TAR_FLAVOUR,
+    PARENTS,
+    OWNER,
+    TAR_END,
+    CHECKSUMS,
+    CHECKSUM_ORDER,
+    DEPOT_PATHS,
+    INDEX,
+    VENDOR_INDEX,
+    METADATA,
+    RECORD,
+    UPDATE_MANAGER,
+    PROGRAM,
+    KIND,
+    LEGACY,
+    WRAPPER,
+    BOUNDS,
+    CONTAINED,
+    WHOLE,
+    XML_FORM,
     TEXT,
     VERSION,
     PRE_RELEASE,
@@ -97,7 +182,7 @@ pub const ALL: [Rule; 20] = [
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
-    /// Key of `package.toml`, with the offending value.
+    /// Key of `package.toml` or part of a finished file, with the offending value.
     pub place: String,
     /// What is wrong, as the end of a sentence that begins with the place.
     pub problem: String,

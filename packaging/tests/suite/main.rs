@@ -23,6 +23,8 @@ mod headers;
 #[cfg(test)]
 mod product;
 #[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod reproducible;
 #[cfg(test)]
 mod support;

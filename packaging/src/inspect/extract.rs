@@ -1,0 +1,219 @@
+//! Unpacking a file, one layer deep: what is written where is decided here, writing is the
+//! caller's.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek};
+
+use super::entry::{Entry, EntryKind, contained};
+use super::limits::{Limits, Meter};
+use super::zip::Zip;
+use super::{
+    Contents, DepotVib, Ignore, Observer, ReadError, Vib, inspect_with, payload::ChecksumState,
+};
+
+/// Takes what is unpacked. Paths are relative, have no `..`, and no file or link on the way.
+pub trait Sink {
+    /// Makes a directory.
+    ///
+    /// # Errors
+    /// Whatever goes wrong; it ends the extraction.
+    fn directory(&mut self, path: &str) -> io::Result<()>;
+
+    /// Writes a file; its folder may not exist yet.
+    ///
+    /// # Errors
+    /// Whatever goes wrong; it ends the extraction.
+    fn file(&mut self, path: &str, mode: u32, data: &mut dyn Read) -> io::Result<()>;
+}
+
+/// What was unpacked, and what was not.
+#[derive(Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extracted {
+    /// Files that were handed to the sink.
+    pub files: usize,
+    /// Links, devices and pipes, each as one line. None is ever made.
+    pub left_out: Vec<String>,
+}
+
+/// Unpacks a file: a VIB into its descriptor, its signature and a folder for each payload; a VIB of
+/// 4.x into its members, with folders `control` and `data`; a bundle or a zip around one into its
+/// files; a gzipped tar into its files. A payload that is no archive becomes one file, without its
+/// gzip layer.
+///
+/// A caller that must not leave half of it behind lets the sink write to a place of its own, and
+/// moves that when this has succeeded.
+///
+/// # Errors
+/// [`ReadError`]; also for checksums that differ, names that stand for two things, and whatever the
+/// sink reports.
+pub fn extract<R: Read + Seek>(
+    mut input: R,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<Extracted, ReadError> {
+    let mut unpacker = Unpacker {
+        sink,
+        taken: BTreeMap::new(),
+        extracted: Extracted::default(),
+    };
+    let inspection = inspect_with(&mut input, limits.clone(), &mut unpacker)?;
+    match &inspection.contents {
+        Contents::Vib(vib) => check(vib)?,
+        Contents::Bundle(bundle) | Contents::WrappedBundle { bundle, .. } => {
+            bundle.vibs.iter().try_for_each(check_file)?;
+            input.rewind().map_err(ReadError::reading("zip", 0))?;
+            unpack_zip(input, limits, &mut unpacker)?;
+        }
+        Contents::LegacyVib(_) | Contents::Archive(_) => {}
+    }
+    Ok(unpacker.extracted)
+}
+
+fn check(vib: &Vib) -> Result<(), ReadError> {
+    for payload in &vib.payloads {
+        for checksum in &payload.checksums {
+            if let ChecksumState::Differs { actual } = &checksum.state {
+                return Err(ReadError::Checksum {
+                    part: format!("payload {:?}", payload.name),
+                    kind: checksum.label(),
+                    actual: actual.clone(),
+                    expected: checksum.value.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_file(file: &DepotVib) -> Result<(), ReadError> {
+    if let (Some(expected), Some(actual)) = (&file.sha256, &file.actual_sha256)
+        && expected != actual
+    {
+        return Err(ReadError::Checksum {
+            part: file.relative_path.clone().unwrap_or_default(),
+            kind: "sha-256".to_owned(),
+            actual: actual.clone(),
+            expected: expected.clone(),
+        });
+    }
+    file.vib.iter().try_for_each(check)
+}
+
+fn unpack_zip<R: Read + Seek>(
+    input: R,
+    limits: &Limits,
+    unpacker: &mut Unpacker<'_>,
+) -> Result<(), ReadError> {
+    let meter = Meter::new(limits.clone());
+    let mut zip = Zip::new(input, &meter)?;
+    for entry in zip.entries().to_vec() {
+        if entry.path.ends_with('/') {
+            unpacker.directory(&entry.path, entry.offset)?;
+        } else {
+            let mut data = zip.open(&entry)?;
+            unpacker.file(&entry.path, 0o644, entry.offset, &mut data)?;
+        }
+    }
+    Ok(())
+}
+
+/// Guards the sink: every path is taken once, and nothing lies below a file or a link.
+struct Unpacker<'s> {
+    sink: &'s mut dyn Sink,
+    /// Paths without a slash at the end; true for directories.
+    taken: BTreeMap<String, bool>,
+    extracted: Extracted,
+}
+
+impl Unpacker<'_> {
+    fn take(&mut self, path: &str, is_directory: bool, offset: u64) -> Result<(), ReadError> {
+        let path = path.trim_end_matches('/');
+        let mut parents = path.match_indices('/').map(|(end, _)| path.split_at(end).0);
+        if parents.any(|parent| self.taken.get(parent) == Some(&false)) {
+            return Err(ReadError::Path {
+                path: path.to_owned(),
+                offset,
+                problem: "it lies below a file or a link",
+            });
+        }
+        let below = format!("{path}/");
+        let mut behind = self.taken.range(below.clone()..);
+        if !is_directory
+            && behind
+                .next()
+                .is_some_and(|(other, _)| other.starts_with(&below))
+        {
+            return Err(ReadError::Duplicate {
+                part: "entry".to_owned(),
+                offset,
+                name: path.to_owned(),
+            });
+        }
+        match self.taken.insert(path.to_owned(), is_directory) {
+            Some(earlier) if !(earlier && is_directory) => Err(ReadError::Duplicate {
+                part: "entry".to_owned(),
+                offset,
+                name: path.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn directory(&mut self, path: &str, offset: u64) -> Result<(), ReadError> {
+        self.take(path, true, offset)?;
+        let written = self.sink.directory(path.trim_end_matches('/'));
+        written.map_err(ReadError::reading(path, offset))
+    }
+
+    fn file(
+        &mut self,
+        path: &str,
+        mode: u32,
+        offset: u64,
+        data: &mut dyn Read,
+    ) -> Result<(), ReadError> {
+        self.take(path, false, offset)?;
+        self.extracted.files += 1;
+        let written = self.sink.file(path, mode, data);
+        written.map_err(ReadError::reading(path, offset))
+    }
+}
+
+impl Observer for Unpacker<'_> {
+    fn member(&mut self, name: &str, data: &mut dyn Read) -> Result<(), ReadError> {
+        let (name, _) = contained(name, 0)?;
+        self.file(&name, 0o644, 0, data)
+    }
+
+    fn entry(&mut self, folder: &str, entry: &Entry, data: &mut dyn Read) -> Result<(), ReadError> {
+        // The payload's name is foreign, too.
+        let path = match folder {
+            "" => entry.path.clone(),
+            folder => format!("{folder}/{}", entry.path),
+        };
+        let (path, _) = contained(&path, entry.offset)?;
+        match entry.kind {
+            EntryKind::Directory => self.directory(&path, entry.offset),
+            EntryKind::File => self.file(&path, entry.mode, entry.offset, data),
+            _ => {
+                self.take(&path, false, entry.offset)?;
+                let target = entry.link.as_ref().map(|target| format!(" -> {target}"));
+                self.extracted
+                    .left_out
+                    .push(format!("{path}{}", target.unwrap_or_default()));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Observer for Ignore {
+    fn member(&mut self, _: &str, _: &mut dyn Read) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    fn entry(&mut self, _: &str, _: &Entry, _: &mut dyn Read) -> Result<(), ReadError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! How much of a file this reader takes on (FORMAT.md R6).
+
+use std::cell::Cell;
+
+use super::ReadError;
+
+/// Bounds on what a file may hold. Everything that is kept in memory has one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of an XML file.
+    pub xml_bytes: u64,
+    /// Nesting of XML elements.
+    pub xml_depth: usize,
+    /// Elements of an XML file.
+    pub xml_elements: usize,
+    /// Bytes of all XML files in the file together.
+    pub xml_bytes_total: u64,
+    /// Elements and attributes of all XML files in the file together.
+    pub xml_elements_total: u64,
+    /// Bytes of a signature.
+    pub signature_bytes: u64,
+    /// Members of a VIB.
+    pub members: usize,
+    /// Entries of all archives in the file together.
+    pub entries: u64,
+    /// Bytes of all names in the file together.
+    pub name_bytes: u64,
+    /// Bytes of one name in a long-name or pax record.
+    pub long_name_bytes: u64,
+    /// Bytes that all compressed parts of the file may unpack to, together.
+    pub unpacked_bytes: u64,
+    /// Bytes of a zip inside a zip, which is unpacked in memory.
+    pub inner_zip_bytes: u64,
+    /// Bytes of a program whose ELF tables are read; bigger ones are left alone.
+    pub elf_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            xml_bytes: 4 << 20,
+            xml_depth: 32,
+            xml_elements: 60_000,
+            xml_bytes_total: 24 << 20,
+            xml_elements_total: 400_000,
+            signature_bytes: 1 << 20,
+            members: 1024,
+            entries: 100_000,
+            name_bytes: 8 << 20,
+            long_name_bytes: 4096,
+            unpacked_bytes: 16 << 30,
+            inner_zip_bytes: 24 << 20,
+            elf_bytes: 16 << 20,
+        }
+    }
+}
+
+/// Counts against the limits that hold for the file as a whole.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    pub(crate) limits: Limits,
+    entries: Cell<u64>,
+    name_bytes: Cell<u64>,
+    unpacked_bytes: Cell<u64>,
+    xml_bytes: Cell<u64>,
+    xml_elements: Cell<u64>,
+}
+
+impl Meter {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            entries: Cell::new(0),
+            name_bytes: Cell::new(0),
+            unpacked_bytes: Cell::new(0),
+            xml_bytes: Cell::new(0),
+            xml_elements: Cell::new(0),
+        }
+    }
+
+    /// One more entry, with a name of so many bytes.
+    pub(crate) fn entry(&self, name_bytes: usize, offset: u64) -> Result<(), ReadError> {
+        let (entries, names) = (self.limits.entries, self.limits.name_bytes);
+        count(&self.entries, 1, entries, "entries", offset)?;
+        count(
+            &self.name_bytes,
+            name_bytes as u64,
+            names,
+            "bytes of names",
+            offset,
+        )
+    }
+
+    /// So much more XML.
+    pub(crate) fn xml(&self, bytes: usize, elements: u64) -> Result<(), ReadError> {
+        let (most_bytes, most) = (self.limits.xml_bytes_total, self.limits.xml_elements_total);
+        count(&self.xml_bytes, bytes as u64, most_bytes, "bytes of XML", 0)?;
+        count(&self.xml_elements, elements, most, "elements of XML", 0)
+    }
+
+    /// So many more bytes came out of a decompressor.
+    pub(crate) fn unpacked(&self, bytes: usize, offset: u64) -> Result<(), ReadError> {
+        let limit = self.limits.unpacked_bytes;
+        count(&self.unpacked_bytes, bytes as u64, limit, "bytes", offset)
+    }
+}
+
+fn count(
+    counter: &Cell<u64>,
+    more: u64,
+    limit: u64,
+    unit: &'static str,
+    offset: u64,
+) -> Result<(), ReadError> {
+    counter.set(counter.get().saturating_add(more));
+    if counter.get() <= limit {
+        return Ok(());
+    }
+    Err(ReadError::TooLarge {
+        part: "unpacked contents".to_owned(),
+        offset,
+        limit,
+        unit,
+    })
+}

@@ -1,0 +1,255 @@
+//! A payload: its digests as stored and unpacked, and the entries of its archive (FORMAT.md C1,
+//! T1).
+
+use std::io::{BufRead as _, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use serde::Serialize;
+
+use super::archive::{Archive, walk};
+use super::descriptor::DeclaredPayload;
+use super::entry::{Entry, EntryKind, Program};
+use super::limits::Meter;
+use super::stream::{Hashed, Metered, Sums, fill, whole};
+use super::{Observer, ReadError};
+
+pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
+const ELF: &[u8; 4] = b"\x7fELF";
+
+/// A payload that a descriptor declares, and what was found of it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Payload {
+    /// Name, which is also that of its member.
+    pub name: String,
+    /// Type as declared: `tgz`, `vgz` and others.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Size in bytes as declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_size: Option<u64>,
+    /// Size in bytes as stored; absent if the VIB has no such member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Size in bytes after unpacking the gzip layer; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpacked_size: Option<u64>,
+    /// The checksums, in the order of the descriptor.
+    pub checksums: Vec<Checksum>,
+    /// Files and directories; absent for types that are not archives or not unpacked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Archive>,
+}
+
+/// A checksum of a descriptor, and whether it is right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Checksum {
+    /// `checksum-type`, for instance `sha-256`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `verify-process`; `gunzip` means that the unpacked bytes are hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// The digest as declared, in lower-case hexadecimal digits.
+    pub value: String,
+    /// The comparison with the bytes.
+    #[serde(flatten)]
+    pub state: ChecksumState,
+}
+
+impl Checksum {
+    /// Type and process as one phrase, such as `sha-256 gunzip`.
+    pub fn label(&self) -> String {
+        match &self.process {
+            Some(process) => format!("{} {process}", self.kind),
+            None => self.kind.clone(),
+        }
+    }
+}
+
+/// The comparison of a checksum with the bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+#[non_exhaustive]
+pub enum ChecksumState {
+    /// The bytes hash to the value.
+    Verified,
+    /// They do not.
+    Differs {
+        /// What they hash to.
+        actual: String,
+    },
+    /// It cannot be told.
+    Unverified {
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+impl Payload {
+    /// A payload whose bytes are not there.
+    pub(super) fn absent(declared: &DeclaredPayload) -> Self {
+        let state = |_: &_| ChecksumState::Unverified {
+            reason: "the payload is missing",
+        };
+        Self::new(declared, None, None, state, None)
+    }
+
+    /// Reads the bytes of a payload to their end.
+    pub(super) fn read(
+        declared: &DeclaredPayload,
+        data: &mut dyn Read,
+        meter: &Meter,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, ReadError> {
+        let part = format!("payload {:?}", declared.name);
+        let reading = |offset| ReadError::reading(part.clone(), offset);
+        let archived = matches!(declared.kind.as_str(), "tgz" | "vgz" | "installer_vgz");
+        let mut stored = BufReader::new(Hashed::new(data));
+        let gzipped = stored.fill_buf().map_err(reading(0))?.starts_with(GZIP);
+        if archived && !gzipped {
+            return Err(ReadError::Malformed {
+                part,
+                offset: 0,
+                problem: format!(
+                    "its type is {:?}, but it does not begin like gzip",
+                    declared.kind
+                ),
+            });
+        }
+        let mut archive = None;
+        let mut unpacked = None;
+        if gzipped {
+            let sums = if archived {
+                let (found, sums) = gunzip_archive(&mut stored, &declared.name, meter, observer)
+                    .map_err(ReadError::within(part.clone()))?;
+                archive = Some(found);
+                sums
+            } else {
+                let plain = Metered::new(MultiGzDecoder::new(&mut stored), meter);
+                let mut plain = Hashed::new(plain);
+                observer.member(&declared.name, &mut plain)?;
+                plain.finish().map_err(reading(0))?
+            };
+            unpacked = Some(sums);
+        } else {
+            observer.member(&declared.name, &mut stored)?;
+        }
+        let stored = stored.into_inner().finish().map_err(reading(0))?;
+        let state = |checksum: &(String, Option<String>, String)| {
+            compare(&declared.kind, checksum, &stored, unpacked.as_ref())
+        };
+        Ok(Self::new(
+            declared,
+            Some(&stored),
+            unpacked.as_ref(),
+            state,
+            archive,
+        ))
+    }
+
+    fn new(
+        declared: &DeclaredPayload,
+        stored: Option<&Sums>,
+        unpacked: Option<&Sums>,
+        state: impl Fn(&(String, Option<String>, String)) -> ChecksumState,
+        archive: Option<Archive>,
+    ) -> Self {
+        let checksums = declared.checksums.iter().map(|declared| Checksum {
+            kind: declared.0.clone(),
+            process: declared.1.clone(),
+            value: declared.2.clone(),
+            state: state(declared),
+        });
+        Self {
+            name: declared.name.clone(),
+            kind: declared.kind.clone(),
+            declared_size: declared.size,
+            size: stored.map(|sums| sums.length),
+            unpacked_size: unpacked.map(|sums| sums.length),
+            checksums: checksums.collect(),
+            archive,
+        }
+    }
+}
+
+/// Unpacks and walks a gzipped archive in one pass, to the end of the gzip layer.
+pub(super) fn gunzip_archive(
+    stored: &mut dyn std::io::BufRead,
+    folder: &str,
+    meter: &Meter,
+    observer: &mut dyn Observer,
+) -> Result<(Archive, Sums), ReadError> {
+    let mut plain = Hashed::new(Metered::new(MultiGzDecoder::new(stored), meter));
+    let archive = walk(&mut plain, meter, &mut |entry, data| {
+        visit(folder, entry, data, meter, observer)
+    })?;
+    let sums = plain.finish().map_err(ReadError::reading("gzip", 0))?;
+    Ok((archive, sums))
+}
+
+/// Looks at programs, and passes everything on to the observer.
+fn visit(
+    folder: &str,
+    entry: &mut Entry,
+    data: &mut dyn Read,
+    meter: &Meter,
+    observer: &mut dyn Observer,
+) -> Result<(), ReadError> {
+    let part = format!("data of {:?}", entry.path);
+    let mut head = [0; ELF.len()];
+    let mut data = data;
+    let filled = if entry.kind == EntryKind::File {
+        fill(&mut data, &mut head).map_err(ReadError::reading(part.clone(), entry.offset))?
+    } else {
+        0
+    };
+    let (head, _) = head.split_at(filled);
+    if head != ELF {
+        return observer.entry(folder, entry, &mut head.chain(data));
+    }
+    if entry.size > meter.limits.elf_bytes {
+        entry.program = Some(Program::Unreadable {
+            problem: format!("it has more than {} bytes", meter.limits.elf_bytes),
+        });
+        return observer.entry(folder, entry, &mut head.chain(data));
+    }
+    let bytes = whole(&mut head.chain(data), entry.size, &part, entry.offset)?;
+    entry.program = Some(Program::read(&bytes));
+    observer.entry(folder, entry, &mut bytes.as_slice())
+}
+
+fn compare(
+    kind: &str,
+    (sum_type, process, value): &(String, Option<String>, String),
+    stored: &Sums,
+    unpacked: Option<&Sums>,
+) -> ChecksumState {
+    let unverified = |reason| ChecksumState::Unverified { reason };
+    let digest = |sums: &Sums, name: &str| match name {
+        "sha-256" => Some(sums.sha256.clone()),
+        "sha-1" => Some(sums.sha1.clone()),
+        _ => None,
+    };
+    let actual = match (process.as_deref(), sum_type.strip_suffix("-gunzip1")) {
+        (None, None) => digest(stored, sum_type),
+        // What one gunzip gives, which for vzstd is not yet the archive.
+        (_, Some(name)) => unpacked.and_then(|sums| digest(sums, name)),
+        (Some("gunzip"), None) if kind == "vzstd" => {
+            return unverified("zstd is not unpacked by this reader");
+        }
+        (Some("gunzip"), None) => match unpacked {
+            Some(sums) => digest(sums, sum_type),
+            None => return unverified("the payload is not gzipped"),
+        },
+        (Some(_), None) => None,
+    };
+    match actual {
+        None => unverified("a kind of checksum that this reader does not know"),
+        Some(actual) if actual == *value => ChecksumState::Verified,
+        Some(actual) => ChecksumState::Differs { actual },
+    }
+}

@@ -1,0 +1,116 @@
+//! A VIB of 5.0 and later: descriptor, signature, payloads, in one forward pass (FORMAT.md A4, A5).
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use serde::Serialize;
+
+use super::ar::{Member, Reader};
+use super::descriptor::Descriptor;
+use super::limits::Meter;
+use super::payload::Payload;
+use super::stream::whole;
+use super::xml::Node;
+use super::{Observer, ReadError, xml};
+
+pub(super) const DESCRIPTOR: &str = "descriptor.xml";
+pub(super) const SIGNATURE: &str = "sig.pkcs7";
+
+/// A VIB of 5.0 and later.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Vib {
+    /// What it says about itself.
+    pub descriptor: Descriptor,
+    /// What its signature member holds.
+    pub signature: Signature,
+    /// The payloads, in the order of the descriptor.
+    pub payloads: Vec<Payload>,
+    /// All members, in the order of the archive.
+    pub members: Vec<Member>,
+}
+
+/// What the signature member holds. It is not checked against any certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Signature {
+    /// Nothing: unsigned.
+    Empty,
+    /// `-----BEGIN PKCS7-----`, as hosts read it.
+    Pem,
+    /// Something else, which no host reads.
+    NotPem,
+}
+
+/// Reads on behind the header of the first member. The elements of the descriptor come along, for
+/// comparison.
+pub(super) fn read<R: Read>(
+    archive: &mut Reader<'_, R>,
+    first: Member,
+    meter: &Meter,
+    observer: &mut dyn Observer,
+) -> Result<(Vib, Node), ReadError> {
+    let text = whole(archive, meter.limits.xml_bytes, DESCRIPTOR, first.offset)?;
+    let document = xml::parse(&text, "vib", meter).map_err(ReadError::within(DESCRIPTOR))?;
+    observer.member(DESCRIPTOR, &mut text.as_slice())?;
+    drop(text);
+    let descriptor = Descriptor::new(&document);
+    let mut members = vec![first];
+
+    let second = match archive.next_member()? {
+        Some(second) if second.name == SIGNATURE => second,
+        other => {
+            let expected = "sig.pkcs7, empty if the package is not signed,";
+            return Err(archive.unexpected(other, expected));
+        }
+    };
+    let text = whole(
+        archive,
+        meter.limits.signature_bytes,
+        SIGNATURE,
+        second.offset,
+    )?;
+    observer.member(SIGNATURE, &mut text.as_slice())?;
+    let signature = match text.as_slice() {
+        b"" => Signature::Empty,
+        text if text.starts_with(b"-----BEGIN PKCS7-----") => Signature::Pem,
+        _ => Signature::NotPem,
+    };
+    members.push(second);
+
+    let mut found = BTreeMap::new();
+    while let Some(member) = archive.next_member()? {
+        let declared = descriptor
+            .payloads
+            .iter()
+            .find(|payload| payload.name == member.name);
+        if members.iter().any(|earlier| earlier.name == member.name) {
+            return Err(ReadError::Duplicate {
+                part: "ar member".to_owned(),
+                offset: member.offset,
+                name: member.name,
+            });
+        }
+        if let Some(declared) = declared {
+            let payload = Payload::read(declared, archive, meter, observer)?;
+            found.insert(member.name.clone(), payload);
+        }
+        members.push(member);
+    }
+    let payloads = descriptor.payloads.iter();
+    let vib = Vib {
+        payloads: payloads
+            .map(|declared| {
+                found
+                    .remove(&declared.name)
+                    .unwrap_or_else(|| Payload::absent(declared))
+            })
+            .collect(),
+        descriptor,
+        signature,
+        members,
+    };
+    Ok((vib, document.root))
+}

@@ -1,0 +1,237 @@
+//! XML as a tree of elements, bounded in size, number and depth (FORMAT.md R6).
+//!
+//! Comments, processing instructions and declarations are passed over. A document type is refused:
+//! only there can entities be defined that grow.
+
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+
+use super::ReadError;
+use super::limits::Meter;
+
+/// Attributes of an element.
+const ATTRIBUTES: usize = 64;
+
+/// An element.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    attributes: Vec<(String, String)>,
+    text: String,
+    pub(crate) children: Vec<Node>,
+}
+
+/// The root, and what stood before it.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) root: Node,
+    /// Whether there was a declaration that names an encoding (FORMAT.md D1).
+    pub(crate) names_encoding: bool,
+}
+
+impl Node {
+    /// The first child of that name.
+    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    /// The children of the first child of that name.
+    pub(crate) fn list(&self, name: &str) -> &[Self] {
+        self.child(name).map_or(&[], |child| &child.children)
+    }
+
+    /// The text of the first child of that name.
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
+        self.child(name).map(Self::text)
+    }
+
+    /// As [`Node::text_of`], owned.
+    pub(crate) fn string(&self, name: &str) -> Option<String> {
+        self.text_of(name).map(str::to_owned)
+    }
+
+    /// The text without blanks around it.
+    pub(crate) fn text(&self) -> &str {
+        self.text.trim()
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        let mut attributes = self.attributes.iter();
+        attributes
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether both say the same: order of attributes and blanks around text do not count.
+    pub(crate) fn means(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.text() == other.text()
+            && self.attributes.len() == other.attributes.len()
+            && self
+                .attributes
+                .iter()
+                .all(|pair| other.attributes.contains(pair))
+            && self.children.len() == other.children.len()
+            && self
+                .children
+                .iter()
+                .zip(&other.children)
+                .all(|(one, two)| one.means(two))
+    }
+}
+
+/// Reads a document whose root is called `root`.
+pub(super) fn parse(bytes: &[u8], root: &str, meter: &Meter) -> Result<Document, ReadError> {
+    meter.xml(bytes.len(), 0)?;
+    let text = std::str::from_utf8(bytes).map_err(|error| ReadError::Xml {
+        element: String::new(),
+        offset: error.valid_up_to() as u64,
+        problem: "it is not UTF-8".to_owned(),
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut parser = Parser {
+        reader: Reader::from_str(text),
+        meter,
+        open: Vec::new(),
+        root: None,
+        names_encoding: false,
+        elements: 0,
+    };
+    while parser.step()? {}
+    match parser.root {
+        Some(node) if node.name == root => Ok(Document {
+            root: node,
+            names_encoding: parser.names_encoding,
+        }),
+        Some(node) => Err(ReadError::Xml {
+            problem: format!("the root should be {root:?}"),
+            element: node.name,
+            offset: 0,
+        }),
+        None => Err(parser.problem("there is no root element")),
+    }
+}
+
+struct Parser<'a> {
+    reader: Reader<&'a [u8]>,
+    meter: &'a Meter,
+    open: Vec<Node>,
+    root: Option<Node>,
+    names_encoding: bool,
+    elements: usize,
+}
+
+impl Parser<'_> {
+    /// Takes one event; false at the end.
+    fn step(&mut self) -> Result<bool, ReadError> {
+        let event = match self.reader.read_event() {
+            Ok(event) => event,
+            Err(error) => return Err(self.problem(&error.to_string())),
+        };
+        match event {
+            Event::Start(start) => self.begin(&start)?,
+            Event::Empty(start) => {
+                self.begin(&start)?;
+                self.end()?;
+            }
+            Event::End(_) => self.end()?,
+            Event::Text(text) => self.text(&text.xml10_content())?,
+            Event::CData(text) => self.text(&text.xml10_content())?,
+            Event::GeneralRef(entity) => {
+                let character = match entity.resolve_char_ref() {
+                    Ok(Some(character)) => Some(character.to_string()),
+                    Ok(None) => {
+                        quick_xml::escape::resolve_predefined_entity(&entity.xml10_content())
+                            .map(str::to_owned)
+                    }
+                    Err(_) => None,
+                };
+                match character {
+                    Some(text) => self.text(&text)?,
+                    None => {
+                        return Err(self.problem("it refers to an entity that XML does not define"));
+                    }
+                }
+            }
+            Event::Decl(declaration) => self.names_encoding = declaration.encoding().is_some(),
+            Event::DocType(_) => {
+                return Err(
+                    self.problem("it has a document type, whose entities could grow without bound")
+                );
+            }
+            Event::Comment(_) | Event::PI(_) => {}
+            Event::Eof if self.open.is_empty() => return Ok(false),
+            Event::Eof => return Err(self.problem("it is never closed")),
+        }
+        Ok(true)
+    }
+
+    fn begin(&mut self, start: &BytesStart<'_>) -> Result<(), ReadError> {
+        self.elements += 1;
+        self.meter.xml(0, 1)?;
+        if self.open.len() >= self.meter.limits.xml_depth {
+            return Err(self.problem(&format!(
+                "it nests more than {} deep",
+                self.meter.limits.xml_depth
+            )));
+        }
+        if self.elements > self.meter.limits.xml_elements {
+            return Err(self.problem(&format!(
+                "there are more than {} elements",
+                self.meter.limits.xml_elements
+            )));
+        }
+        if self.open.is_empty() && self.root.is_some() {
+            return Err(self.problem("there is a second root"));
+        }
+        let mut node = Node {
+            name: start.name().as_ref().to_owned(),
+            ..Node::default()
+        };
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|error| self.problem(&error.to_string()))?;
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|error| self.problem(&error.to_string()))?;
+            if node.attributes.len() >= ATTRIBUTES {
+                return Err(self.problem(&format!("it has more than {ATTRIBUTES} attributes")));
+            }
+            self.meter.xml(0, 1)?;
+            node.attributes
+                .push((attribute.key.as_ref().to_owned(), value.into_owned()));
+        }
+        self.open.push(node);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), ReadError> {
+        let Some(node) = self.open.pop() else {
+            return Err(self.problem("it is closed and was never opened"));
+        };
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(node),
+            None => self.root = Some(node),
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), ReadError> {
+        match self.open.last_mut() {
+            Some(node) => node.text.push_str(text),
+            None if text.trim().is_empty() => {}
+            None => return Err(self.problem("there is text outside the root")),
+        }
+        Ok(())
+    }
+
+    fn problem(&self, problem: &str) -> ReadError {
+        ReadError::Xml {
+            element: self
+                .open
+                .last()
+                .map_or_else(String::new, |node| node.name.clone()),
+            offset: self.reader.buffer_position(),
+            problem: problem.to_owned(),
+        }
+    }
+}

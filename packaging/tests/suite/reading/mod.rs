@@ -1,0 +1,11 @@
+//! The reader and the verifier, on input that the crate's own writer had no part in: made by hand
+//! or by the system's tools.
+
+mod archives;
+mod bundles;
+mod containers;
+mod extraction;
+mod fixture;
+mod hostile;
+mod report;
+mod verifying;
