@@ -1,12 +1,15 @@
 //! The command line of `cargo xtask`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use xshell::Shell;
 
-use crate::{ci, clients, dist, e2e, test, tidy, tools};
+use crate::{ci, clients, dist, e2e, extract, inspect, test, tidy, tools, verify};
 
 /// Builds, packs and tests esxftpd.
 #[derive(Debug, Parser)]
@@ -26,6 +29,28 @@ enum Command {
         /// The directory that is replaced with the result [default: dist]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// Tell what a VIB, an offline bundle or an archive is and holds
+    Inspect {
+        /// The file
+        file: PathBuf,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Unpack a VIB, an offline bundle or an archive, all of it or nothing
+    Extract {
+        /// The file
+        file: PathBuf,
+        /// The directory to make; it must not exist, or be empty
+        dir: PathBuf,
+    },
+    /// Check a VIB, an offline bundle or an archive against the rules of packaging/FORMAT.md
+    ///
+    /// Exit status: 0 without findings, 1 with errors, 3 with warnings only.
+    Verify {
+        /// The file
+        file: PathBuf,
     },
     /// Run every test; install the programs that they need, or name them
     Test,
@@ -51,7 +76,7 @@ enum Command {
 }
 
 impl Xtask {
-    pub(crate) fn run(self) -> Result<()> {
+    pub(crate) fn run(self) -> Result<ExitCode> {
         let sh = Shell::new()?;
         let root = workspace()?;
         sh.change_dir(root);
@@ -59,11 +84,14 @@ impl Xtask {
             Command::Dist { manifest, out } => {
                 let manifest = manifest.unwrap_or_else(|| root.join(dist::MANIFEST));
                 let out = std::path::absolute(out.unwrap_or_else(|| root.join("dist")))?;
-                dist::run(&sh, root, &manifest, &out).map(drop)
+                dist::run(&sh, root, &manifest, &out)?;
             }
-            Command::Test => test::run(&sh, root),
-            Command::Ci => ci::run(&sh, root),
-            Command::Tidy => tidy::run(root),
+            Command::Inspect { file, json } => inspect::run(&file, json)?,
+            Command::Extract { file, dir } => extract::run(&file, &dir)?,
+            Command::Verify { file } => return verify::run(&file),
+            Command::Test => test::run(&sh, root)?,
+            Command::Ci => ci::run(&sh, root)?,
+            Command::Tidy => tidy::run(root)?,
             Command::E2e { vib, sabotage } => {
                 tools::ensure_root()?;
                 tools::ensure(&sh)?;
@@ -72,9 +100,9 @@ impl Xtask {
                     None => dist::ours(&sh, root)?.vib,
                 };
                 if sabotage {
-                    e2e::sabotage(&vib)
+                    e2e::sabotage(&vib)?;
                 } else {
-                    e2e::run(&vib)
+                    e2e::run(&vib)?;
                 }
             }
             Command::Clients { url } => {
@@ -82,9 +110,10 @@ impl Xtask {
                 let work = tempfile::tempdir()?;
                 let report = clients::run(&target, work.path())?;
                 println!("{report}");
-                report.check()
+                report.check()?;
             }
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

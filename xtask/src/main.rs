@@ -11,15 +11,20 @@ mod clients;
 mod compile;
 mod dist;
 mod e2e;
+mod extract;
 mod flags;
 mod host;
 #[cfg(test)]
 mod init_script;
+mod inspect;
 mod process;
+#[cfg(test)]
+mod samples;
 mod steps;
 mod test;
 mod tidy;
 mod tools;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -27,7 +32,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     match flags::Xtask::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -1,0 +1,155 @@
+//! `cargo xtask extract`: unpacks a file into a new directory, all of it or nothing.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions, Permissions},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Component, Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use packaging::inspect::{Limits, Sink, extract};
+
+use crate::inspect::open;
+
+/// Unpacks beside `dir` and moves the result there when all went well.
+///
+/// # Errors
+/// If `dir` holds something, if the file is refused, or if writing fails. Nothing is left behind.
+pub(crate) fn run(file: &Path, dir: &Path) -> Result<()> {
+    let dir = std::path::absolute(dir)?;
+    let shown = dir.display();
+    if fs::symlink_metadata(&dir).is_ok() {
+        let is_empty = fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_none());
+        ensure!(
+            is_empty,
+            "{shown} exists and is not an empty directory; name another one"
+        );
+    }
+    let parent = dir
+        .parent()
+        .with_context(|| format!("{shown} has no parent"))?;
+    let input = open(file)?;
+    let stage = tempfile::tempdir_in(parent).with_context(|| parent.display().to_string())?;
+    let mut folder = Folder {
+        root: stage.path().to_owned(),
+    };
+    let extracted = extract(input, &Limits::default(), &mut folder)
+        .with_context(|| file.display().to_string())?;
+    // Temporary directories are private; what was asked for is not.
+    fs::set_permissions(stage.path(), Permissions::from_mode(0o755))?;
+    fs::rename(stage.path(), &dir).with_context(|| shown.to_string())?;
+    // It has moved, so that there is nothing to remove.
+    let _moved = stage.keep();
+    println!("{} files in {shown}", extracted.files);
+    for line in &extracted.left_out {
+        println!(
+            "left out, links and devices are never made: {}",
+            line.escape_debug()
+        );
+    }
+    Ok(())
+}
+
+/// Writes below a directory that is its own.
+struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    fn make(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(self.root.join(path))
+    }
+}
+
+impl Sink for Folder {
+    fn directory(&mut self, path: &str) -> io::Result<()> {
+        self.make(plain(path)?)
+    }
+
+    /// Keeps the permission bits, but neither set-id nor sticky, and lets the owner read and write.
+    fn file(&mut self, path: &str, mode: u32, data: &mut dyn Read) -> io::Result<()> {
+        let path = plain(path)?;
+        if let Some(parent) = path.parent() {
+            self.make(parent)?;
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode & 0o755 | 0o600)
+            .open(self.root.join(path))?;
+        io::copy(data, &mut file)?;
+        Ok(())
+    }
+}
+
+/// The reader hands out plain paths only. Should it ever err, this is the last place to notice.
+fn plain(path: &str) -> io::Result<&Path> {
+    let path = Path::new(path);
+    let is_name = |part| matches!(part, Component::Normal(_));
+    if path.components().all(is_name) {
+        return Ok(path);
+    }
+    Err(io::Error::other("its path leads out of the directory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn a_package_is_unpacked_into_a_new_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.vib");
+        fs::write(&file, samples::vib()).unwrap();
+        run(&file, &folder.path().join("out")).unwrap();
+        let script = folder.path().join("out/hello/opt/hello/hello");
+        assert_eq!(fs::read(&script).unwrap(), samples::SCRIPT);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode(&script) & 0o700, 0o700);
+        assert_eq!(mode(&folder.path().join("out")), 0o755);
+        // Once is enough.
+        let error = run(&file, &folder.path().join("out"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with("exists and is not an empty directory; name another one"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn only_plain_paths_are_written() {
+        for path in ["/etc/passwd", "../a", "a/../../b", "./a"] {
+            assert!(plain(path).is_err(), "{path}");
+        }
+        assert!(plain("a/b").is_ok());
+    }
+
+    #[test]
+    fn nothing_is_left_behind_when_a_package_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.vib");
+        let mut bytes = samples::vib();
+        bytes.truncate(bytes.len() - 20);
+        fs::write(&file, bytes).unwrap();
+        let error = format!("{:#}", run(&file, &folder.path().join("out")).unwrap_err());
+        assert!(
+            error.contains("a.vib: payload \"hello\": ar member \"hello\" at byte "),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("the file ends in the middle of it"),
+            "{error}"
+        );
+        let left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["a.vib"]);
+    }
+}

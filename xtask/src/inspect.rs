@@ -1,0 +1,35 @@
+//! `cargo xtask inspect`: what a file is and holds, for people or for programs.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Write as _},
+    path::Path,
+};
+
+use anyhow::{Context as _, Result};
+use packaging::inspect::{Limits, inspect};
+
+/// Prints what the file holds.
+///
+/// # Errors
+/// If it cannot be read, or is of no known kind.
+pub(crate) fn run(file: &Path, json: bool) -> Result<()> {
+    let inspection =
+        inspect(open(file)?, &Limits::default()).with_context(|| file.display().to_string())?;
+    let text = if json {
+        serde_json::to_string_pretty(&inspection)? + "\n"
+    } else {
+        inspection.to_string()
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        // `| head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("standard output"),
+    }
+}
+
+/// Opens a file for the reader.
+pub(crate) fn open(file: &Path) -> Result<BufReader<File>> {
+    let opened = File::open(file).with_context(|| file.display().to_string())?;
+    Ok(BufReader::new(opened))
+}

@@ -1,0 +1,73 @@
+//! `cargo xtask verify`: checks a finished file against the rules of the format.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Result;
+use packaging::inspect::{Limits, inspect};
+use packaging::verify::{self, Severity};
+
+use crate::inspect::open;
+
+/// Exit status when there are warnings and no errors. 2 is taken by the parser of the command line.
+const WARNINGS: u8 = 3;
+
+/// Prints every finding and a count, and tells errors from warnings by the exit status.
+///
+/// # Errors
+/// If the file cannot be opened. One that cannot be understood is a finding.
+pub(crate) fn run(file: &Path) -> Result<ExitCode> {
+    let diagnoses = match inspect(open(file)?, &Limits::default()) {
+        Ok(inspection) => verify::verify(&inspection),
+        Err(error) => vec![verify::unreadable(&error)],
+    };
+    for diagnosis in &diagnoses {
+        println!("{diagnosis}");
+    }
+    let errors = diagnoses
+        .iter()
+        .filter(|one| one.severity == Severity::Error)
+        .count();
+    let warnings = diagnoses.len() - errors;
+    println!("{}: {errors} errors, {warnings} warnings", file.display());
+    Ok(match (errors, warnings) {
+        (0, 0) => ExitCode::SUCCESS,
+        (0, _) => WARNINGS.into(),
+        _ => ExitCode::FAILURE,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::samples;
+
+    /// The exit status for a package after an edit of its descriptor that keeps its length.
+    fn status(from: &str, to: &str) -> ExitCode {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = samples::vib();
+        let place = bytes
+            .windows(from.len())
+            .position(|window| window == from.as_bytes())
+            .unwrap();
+        bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        run(file.path()).unwrap()
+    }
+
+    #[test]
+    fn the_exit_status_tells_errors_from_warnings() {
+        assert_eq!(status("<name>hello<", "<name>hello<"), ExitCode::SUCCESS);
+        assert_eq!(
+            status("<vib version=\"5.0\"", "<vib version=\"5.1\""),
+            ExitCode::from(WARNINGS)
+        );
+        assert_eq!(
+            status("<overlay>false<", "<overlay> true<"),
+            ExitCode::FAILURE
+        );
+        assert_eq!(status("!<arch>", "!<ARCH>"), ExitCode::FAILURE);
+    }
+}
