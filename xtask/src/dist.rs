@@ -114,8 +114,8 @@ fn package(manifest: &Path, program: &[u8]) -> Result<Package> {
     Package::new(description, &sources, epoch).map_err(|error| anyhow!("{}:\n{error}", named()))
 }
 
-/// Replaces `directory`, which must hold nothing but an earlier result, with one that holds `files`;
-/// or leaves it as it is.
+/// Replaces `directory`, which must hold nothing but an earlier result, with one that holds
+/// `files`; or leaves it as it is.
 fn replace_directory(directory: &Path, files: &[(&str, &[u8])]) -> Result<()> {
     ensure_replaceable(directory)?;
     let parent = directory
