@@ -7,6 +7,11 @@ use object::{Endianness, FileKind};
 
 use crate::Error;
 
+/// The most libraries that are listed, and the longest name in bytes. Tables may name one string
+/// any number of times, so that a small file would otherwise unfold into a huge list.
+const MOST_NEEDED: usize = 256;
+const LONGEST_NAME: usize = 4096;
+
 /// Facts of an ELF file's headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,10 +77,11 @@ fn facts<H: FileHeader<Endian = Endianness>>(class: Class, bytes: &[u8]) -> Resu
     let mut needed = Vec::new();
     for segment in segments {
         if let Some(path) = segment.interpreter(endian, bytes).map_err(unreadable)? {
-            interpreter = Some(String::from_utf8_lossy(path).into_owned());
+            interpreter = Some(name(path)?);
         }
         if let Some(table) = segment.dynamic(endian, bytes).map_err(unreadable)? {
-            needed.extend(needed_libraries::<H>(endian, bytes, segments, table)?);
+            // Programs have one such table. Only the last one counts, so that many cost no more.
+            needed = needed_libraries::<H>(endian, bytes, segments, table)?;
         }
     }
     Ok(Elf {
@@ -115,18 +121,35 @@ fn needed_libraries<H: FileHeader<Endian = Endianness>>(
                 .flatten()
         })
         .unwrap_or_default();
-    let names = table.iter().filter(|entry| entry.tag(endian) == DT_NEEDED);
-    names
-        .map(|entry| {
-            let offset = usize::try_from(entry.d_val(endian).into()).ok();
-            let rest = offset.and_then(|start| strings.get(start..));
-            let name = rest.and_then(|rest| rest.split(|byte| *byte == 0).next());
-            name.map(|name| String::from_utf8_lossy(name).into_owned())
-                .ok_or_else(|| Error::Elf {
-                    problem: "a library's name lies outside the string table".to_owned(),
-                })
-        })
-        .collect()
+    let entries = table.iter().filter(|entry| entry.tag(endian) == DT_NEEDED);
+    let mut needed = Vec::new();
+    for entry in entries {
+        if needed.len() == MOST_NEEDED {
+            return Err(Error::Elf {
+                problem: format!("it needs more than {MOST_NEEDED} libraries"),
+            });
+        }
+        let offset = usize::try_from(entry.d_val(endian).into()).ok();
+        let rest = offset.and_then(|start| strings.get(start..));
+        needed.push(name(rest.ok_or_else(|| Error::Elf {
+            problem: "a library's name lies outside the string table".to_owned(),
+        })?)?);
+    }
+    Ok(needed)
+}
+
+/// The text in front of the first NUL.
+fn name(bytes: &[u8]) -> Result<String, Error> {
+    let within = bytes.get(..LONGEST_NAME).unwrap_or(bytes);
+    let end = within.iter().position(|byte| *byte == 0);
+    match end.or((within.len() == bytes.len()).then_some(within.len())) {
+        Some(end) => {
+            Ok(String::from_utf8_lossy(within.get(..end).unwrap_or_default()).into_owned())
+        }
+        None => Err(Error::Elf {
+            problem: format!("it holds a name of more than {LONGEST_NAME} bytes"),
+        }),
+    }
 }
 
 fn unreadable(error: object::Error) -> Error {

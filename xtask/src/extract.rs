@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use packaging::inspect::{Limits, Sink, extract};
 
-use crate::inspect::open;
+use crate::inspect::{open, print};
 
 /// Unpacks beside `dir` and moves the result there when all went well.
 ///
@@ -41,12 +41,12 @@ pub(crate) fn run(file: &Path, dir: &Path) -> Result<()> {
     fs::rename(stage.path(), &dir).with_context(|| shown.to_string())?;
     // It has moved, so that there is nothing to remove.
     let _moved = stage.keep();
-    println!("{} files in {shown}", extracted.files);
+    print(&format!("{} files in {shown}\n", extracted.files))?;
     for line in &extracted.left_out {
-        println!(
-            "left out, links and devices are never made: {}",
-            line.escape_debug()
-        );
+        let line = line.escape_debug();
+        print(&format!(
+            "left out, links and devices are never made: {line}\n"
+        ))?;
     }
     Ok(())
 }

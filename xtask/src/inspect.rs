@@ -21,8 +21,12 @@ pub(crate) fn run(file: &Path, json: bool) -> Result<()> {
     } else {
         inspection.to_string()
     };
+    print(&text)
+}
+
+/// Writes to stdout; `| head` may have seen enough.
+pub(crate) fn print(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
-        // `| head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("standard output"),
     }

@@ -34,7 +34,10 @@ fn main() -> ExitCode {
     match flags::Xtask::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Messages quote files of strangers: only line breaks are let through to a terminal.
+            let message = format!("{error:#}");
+            let message = message.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+            eprintln!("error: {message}");
             ExitCode::FAILURE
         }
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use packaging::inspect::{Limits, inspect};
 use packaging::verify::{self, Severity};
 
-use crate::inspect::open;
+use crate::inspect::{open, print};
 
 /// Exit status when there are warnings and no errors. 2 is taken by the parser of the command line.
 const WARNINGS: u8 = 3;
@@ -21,14 +21,17 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode> {
         Err(error) => vec![verify::unreadable(&error)],
     };
     for diagnosis in &diagnoses {
-        println!("{diagnosis}");
+        print(&format!("{diagnosis}\n"))?;
     }
     let errors = diagnoses
         .iter()
         .filter(|one| one.severity == Severity::Error)
         .count();
     let warnings = diagnoses.len() - errors;
-    println!("{}: {errors} errors, {warnings} warnings", file.display());
+    print(&format!(
+        "{}: {errors} errors, {warnings} warnings\n",
+        file.display()
+    ))?;
     Ok(match (errors, warnings) {
         (0, 0) => ExitCode::SUCCESS,
         (0, _) => WARNINGS.into(),

@@ -148,8 +148,8 @@ impl<'m, R: Read> Reader<'m, R> {
         }
         let Some(place) = member.name.strip_prefix('/') else {
             let name = member.name.strip_suffix('/').unwrap_or(&member.name);
-            if name.is_empty() || name.contains('/') {
-                return Err(problem("its name is empty or holds a slash"));
+            if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
+                return Err(problem("its name is no plain file name"));
             }
             return Ok(name.to_owned());
         };

@@ -39,7 +39,8 @@ pub(super) fn walk(
             mut entry,
             data_offset,
         } = header;
-        meter.entry(entry.path.len(), entry.offset)?;
+        let link = entry.link.as_ref().map_or(0, String::len);
+        meter.entry(entry.path.len() + link, entry.offset)?;
         if entry.flavour == Flavour::Visor {
             if !entry.path.is_empty() {
                 later.push((data_offset, archive.entries.len()));

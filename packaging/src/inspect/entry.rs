@@ -128,6 +128,18 @@ pub enum Program {
 }
 
 impl Program {
+    /// Bytes of the names that it keeps.
+    pub(super) fn name_bytes(&self) -> usize {
+        match self {
+            Self::Read {
+                interpreter,
+                needed,
+                ..
+            } => interpreter.iter().chain(needed).map(String::len).sum(),
+            Self::Unreadable { problem } => problem.len(),
+        }
+    }
+
     pub(super) fn read(bytes: &[u8]) -> Self {
         match Elf::read(bytes) {
             Ok(elf) => Self::Read {

@@ -55,6 +55,7 @@ pub fn extract<R: Read + Seek>(
     let mut unpacker = Unpacker {
         sink,
         taken: BTreeMap::new(),
+        most: limits.entries,
         extracted: Extracted::default(),
     };
     let inspection = inspect_with(&mut input, limits.clone(), &mut unpacker)?;
@@ -123,6 +124,8 @@ struct Unpacker<'s> {
     sink: &'s mut dyn Sink,
     /// Paths without a slash at the end; true for directories.
     taken: BTreeMap<String, bool>,
+    /// The most paths that may be taken.
+    most: u64,
     extracted: Extracted,
 }
 
@@ -137,17 +140,19 @@ impl Unpacker<'_> {
                 problem: "it lies below a file or a link",
             });
         }
-        let below = format!("{path}/");
-        let mut behind = self.taken.range(below.clone()..);
-        if !is_directory
-            && behind
-                .next()
-                .is_some_and(|(other, _)| other.starts_with(&below))
-        {
-            return Err(ReadError::Duplicate {
-                part: "entry".to_owned(),
+        // Directories that no entry names are made as well, and count like the others.
+        for (end, _) in path.match_indices('/') {
+            let (parent, _) = path.split_at(end);
+            if !self.taken.contains_key(parent) {
+                self.taken.insert(parent.to_owned(), true);
+            }
+        }
+        if self.taken.len() as u64 >= self.most {
+            return Err(ReadError::TooLarge {
+                part: "unpacked contents".to_owned(),
                 offset,
-                name: path.to_owned(),
+                limit: self.most,
+                unit: "files and directories",
             });
         }
         match self.taken.insert(path.to_owned(), is_directory) {

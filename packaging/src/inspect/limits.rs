@@ -92,6 +92,18 @@ impl Meter {
         )
     }
 
+    /// So many more bytes of names.
+    pub(crate) fn names(&self, bytes: usize, offset: u64) -> Result<(), ReadError> {
+        let limit = self.limits.name_bytes;
+        count(
+            &self.name_bytes,
+            bytes as u64,
+            limit,
+            "bytes of names",
+            offset,
+        )
+    }
+
     /// So much more XML.
     pub(crate) fn xml(&self, bytes: usize, elements: u64) -> Result<(), ReadError> {
         let (most_bytes, most) = (self.limits.xml_bytes_total, self.limits.xml_elements_total);

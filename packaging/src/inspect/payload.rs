@@ -218,7 +218,9 @@ fn visit(
         return observer.entry(folder, entry, &mut head.chain(data));
     }
     let bytes = whole(&mut head.chain(data), entry.size, &part, entry.offset)?;
-    entry.program = Some(Program::read(&bytes));
+    let program = Program::read(&bytes);
+    meter.names(program.name_bytes(), entry.offset)?;
+    entry.program = Some(program);
     observer.entry(folder, entry, &mut bytes.as_slice())
 }
 

@@ -153,7 +153,7 @@ impl Parser<'_> {
                     }
                 }
             }
-            Event::Decl(declaration) => self.names_encoding = declaration.encoding().is_some(),
+            Event::Decl(declaration) => self.names_encoding |= declaration.encoding().is_some(),
             Event::DocType(_) => {
                 return Err(
                     self.problem("it has a document type, whose entities could grow without bound")

@@ -49,7 +49,12 @@ impl fmt::Display for Diagnosis {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(out, "{severity}: {}", self.finding)?;
+        // Places and problems quote the file: no control character may reach a terminal.
+        let finding = self
+            .finding
+            .to_string()
+            .replace(char::is_control, "\u{fffd}");
+        write!(out, "{severity}: {finding}")?;
         match self.host_message {
             Some(message) => write!(out, "\n    a host says: {message}"),
             None => Ok(()),
@@ -111,6 +116,10 @@ pub fn unreadable(error: &ReadError) -> Diagnosis {
     }
 }
 
+/// The most findings that are kept: the first ones and the last one. A hostile archive could have
+/// hundreds of thousands.
+const MOST_DIAGNOSES: usize = 1000;
+
 /// Collects diagnoses.
 #[derive(Debug, Default)]
 struct Report {
@@ -152,6 +161,9 @@ impl Report {
             finding: Finding { place, ..finding },
             host_message: None,
         };
+        if self.diagnoses.len() == MOST_DIAGNOSES {
+            self.diagnoses.pop();
+        }
         self.diagnoses.push_mut(diagnosis)
     }
 

@@ -146,12 +146,17 @@ fn check_level(vib: &Vib, report: &mut Report) {
             .host_message = Some(message);
         return;
     }
-    if vib.descriptor.overlay.as_deref() == Some("true") {
+    if vib
+        .descriptor
+        .overlay
+        .as_deref()
+        .is_some_and(|overlay| overlay != "false")
+    {
         report
             .error(
                 rules::OVERLAY,
                 "overlay",
-                "is true in a community package",
+                "is not false in a community package",
                 "set it to false",
             )
             .host_message = Some(PATH_LIST);

@@ -77,3 +77,41 @@ proptest! {
         let _facts_or_error = Elf::read(&bytes);
     }
 }
+
+/// A 64-bit program whose dynamic table needs `names` libraries, all by the same name.
+fn needing(names: u64, name: &[u8]) -> Vec<u8> {
+    const TABLE: u64 = 64 + 2 * 56;
+    let mut table: Vec<[u64; 2]> = vec![[1, 0]; usize::try_from(names).unwrap()];
+    let strings = TABLE + 16 * (names + 3);
+    // DT_STRTAB, DT_STRSZ, DT_NULL.
+    table.extend([[5, strings], [10, name.len() as u64], [0, 0]]);
+    let end = strings + name.len() as u64;
+    let mut bytes = header(3);
+    bytes[32] = 64;
+    bytes[56] = 2;
+    // PT_LOAD of the whole file at address 0, PT_DYNAMIC.
+    for (kind, offset, size) in [(1_u64, 0, end), (2, TABLE, 16 * (names + 3))] {
+        for field in [kind, offset, offset, offset, size, size, 0] {
+            bytes.extend(field.to_le_bytes());
+        }
+    }
+    bytes.extend(table.iter().flatten().flat_map(|word| word.to_le_bytes()));
+    bytes.extend(name);
+    bytes
+}
+
+/// Twenty thousand entries by one name of a megabyte would unfold to twenty gigabytes.
+#[test]
+fn a_small_program_cannot_unfold_into_a_huge_list() {
+    assert_eq!(
+        Elf::read(&needing(3, b"libc.so\0")).unwrap().needed,
+        ["libc.so"; 3]
+    );
+    assert_eq!(Elf::read(&needing(256, b"a\0")).unwrap().needed.len(), 256);
+    let text = Elf::read(&needing(257, b"a\0")).unwrap_err().to_string();
+    assert!(text.ends_with("it needs more than 256 libraries"), "{text}");
+    let text = Elf::read(&needing(1, &[b'a'; 5000]))
+        .unwrap_err()
+        .to_string();
+    assert!(text.ends_with("a name of more than 4096 bytes"), "{text}");
+}

@@ -206,3 +206,38 @@ fn a_sink_that_fails_ends_it() {
     );
     assert!(extract(Cursor::new(ar(&[])), &Limits::default(), &mut Full).is_err());
 }
+
+#[test]
+fn a_member_that_is_named_like_a_directory_is_refused() {
+    for name in ["./", "../", ".", ".."] {
+        let text = refusal(&ar(&[
+            ("descriptor.xml", b"<vib/>"),
+            ("sig.pkcs7", b""),
+            (name, b"x"),
+        ]));
+        assert!(text.contains("its name is"), "{name}: {text}");
+    }
+}
+
+/// A few kilobytes of deep paths would make a million directories.
+#[test]
+fn directories_that_no_entry_names_count_as_well() {
+    let deep = "d/".repeat(40);
+    let script = format!(
+        "import tarfile, io\n\
+         with tarfile.open('out', 'w:gz') as tar:\n    \
+             for n in range(100): tar.addfile(tarfile.TarInfo(f'{{n}}/{deep}f'), io.BytesIO())"
+    );
+    let archive = python(&script, b"");
+    let mut limits = Limits::default();
+    let mut unpack = |entries| {
+        limits.entries = entries;
+        extract(Cursor::new(&archive), &limits, &mut Memory::default())
+    };
+    assert_eq!(unpack(100 * 42).unwrap().files, 100);
+    let error = unpack(100 * 42 - 1).unwrap_err().to_string();
+    assert!(
+        error.contains("more than 4199 files and directories"),
+        "{error}"
+    );
+}

@@ -389,3 +389,43 @@ fn a_file_that_cannot_be_read_gets_the_words_of_a_host() {
         "{text}"
     );
 }
+
+#[test]
+fn a_finding_brings_no_control_characters_to_a_terminal() {
+    let bytes = edited(&tar("gnu", &FILES), |text| {
+        text.replace("level>community<", "level>\u{1b}[2J<")
+    });
+    let text = verdict(&bytes);
+    assert!(!text.contains('\u{1b}') && text.contains("[2J"), "{text}");
+}
+
+#[test]
+fn an_archive_full_of_faults_gets_a_thousand_findings_at_most() {
+    let files: Vec<_> = (0..400).map(|number| format!("usr/bin/{number}")).collect();
+    let files: Vec<File<'_>> = files
+        .iter()
+        .map(|path| (path.as_str(), 0o777, &b""[..]))
+        .collect();
+    let plain = tar("posix", &files);
+    assert_eq!(diagnoses(&vib_of(&plain)).len(), 1000);
+}
+
+#[test]
+fn a_second_declaration_does_not_take_the_first_one_back() {
+    let bytes = edited(&tar("gnu", &FILES), |text| {
+        format!("<?xml version='1.0' encoding='UTF-8'?><?xml version='1.0'?>{text}")
+    });
+    assert_found(&bytes, Severity::Error, "(FORMAT.md D1)");
+}
+
+#[test]
+fn an_overlay_is_whatever_is_not_false() {
+    let bytes = edited(&tar("gnu", &FILES), |text| {
+        text.replace("<overlay>false", "<overlay>1")
+    });
+    assert_found(
+        &bytes,
+        Severity::Error,
+        "overlay: is not false in a community package",
+    );
+}
