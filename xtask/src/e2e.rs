@@ -15,15 +15,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::clients::{self, Samples, Target, expect_same};
-use crate::host::HostRoot;
+use crate::host::{DAEMON, HostRoot, PID_FILE, SCRIPT};
 use crate::process::Finished;
 
 pub(crate) use sabotage::run as sabotage;
 
-const SCRIPT: &str = "/etc/init.d/esxftpd";
-const DAEMON: &str = "/opt/esxftpd/bin/esxftpd";
 const CONFIG: &str = "/etc/config/esxftpd/esxftpd.toml";
-const PID_FILE: &str = "/var/run/esxftpd.pid";
 
 /// The stand-in that the init script's tests use, too.
 const WATCHDOG: &str = include_str!("init_script/watchdog.sh");

@@ -21,6 +21,13 @@ use walkdir::WalkDir;
 
 use crate::process::{self, Finished};
 
+/// Where the package puts its init script.
+pub(crate) const SCRIPT: &str = "/etc/init.d/esxftpd";
+/// Where the package puts the daemon.
+pub(crate) const DAEMON: &str = "/opt/esxftpd/bin/esxftpd";
+/// Where the daemon leaves its process id.
+pub(crate) const PID_FILE: &str = "/var/run/esxftpd.pid";
+
 /// The directory name of the datastore, in the form that VMFS gives it.
 const DATASTORE_UUID: &str = "66b0c2a4-1d5e7f90-3c21-0050569a1b2c";
 /// The datastore's label: a relative symlink beside the directory, as on a host.

@@ -195,11 +195,8 @@ async fn heartbeat() -> Infallible {
 /// Waits until the daemon is told to stop and what was under way has ended, or has had its time.
 async fn drained_after_stop(mut stop: watch::Receiver<Option<Duration>>, work: &Work) {
     // Without a server, there is nobody to give a grace.
-    let grace = stop
-        .wait_for(Option::is_some)
-        .await
-        .map_or(None, |grace| *grace);
-    let grace = grace.unwrap_or_default();
+    let told = stop.wait_for(Option::is_some).await;
+    let grace = told.ok().and_then(|grace| *grace).unwrap_or_default();
     if !work.is_idle() {
         info!(
             seconds = grace.as_secs(),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::report::{NotOffered, Report};
 use super::samples::{Sample, Samples, expect_same};
-use super::{Target, fresh_name, listing, run_client};
+use super::{Target, expect_one_login, fresh_name, listing, quote, run_client, vacant};
 use crate::process::{self, Finished};
 
 /// curl's exit code for a server that refuses the file to retrieve.
@@ -82,12 +82,10 @@ impl<'a> Curl<'a> {
         let netrc = work.join("netrc");
         fs::write(&netrc, "")?;
         fs::set_permissions(&netrc, fs::Permissions::from_mode(0o600))?;
-        let quoted =
-            |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
         let account = format!(
             "default login {} password {}\n",
-            quoted(&target.user),
-            quoted(&target.password)
+            quote(&target.user),
+            quote(&target.password)
         );
         fs::write(&netrc, account)?;
         Ok(Self {
@@ -154,22 +152,13 @@ impl<'a> Curl<'a> {
 
     /// Downloads into a fresh local file and compares.
     fn expect_content(&self, name: &str, expected: &Path) -> Result<()> {
-        let local = self.local("downloaded")?;
+        let local = vacant(self.work, "downloaded")?;
         self.succeed(&[
             "--output".into(),
             local.clone().into(),
             self.target.url(name).into(),
         ])?;
         expect_same(&local, expected)
-    }
-
-    /// A path in the work directory where no file is.
-    fn local(&self, name: &str) -> Result<PathBuf> {
-        let path = self.work.join(name);
-        if path.exists() {
-            fs::remove_file(&path)?;
-        }
-        Ok(path)
     }
 
     fn round_trip(&self, sample: &Sample) -> Result<()> {
@@ -220,7 +209,7 @@ impl<'a> Curl<'a> {
     /// Downloads with `options`, and looks whether `verb` was the command that opened the data
     /// connection.
     fn passive(&self, sample: &Sample, options: &[&str], verb: &str) -> Result<()> {
-        let local = self.local("downloaded")?;
+        let local = vacant(self.work, "downloaded")?;
         let mut args: Vec<OsString> = options.iter().map(Into::into).collect();
         args.extend([
             "--output".into(),
@@ -237,7 +226,7 @@ impl<'a> Curl<'a> {
     }
 
     fn resume_download(&self, samples: &Samples) -> Result<()> {
-        let local = self.local("resumed")?;
+        let local = vacant(self.work, "resumed")?;
         fs::copy(&samples.half.path, &local)?;
         let url = self.target.url(samples.big.name).into();
         let moved = self.resumed(
@@ -277,7 +266,7 @@ impl<'a> Curl<'a> {
 
     /// A missing file and then one that exists, in one session.
     fn missing(&self, sample: &Sample) -> Result<()> {
-        let missing = self.local("missing")?;
+        let missing = vacant(self.work, "missing")?;
         let url = self.target.url("no-such-file").into();
         let refused = self.run(&["--output".into(), missing.clone().into(), url])?;
         ensure!(
@@ -290,7 +279,7 @@ impl<'a> Curl<'a> {
             refused.stderr
         );
 
-        let found = self.local("downloaded")?;
+        let found = vacant(self.work, "downloaded")?;
         let both = self.succeed(&[
             "--output".into(),
             missing.into(),
@@ -299,12 +288,7 @@ impl<'a> Curl<'a> {
             found.clone().into(),
             self.target.url(sample.name).into(),
         ])?;
-        let logins = both.stderr.matches("> USER ").count();
-        ensure!(
-            logins == 1,
-            "{logins} log-ins instead of one\n{}",
-            both.stderr
-        );
+        expect_one_login(&both.stderr, "> USER ")?;
         expect_same(&found, &sample.path)
     }
 

@@ -1,13 +1,13 @@
 //! lftp: one script per case, the password in the environment of its process.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::report::{NotOffered, Report};
 use super::samples::{Sample, Samples, expect_same};
-use super::{Target, fresh_name, listing, run_client};
+use super::{Target, expect_one_login, fresh_name, listing, quote, run_client, vacant};
 use crate::process;
 
 /// No TLS, no retries that would hide an error, and names in UTF-8 on both sides.
@@ -102,11 +102,7 @@ impl Lftp<'_> {
         let go_home = if directory.is_empty() {
             String::new()
         } else {
-            format!(
-                "cd {}
-",
-                quote(directory)
-            )
+            format!("cd {}\n", quote(directory))
         };
         let host = if host.contains(':') {
             format!("[{host}]")
@@ -142,15 +138,6 @@ impl Lftp<'_> {
         })
     }
 
-    /// A path in the work directory where no file is.
-    fn local(&self, name: &str) -> Result<PathBuf> {
-        let path = self.work.join(name);
-        if path.exists() {
-            fs::remove_file(&path)?;
-        }
-        Ok(path)
-    }
-
     fn round_trip(&self, sample: &Sample) -> Result<()> {
         self.script(&format!(
             "put {} -o {}",
@@ -161,7 +148,7 @@ impl Lftp<'_> {
     }
 
     fn expect_content(&self, name: &str, expected: &Path) -> Result<()> {
-        let local = self.local("downloaded")?;
+        let local = vacant(self.work, "downloaded")?;
         self.script(&format!("get {} -o {}", quote(name), quote_path(&local)?))?;
         expect_same(&local, expected)
     }
@@ -202,7 +189,7 @@ impl Lftp<'_> {
     }
 
     fn passive(&self, sample: &Sample, prefer_epsv: &str, verb: &str) -> Result<()> {
-        let local = self.local("downloaded")?;
+        let local = vacant(self.work, "downloaded")?;
         let get = format!("get {} -o {}", quote(sample.name), quote_path(&local)?);
         let printed = self.script(&format!("set ftp:prefer-epsv {prefer_epsv}\n{get}"))?;
         ensure!(
@@ -214,7 +201,7 @@ impl Lftp<'_> {
     }
 
     fn resume_download(&self, samples: &Samples) -> Result<()> {
-        let local = self.local("resumed")?;
+        let local = vacant(self.work, "resumed")?;
         fs::copy(&samples.half.path, &local)?;
         let printed = self.script(&format!(
             "get -c {} -o {}",
@@ -242,8 +229,8 @@ impl Lftp<'_> {
 
     /// A missing file and then one that exists, in one session.
     fn missing(&self, sample: &Sample) -> Result<()> {
-        let missing = quote_path(&self.local("missing")?)?;
-        let found = self.local("downloaded")?;
+        let missing = quote_path(&vacant(self.work, "missing")?)?;
+        let found = vacant(self.work, "downloaded")?;
         let get = format!("get {} -o {}", quote(sample.name), quote_path(&found)?);
         let printed = self.script(&format!(
             "set cmd:fail-exit no\nget no-such-file -o {missing}\n{get}"
@@ -253,12 +240,7 @@ impl Lftp<'_> {
             "no 550 for a missing file\n{}",
             printed.dialogue
         );
-        let logins = printed.dialogue.matches("---> USER ").count();
-        ensure!(
-            logins == 1,
-            "{logins} log-ins instead of one\n{}",
-            printed.dialogue
-        );
+        expect_one_login(&printed.dialogue, "---> USER ")?;
         expect_same(&found, &sample.path)
     }
 
@@ -297,10 +279,6 @@ fn expect_rest(printed: &Printed, samples: &Samples) -> Result<()> {
         printed.dialogue
     );
     Ok(())
-}
-
-fn quote(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn quote_path(path: &Path) -> Result<String> {

@@ -12,11 +12,12 @@ mod report;
 mod samples;
 mod target;
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::process::{self, Finished};
 
@@ -78,4 +79,25 @@ fn run_client(target: &Target, command: &mut Command, input: &[u8]) -> Result<Fi
 /// A directory name on the server that no earlier, aborted run has left there.
 fn fresh_name(client: &str) -> String {
     format!("suite-{client}-{}", std::process::id())
+}
+
+/// `text` in double quotes, as netrc files and lftp's scripts want it.
+fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A path in the work directory where no file is.
+fn vacant(work: &Path, name: &str) -> Result<PathBuf> {
+    let path = work.join(name);
+    if path.exists() {
+        fs::remove_file(&path)?;
+    }
+    Ok(path)
+}
+
+/// Makes sure that a client kept its session; `command` is how its dialogue shows a log-in.
+fn expect_one_login(dialogue: &str, command: &str) -> Result<()> {
+    let logins = dialogue.matches(command).count();
+    ensure!(logins == 1, "{logins} log-ins instead of one\n{dialogue}");
+    Ok(())
 }

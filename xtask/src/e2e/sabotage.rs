@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{CONFIG, DAEMON, Depth, SCRIPT, Trial};
-use crate::host::HostRoot;
+use super::{CONFIG, Depth, Trial};
+use crate::host::{DAEMON, HostRoot, SCRIPT};
 
 /// Runs the test on packages that were broken on purpose: it has to fail each time, and at the
 /// right step.

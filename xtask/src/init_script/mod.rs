@@ -12,11 +12,14 @@ use std::{
 };
 
 use self::scene::{
-    DAEMON, PID_FILE, PIDOF, SCRIPT, Scene,
+    PIDOF, Scene,
     Supervision::{ByHand, Watchdog},
     WATCHDOG, script_path, script_text, seconds,
 };
-use crate::process;
+use crate::{
+    host::{DAEMON, PID_FILE, SCRIPT},
+    process,
+};
 
 #[test]
 fn chkconfig_header_is_enabled_and_well_formed() {

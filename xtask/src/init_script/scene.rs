@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{host::HostRoot, process::Finished};
+use crate::{
+    host::{DAEMON, HostRoot, PID_FILE, SCRIPT},
+    process::Finished,
+};
 
-pub(super) const SCRIPT: &str = "/etc/init.d/esxftpd";
-pub(super) const DAEMON: &str = "/opt/esxftpd/bin/esxftpd";
-pub(super) const PID_FILE: &str = "/var/run/esxftpd.pid";
 pub(super) const WATCHDOG: &str = "/sbin/watchdog.sh";
 pub(super) const PIDOF: &str = "/bin/pidof";
 
