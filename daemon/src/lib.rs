@@ -14,3 +14,5 @@ pub mod server;
 pub mod session;
 pub mod storage;
 mod sys;
+pub mod virtual_path;
+pub mod wire_name;

@@ -5,6 +5,7 @@
 //! session only.
 
 mod engine;
+pub mod gate;
 mod passive;
 mod work;
 

@@ -4,6 +4,13 @@
 //! It adds what that lacks: a root per account that is opened at log-in, read-only accounts, and a
 //! log of what was transferred.
 
+mod request;
+
+pub use self::request::{
+    Algorithm, Fact, FactSet, Facts, Failure, Kind, ListForm, Listing, Operation, Order, OrderBy,
+    Outcome, Permissions, Space, Timestamp, Transfer, UploadStart,
+};
+
 use std::{
     fmt::Debug,
     io,
@@ -78,7 +85,7 @@ impl Deref for Root<'_> {
 }
 
 /// Logs how a transfer ended, also when it is dropped in the middle.
-struct Transfer {
+struct TransferLog {
     what: &'static str,
     path: PathBuf,
     start: Instant,
@@ -86,7 +93,7 @@ struct Transfer {
     _under_way: UnderWay,
 }
 
-impl Transfer {
+impl TransferLog {
     fn begin(work: &Work, what: &'static str, path: &Path) -> Self {
         Self {
             what,
@@ -110,7 +117,7 @@ impl Transfer {
     }
 }
 
-impl Drop for Transfer {
+impl Drop for TransferLog {
     fn drop(&mut self) {
         if !self.ended {
             let Self { what, path, .. } = self;
@@ -169,7 +176,7 @@ impl StorageBackend<Account> for Storage {
         W: AsyncWrite + Unpin + Sync + Send + ?Sized,
     {
         let path = path.as_ref();
-        let transfer = Transfer::begin(&self.work, "sent", path);
+        let transfer = TransferLog::begin(&self.work, "sent", path);
         let result = match self.root() {
             Ok(root) => root.get_into(account, path, start_pos, output).await,
             Err(refused) => Err(refused),
@@ -194,7 +201,7 @@ impl StorageBackend<Account> for Storage {
         start_pos: u64,
     ) -> Result<u64> {
         let path = path.as_ref();
-        let transfer = Transfer::begin(&self.work, "stored", path);
+        let transfer = TransferLog::begin(&self.work, "stored", path);
         let result = match self.writable_root() {
             Ok(root) => root.put(account, input, path, start_pos).await,
             Err(refused) => Err(refused),
