@@ -4,6 +4,7 @@
 //! everything that the engine spawned for the session ends with it, stuck or not; a panic ends this
 //! session only.
 
+mod context;
 mod engine;
 pub mod gate;
 mod passive;
@@ -30,6 +31,7 @@ use tokio::{
 };
 use tracing::{debug, error, info, info_span, warn};
 
+pub(crate) use self::context::{Context, Protection, Run};
 use self::work::Unfinished;
 pub(crate) use self::work::{UnderWay, Work};
 use crate::{

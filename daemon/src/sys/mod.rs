@@ -2,5 +2,7 @@
 //! functions. Should one need `unsafe`, this is the only place for it.
 
 mod descriptors;
+mod sockets;
 
 pub(crate) use descriptors::{close_inherited, raise_descriptor_limit};
+pub(crate) use sockets::stream_pair;

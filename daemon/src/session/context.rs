@@ -1,0 +1,274 @@
+//! What the parts of one session share: the driver, the engine's call-backs and the storage.
+
+use std::{
+    io::{self, Write as _},
+    net::IpAddr,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use rustls::ServerConfig;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+};
+
+use super::gate::StorageEvent;
+use crate::{
+    accounts::Account,
+    config::Config,
+    storage::{Failure, Operation},
+};
+
+/// What the parts of one session share. Locks are held for an assignment, never over a wait.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The configuration at the start of the session.
+    pub(crate) config: Arc<Config>,
+    /// The client's address, IPv4 in IPv6 unwrapped.
+    pub(crate) client: IpAddr,
+    /// For TLS on data connections; the same as on the control connection, so that clients can
+    /// resume its session there.
+    tls: Option<Arc<ServerConfig>>,
+    state: Mutex<State>,
+    events: mpsc::UnboundedSender<StorageEvent>,
+    bell: UnixStream,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    account: Option<Arc<Account>>,
+    operation: Option<Operation>,
+    run: Run,
+    /// Whether data connections are protected (PROT P).
+    protect: bool,
+    /// Our descriptor of the data connection that the engine has opened last.
+    connection: Option<OwnedFd>,
+}
+
+/// What one end of the context's channels gives the driver.
+#[derive(Debug)]
+pub(crate) struct Ears {
+    /// What the storage tells.
+    pub(crate) events: mpsc::UnboundedReceiver<StorageEvent>,
+    /// Gets a byte when another thread has done something; in non-blocking mode.
+    pub(crate) bell: UnixStream,
+}
+
+impl Context {
+    /// The context of a session that begins.
+    ///
+    /// # Errors
+    /// If there is no socket for the bell.
+    pub(crate) fn new(
+        config: Arc<Config>,
+        client: IpAddr,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<(Arc<Self>, Ears)> {
+        let (bell, ear) = crate::sys::stream_pair()?;
+        let (sender, events) = mpsc::unbounded_channel();
+        let context = Self {
+            config,
+            client,
+            tls,
+            state: Mutex::default(),
+            events: sender,
+            bell,
+        };
+        Ok((Arc::new(context), Ears { events, bell: ear }))
+    }
+
+    /// The account that has logged in.
+    pub(crate) fn account(&self) -> Option<Arc<Account>> {
+        self.state().account.clone()
+    }
+
+    /// Lets an account in, or nobody.
+    pub(crate) fn set_account(&self, account: Option<Account>) {
+        self.state().account = account.map(Arc::new);
+    }
+
+    /// Says what the engine's next `SITE DO` means.
+    pub(crate) fn ask(&self, operation: Operation) {
+        let mut state = self.state();
+        state.operation = Some(operation);
+        state.run = Run::default();
+    }
+
+    /// What to do now, if anything.
+    pub(crate) fn take_operation(&self) -> Option<Operation> {
+        self.state().operation.take()
+    }
+
+    /// The operation or transfer that runs, or ran last. A transfer has the one of the
+    /// [`Operation::Prepare`] before it.
+    pub(crate) fn run(&self) -> Run {
+        self.state().run.clone()
+    }
+
+    /// Sets whether data connections are protected.
+    pub(crate) fn protect(&self, protect: bool) {
+        self.state().protect = protect;
+    }
+
+    /// How to do TLS on the data connection; nothing if it is to be in the clear.
+    pub(crate) fn data_tls(&self) -> Protection {
+        match &self.tls {
+            _ if !self.state().protect => Protection::Clear,
+            Some(tls) => Protection::Tls(tls.clone()),
+            None => Protection::Impossible,
+        }
+    }
+
+    /// Keeps the engine's newest data connection; the one before is closed.
+    pub(crate) fn set_connection(&self, connection: Option<OwnedFd>) {
+        let before = std::mem::replace(&mut self.state().connection, connection);
+        drop(before);
+    }
+
+    /// The data connection, once. Its descriptor is in non-blocking mode, because the engine's is.
+    /// Without one, the kernel has shown us no descriptor, and only the engine's stream is left.
+    pub(crate) fn take_connection(&self) -> Option<OwnedFd> {
+        self.state().connection.take()
+    }
+
+    /// Tells the gate something; from any thread.
+    pub(crate) fn tell(&self, event: StorageEvent) {
+        // Without a receiver, the session has ended, and nobody needs to know.
+        let _told = self.events.send(event);
+        self.ring();
+    }
+
+    /// Runs `job` on a thread that may block. If the session ends meanwhile, the job goes on; it
+    /// should look at [`Run::check`].
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] if the job panicked.
+    pub(crate) async fn blocking<T, J>(self: &Arc<Self>, job: J) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        J: FnOnce() -> Result<T, Failure> + Send + 'static,
+    {
+        let (sender, result) = oneshot::channel();
+        let context = self.clone();
+        spawn_blocking(move || {
+            let _bell = RingAtEnd(context);
+            // Fails if nobody waits any more.
+            let _sent = sender.send(job());
+        });
+        result.await.map_err(|_panicked| Failure::Internal)?
+    }
+
+    /// Wakes the session's thread for sure: mio's poll(2) selector loses wake-ups from other
+    /// threads now and then (mio issue 1874), but no byte of a socket.
+    fn ring(&self) {
+        // It fails when bytes enough for waking are on their way.
+        let _rung = (&self.bell).write(&[0]);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How data connections are to be.
+#[derive(Debug)]
+pub(crate) enum Protection {
+    /// Without TLS.
+    Clear,
+    /// With TLS.
+    Tls(Arc<ServerConfig>),
+    /// With TLS, but there is no certificate. The gate does not let it come to this.
+    Impossible,
+}
+
+/// Rings also when the job panics.
+struct RingAtEnd(Arc<Context>);
+
+impl Drop for RingAtEnd {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
+}
+
+/// An operation or transfer under way, as the threads see it that work on it. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Run(Arc<Progress>);
+
+#[derive(Debug, Default)]
+struct Progress {
+    cancelled: AtomicBool,
+    moved: AtomicU64,
+}
+
+impl Run {
+    /// Asks the threads to stop. Loops look often enough for that to take less than 100 ms, unless
+    /// the kernel holds a thread.
+    pub(crate) fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`] if not.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.0.cancelled.load(Ordering::Relaxed) {
+            return Err(Failure::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that were moved.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.0.moved.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes moved so far.
+    pub(crate) fn moved(&self) -> u64 {
+        self.0.moved.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read as _, net::Ipv4Addr};
+
+    use super::*;
+
+    fn context() -> (Arc<Context>, Ears) {
+        let config = Arc::new(Config::default());
+        Context::new(config, Ipv4Addr::LOCALHOST.into(), None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_job_rings() {
+        let (context, mut ears) = context();
+        assert_eq!(context.blocking(|| Ok(1)).await, Ok(1));
+        // The bell rings after the result is there.
+        let mut rung = [0; 8];
+        while ears.bell.read(&mut rung).is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_fails() {
+        let (context, _ears) = context();
+        let result: Result<(), _> = context.blocking(|| panic!("a fault")).await;
+        assert_eq!(result, Err(Failure::Internal));
+    }
+
+    #[test]
+    fn a_new_operation_is_not_cancelled_by_the_one_before() {
+        let (context, _ears) = context();
+        let before = context.run();
+        before.cancel();
+        context.ask(Operation::Facts(crate::virtual_path::VirtualPath::root()));
+        assert_eq!(context.run().check(), Ok(()));
+        assert_eq!(before.check(), Err(Failure::Cancelled));
+    }
+}
