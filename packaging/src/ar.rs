@@ -24,6 +24,11 @@ impl<W: Write> Writer<W> {
         Ok(Self { out })
     }
 
+    /// Goes on behind members that are in `out` already.
+    pub(crate) fn behind(out: W) -> Self {
+        Self { out }
+    }
+
     /// Appends a member.
     ///
     /// Date, owner and mode are zero whatever the file was: hosts ignore them, and the bytes must

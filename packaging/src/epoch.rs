@@ -41,6 +41,17 @@ impl Epoch {
             .ok_or_else(|| Self::out_of_range(seconds.to_string()))
     }
 
+    /// From a date and a time with an offset, as `2026-01-15T00:00:00Z`. Fractions of the second are
+    /// cut off.
+    ///
+    /// # Errors
+    /// [`Error::Epoch`] if it is none, or outside 1970 to 2107.
+    pub fn from_rfc3339(text: &str) -> Result<Self, Error> {
+        let instant = DateTime::parse_from_rfc3339(text)
+            .map_err(|_| Self::out_of_range(format!("{text:?}")))?;
+        Self::from_unix(instant.timestamp())
+    }
+
     /// Seconds since 1970-01-01T00:00:00Z.
     pub fn unix(self) -> u64 {
         self.0.timestamp().unsigned_abs()

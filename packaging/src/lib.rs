@@ -74,6 +74,7 @@
 //! | files and directories, and what they may be | [`contents`], [`rules`] |
 //! | description | [`manifest`], [`version`], [`epoch`] |
 //! | finished files | [`mod@inspect`], [`mod@verify`] |
+//! | signatures | [`mod@sign`] |
 
 pub mod ar;
 pub mod bundle;
@@ -89,6 +90,7 @@ pub mod manifest;
 pub mod package;
 mod payload;
 pub mod rules;
+pub mod sign;
 pub mod tar;
 pub mod verify;
 pub mod version;

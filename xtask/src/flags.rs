@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use xshell::Shell;
 
-use crate::{ci, clients, dist, e2e, extract, inspect, test, tidy, tools, verify};
+use crate::{ci, clients, dist, e2e, extract, inspect, sign, test, tidy, tools, verify};
 
 /// Builds, packs and tests esxftpd.
 #[derive(Debug, Parser)]
@@ -51,6 +51,22 @@ enum Command {
     Verify {
         /// The file
         file: PathBuf,
+        /// CA certificates, PEM: packages must be signed by somebody whom one of them vouches for
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+        /// The time at which the certificates must be valid, as 2026-01-15T00:00:00Z [default: now]
+        #[arg(long, value_name = "TIME", requires = "ca")]
+        at: Option<String>,
+    },
+    /// Sign a VIB: an RSA signature over its descriptor, with SHA-256
+    Sign {
+        /// The VIB
+        file: PathBuf,
+        #[command(flatten)]
+        keys: sign::Keys,
+        /// Where the signed copy goes [default: it takes the place of the VIB]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Run every test; install the programs that they need, or name them
     Test,
@@ -88,7 +104,11 @@ impl Xtask {
             }
             Command::Inspect { file, json } => inspect::run(&file, json)?,
             Command::Extract { file, dir } => extract::run(&file, &dir)?,
-            Command::Verify { file } => return verify::run(&file),
+            Command::Verify { file, ca, at } => {
+                let trust = verify::trust(ca.as_deref(), at.as_deref())?;
+                return verify::run(&file, trust);
+            }
+            Command::Sign { file, keys, out } => sign::run(&file, &keys, out.as_deref())?,
             Command::Test => test::run(&sh, root)?,
             Command::Ci => ci::run(&sh, root)?,
             Command::Tidy => tidy::run(root)?,

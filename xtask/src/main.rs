@@ -20,6 +20,7 @@ mod inspect;
 mod process;
 #[cfg(test)]
 mod samples;
+mod sign;
 mod steps;
 mod test;
 mod tidy;

@@ -20,6 +20,7 @@ const TOOLS: &[Tool] = &[
     tool("busybox", "busybox-static"),
     tool("curl", "curl"),
     tool("lftp", "lftp"),
+    tool("openssl", "openssl"),
     tool("python3", "python3"),
     tool("readelf", "binutils"),
     tool("shellcheck", "shellcheck"),

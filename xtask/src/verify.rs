@@ -1,9 +1,16 @@
 //! `cargo xtask verify`: checks a finished file against the rules of the format.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    fs,
+    path::Path,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use anyhow::Result;
-use packaging::inspect::{Limits, inspect};
+use anyhow::{Context as _, Result};
+use packaging::Epoch;
+use packaging::inspect::{Limits, inspect, inspect_trusting};
+use packaging::sign::Trust;
 use packaging::verify::{self, Severity};
 
 use crate::inspect::{open, print};
@@ -15,8 +22,13 @@ const WARNINGS: u8 = 3;
 ///
 /// # Errors
 /// If the file cannot be opened. One that cannot be understood is a finding.
-pub(crate) fn run(file: &Path) -> Result<ExitCode> {
-    let diagnoses = match inspect(open(file)?, &Limits::default()) {
+pub(crate) fn run(file: &Path, trust: Option<Trust>) -> Result<ExitCode> {
+    let (input, limits) = (open(file)?, Limits::default());
+    let inspected = match trust {
+        Some(trust) => inspect_trusting(input, &limits, trust),
+        None => inspect(input, &limits),
+    };
+    let diagnoses = match inspected {
         Ok(inspection) => verify::verify(&inspection),
         Err(error) => vec![verify::unreadable(&error)],
     };
@@ -39,6 +51,34 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     })
 }
 
+/// The CAs of a PEM file, asked about a time, or about now.
+///
+/// # Errors
+/// If the file holds no certificate, or the time is none.
+pub(crate) fn trust(ca: Option<&Path>, at: Option<&str>) -> Result<Option<Trust>> {
+    let Some(ca) = ca else {
+        return Ok(None);
+    };
+    let at = match at {
+        Some(text) => Epoch::from_rfc3339(text).context("--at")?,
+        None => now()?,
+    };
+    let named = || ca.display().to_string();
+    let pem = fs::read(ca).with_context(named)?;
+    Trust::from_pem(&pem, at).map(Some).with_context(named)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether a certificate is valid now is a question about now"
+)]
+fn now() -> Result<Epoch> {
+    let passed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock of this machine stands before 1970; set it, or use --at")?;
+    Ok(Epoch::from_unix(i64::try_from(passed.as_secs())?)?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -57,7 +97,7 @@ mod tests {
         bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
-        run(file.path()).unwrap()
+        run(file.path(), None).unwrap()
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn extract<R: Read + Seek>(
         most: limits.entries,
         extracted: Extracted::default(),
     };
-    let inspection = inspect_with(&mut input, limits.clone(), &mut unpacker)?;
+    let inspection = inspect_with(&mut input, &Meter::new(limits.clone()), &mut unpacker)?;
     match &inspection.contents {
         Contents::Vib(vib) => check(vib)?,
         Contents::Bundle(bundle) | Contents::WrappedBundle { bundle, .. } => {

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::ReadError;
+use crate::sign::{Fault, SignatureCheck, Trust, check};
 
 /// Bounds on what a file may hold. Everything that is kept in memory has one.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Limits {
     pub xml_elements_total: u64,
     /// Bytes of a signature.
     pub signature_bytes: u64,
+    /// Signatures that are checked; more are shown, not checked.
+    pub signatures: u64,
     /// Members of a VIB.
     pub members: usize,
     /// Entries of all archives in the file together.
@@ -45,6 +48,7 @@ impl Default for Limits {
             xml_bytes_total: 24 << 20,
             xml_elements_total: 400_000,
             signature_bytes: 1 << 20,
+            signatures: 256,
             members: 1024,
             entries: 100_000,
             name_bytes: 8 << 20,
@@ -60,6 +64,8 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(crate) struct Meter {
     pub(crate) limits: Limits,
+    trust: Option<Trust>,
+    signatures: Cell<u64>,
     entries: Cell<u64>,
     name_bytes: Cell<u64>,
     unpacked_bytes: Cell<u64>,
@@ -71,12 +77,40 @@ impl Meter {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            trust: None,
+            signatures: Cell::new(0),
             entries: Cell::new(0),
             name_bytes: Cell::new(0),
             unpacked_bytes: Cell::new(0),
             xml_bytes: Cell::new(0),
             xml_elements: Cell::new(0),
         }
+    }
+
+    /// As [`Meter::new`], with CAs to look for signers at.
+    pub(crate) fn trusting(limits: Limits, trust: Trust) -> Self {
+        Self {
+            trust: Some(trust),
+            ..Self::new(limits)
+        }
+    }
+
+    /// One more signature; `None` for an empty one.
+    pub(crate) fn signature(&self, descriptor: &[u8], text: &[u8]) -> Option<SignatureCheck> {
+        if text.is_empty() {
+            return None;
+        }
+        let limit = self.limits.signatures;
+        self.signatures.set(self.signatures.get().saturating_add(1));
+        if self.signatures.get() > limit {
+            return Some(SignatureCheck::refused(Fault::TooMany(limit)));
+        }
+        Some(check(descriptor, text, self.trust.as_ref()))
+    }
+
+    /// Whether signers are looked for at CAs.
+    pub(crate) fn trusts(&self) -> bool {
+        self.trust.is_some()
     }
 
     /// One more entry, with a name of so many bytes.

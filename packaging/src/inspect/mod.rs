@@ -26,6 +26,7 @@ mod header;
 mod legacy;
 mod limits;
 mod payload;
+mod signable;
 mod stream;
 mod text;
 mod vib;
@@ -50,9 +51,13 @@ pub use self::payload::{Checksum, ChecksumState, Payload};
 pub use self::vib::{Signature, Vib};
 pub use self::zip::ZipEntry;
 
+pub(crate) use self::signable::signable;
+pub(crate) use self::vib::SIGNATURE;
+
 use self::limits::Meter;
 use self::stream::fill;
 use self::zip::Zip;
+use crate::sign::Trust;
 
 /// What a file is and holds.
 ///
@@ -112,27 +117,39 @@ pub(crate) struct Ignore;
 /// [`ReadError`] with place and reason, if the file is of no known kind, damaged, or beyond the
 /// limits. That its checksums differ is no error here: see [`ChecksumState`].
 pub fn inspect<R: Read + Seek>(input: R, limits: &Limits) -> Result<Inspection, ReadError> {
-    inspect_with(input, limits.clone(), &mut Ignore)
+    inspect_with(input, &Meter::new(limits.clone()), &mut Ignore)
+}
+
+/// As [`inspect`]; also looks for the signers of VIBs among trusted CAs (FORMAT.md S4).
+///
+/// # Errors
+/// As [`inspect`]. What is wrong with a signature is no error here: see [`Vib::signature_check`].
+pub fn inspect_trusting<R: Read + Seek>(
+    input: R,
+    limits: &Limits,
+    trust: Trust,
+) -> Result<Inspection, ReadError> {
+    let meter = Meter::trusting(limits.clone(), trust);
+    inspect_with(input, &meter, &mut Ignore)
 }
 
 fn inspect_with<R: Read + Seek>(
     mut input: R,
-    limits: Limits,
+    meter: &Meter,
     observer: &mut dyn Observer,
 ) -> Result<Inspection, ReadError> {
     let mut magic = [0; ar::MAGIC.len()];
     let length = fill(&mut input, &mut magic).map_err(ReadError::reading("file", 0))?;
     input.rewind().map_err(ReadError::reading("file", 0))?;
     let (magic, _) = magic.split_at(length);
-    let meter = Meter::new(limits);
     let contents = if magic == ar::MAGIC {
-        read_ar(input, &meter, observer)?
+        read_ar(input, meter, observer)?
     } else if magic.starts_with(payload::GZIP) {
         let mut input = BufReader::new(input);
-        let (archive, _) = payload::gunzip_archive(&mut input, "", &meter, observer)?;
+        let (archive, _) = payload::gunzip_archive(&mut input, "", meter, observer)?;
         Contents::Archive(archive)
     } else if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
-        read_zip(input, &meter)?
+        read_zip(input, meter)?
     } else {
         return Err(ReadError::UnknownKind {
             found: match magic {

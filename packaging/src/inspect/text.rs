@@ -37,17 +37,38 @@ impl Display for Inspection {
 impl Display for Vib {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
         self.descriptor.fmt(out)?;
-        let signature = match self.signature {
-            Signature::Empty => "none",
-            Signature::Pem => "present, not checked",
-            Signature::NotPem => "present, but not in the form that hosts read",
-        };
-        field(out, "signature", signature)?;
+        signature(out, self)?;
         members(out, &self.members)?;
         self.payloads
             .iter()
             .try_for_each(|payload| payload.fmt(out))
     }
+}
+
+/// What is said of a signature, signers and faults below it.
+fn signature(out: &mut Formatter<'_>, vib: &Vib) -> Result {
+    let check = vib.signature_check.as_ref();
+    let state = match (vib.signature, check) {
+        (Signature::Empty, _) => "none",
+        (Signature::NotPem, _) => "present, but not in the form that hosts read",
+        (Signature::Pem, Some(check)) if !check.holds() => "present, but it does not hold",
+        (Signature::Pem, Some(check)) if check.trust_checked => "signed, by a trusted signer",
+        (Signature::Pem, _) => "signed; whether by whom it says is not checked",
+    };
+    field(out, "signature", state)?;
+    let Some(check) = check else {
+        return Ok(());
+    };
+    for signer in &check.signers {
+        field(out, "  signer", &signer.subject)?;
+        field(out, "  issuer", &signer.issuer)?;
+        let validity = format!("{} to {}", signer.not_before, signer.not_after);
+        field(out, "  valid", &validity)?;
+    }
+    check
+        .faults
+        .iter()
+        .try_for_each(|fault| field(out, "  fault", &fault.to_string()))
 }
 
 impl Display for Descriptor {

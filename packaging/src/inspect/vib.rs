@@ -12,9 +12,10 @@ use super::payload::Payload;
 use super::stream::whole;
 use super::xml::Node;
 use super::{Observer, ReadError, xml};
+use crate::sign::SignatureCheck;
 
 pub(super) const DESCRIPTOR: &str = "descriptor.xml";
-pub(super) const SIGNATURE: &str = "sig.pkcs7";
+pub(crate) const SIGNATURE: &str = "sig.pkcs7";
 
 /// A VIB of 5.0 and later.
 #[derive(Debug, Clone, Serialize)]
@@ -25,13 +26,19 @@ pub struct Vib {
     pub descriptor: Descriptor,
     /// What its signature member holds.
     pub signature: Signature,
+    /// Who signed, and what is wrong with the signature; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_check: Option<SignatureCheck>,
+    /// Whether signers are looked for at CAs: then a signature is wanted.
+    #[serde(skip)]
+    pub(crate) wants_signature: bool,
     /// The payloads, in the order of the descriptor.
     pub payloads: Vec<Payload>,
     /// All members, in the order of the archive.
     pub members: Vec<Member>,
 }
 
-/// What the signature member holds. It is not checked against any certificate.
+/// What the signature member looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -55,7 +62,7 @@ pub(super) fn read<R: Read>(
     let text = whole(archive, meter.limits.xml_bytes, DESCRIPTOR, first.offset)?;
     let document = xml::parse(&text, "vib", meter).map_err(ReadError::within(DESCRIPTOR))?;
     observer.member(DESCRIPTOR, &mut text.as_slice())?;
-    drop(text);
+    let descriptor_text = text;
     let descriptor = Descriptor::new(&document);
     let mut members = vec![first];
 
@@ -78,6 +85,8 @@ pub(super) fn read<R: Read>(
         text if text.starts_with(b"-----BEGIN PKCS7-----") => Signature::Pem,
         _ => Signature::NotPem,
     };
+    let signature_check = meter.signature(&descriptor_text, &text);
+    drop((descriptor_text, text));
     members.push(second);
 
     let mut found = BTreeMap::new();
@@ -110,6 +119,8 @@ pub(super) fn read<R: Read>(
             .collect(),
         descriptor,
         signature,
+        signature_check,
+        wants_signature: meter.trusts(),
         members,
     };
     Ok((vib, document.root))

@@ -61,6 +61,10 @@ pub const MODE: Rule = Rule("L6");
 pub const CONTENT: Rule = Rule("L7");
 /// Levels above community need a signature.
 pub const SIGNATURE: Rule = Rule("S2");
+/// Form of a signature, and what it covers.
+pub const SIGNATURE_FORM: Rule = Rule("S3");
+/// Whose signatures count.
+pub const TRUST: Rule = Rule("S4");
 /// Values that index files and bulletins cannot do without.
 pub const BULLETIN: Rule = Rule("B6");
 /// Releases of the host that a bundle is offered for.
@@ -126,7 +130,7 @@ pub const WHOLE: Rule = Rule("R8");
 pub const XML_FORM: Rule = Rule("R9");
 
 /// All rules that a finding can name.
-pub const ALL: [Rule; 48] = [
+pub const ALL: [Rule; 50] = [
     MEMBER_ORDER,
     NO_DECLARATION,
     DESCRIPTOR_ROOT,
@@ -172,6 +176,8 @@ pub const ALL: [Rule; 48] = [
     MODE,
     CONTENT,
     SIGNATURE,
+    SIGNATURE_FORM,
+    TRUST,
     BULLETIN,
     PLATFORM,
     ONE_DEPOT,

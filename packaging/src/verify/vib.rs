@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Report, Severity, checksums, entries};
 use crate::Version;
-use crate::inspect::{Descriptor, EntryKind, Payload, Signature, Vib};
+use crate::inspect::{Descriptor, EntryKind, Payload, Vib};
 use crate::rules::{self, Finding, name, path};
 
 const PARSE_VERSION: &str = "Could not parse VIB XML data: .. invalid version";
@@ -118,32 +118,9 @@ fn check_level(vib: &Vib, report: &mut Report) {
             .host_message = Some("has invalid acceptance level");
         return;
     }
-    if level != "community" {
-        let (problem, remedy, message) = match vib.signature {
-            Signature::Pem => {
-                let problem = "needs a valid signature, and the one that is there was not checked";
-                report.warning(
-                    rules::SIGNATURE,
-                    place,
-                    problem,
-                    "check it against the vendor's certificate",
-                );
-                return;
-            }
-            Signature::Empty => (
-                "needs a signature, and there is none",
-                "sign it",
-                "does not contain a signature",
-            ),
-            Signature::NotPem => (
-                "needs a signature, and sig.pkcs7 is not PEM",
-                "write it as PEM with the label PKCS7",
-                "no start line",
-            ),
-        };
-        report
-            .error(rules::SIGNATURE, place, problem, remedy)
-            .host_message = Some(message);
+    let demanded = level != "community";
+    check_signature(vib, place, demanded, report);
+    if demanded {
         return;
     }
     if vib
@@ -165,6 +142,46 @@ fn check_level(vib: &Vib, report: &mut Report) {
         if let Some(finding) = path::community_location(&format!("file-list {file:?}"), file) {
             report.found(Severity::Error, finding).host_message = Some(PATH_LIST);
         }
+    }
+}
+
+/// A signature that is there must hold: above community, and wherever signers are looked for, at the
+/// price of an error. Else hosts never look at it (FORMAT.md S1).
+fn check_signature(vib: &Vib, level: String, demanded: bool, report: &mut Report) {
+    let Some(check) = &vib.signature_check else {
+        if demanded || vib.wants_signature {
+            report
+                .error(
+                    rules::SIGNATURE,
+                    level,
+                    "needs a signature, and there is none",
+                    "sign it",
+                )
+                .host_message = demanded.then_some("does not contain a signature");
+        }
+        return;
+    };
+    let severity = if demanded || check.trust_checked {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    for fault in &check.faults {
+        let severity = if fault.is_minor() {
+            Severity::Warning
+        } else {
+            severity
+        };
+        let finding = Finding::new(fault.rule(), "sig.pkcs7", fault.to_string(), fault.remedy());
+        report.found(severity, finding).host_message = fault.host_message().filter(|_| demanded);
+    }
+    if demanded && check.holds() && !check.trust_checked {
+        report.warning(
+            rules::TRUST,
+            level,
+            "needs a trusted signer, and whether this one is trusted was not checked",
+            "give the vendor's CA with --ca",
+        );
     }
 }
 

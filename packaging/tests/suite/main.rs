@@ -27,6 +27,8 @@ mod reading;
 #[cfg(test)]
 mod reproducible;
 #[cfg(test)]
+mod signing;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod system_tools;

@@ -5,7 +5,7 @@ mod archives;
 mod bundles;
 mod containers;
 mod extraction;
-mod fixture;
+pub(crate) mod fixture;
 mod hostile;
 mod report;
 mod verifying;

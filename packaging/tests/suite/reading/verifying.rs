@@ -194,8 +194,8 @@ fn faults_of_members() {
         (&b"0\x82"[..], Severity::Error, "a host says: no start line"),
         (
             b"-----BEGIN PKCS7-----\n",
-            Severity::Warning,
-            "was not checked",
+            Severity::Error,
+            "sig.pkcs7: is not PEM with the label PKCS7: ",
         ),
     ] {
         let bytes = ar(&[

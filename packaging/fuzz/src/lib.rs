@@ -1,0 +1,190 @@
+//! What the fuzz targets do with their input. The tests of the crate replay the corpora through the
+//! same functions, with a stable compiler.
+//!
+//! No input may make a reader panic, take memory without bounds, or contradict itself.
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read, Write as _};
+
+use flate2::{Compression, write::GzEncoder};
+use packaging::inspect::{self, Extracted, Inspection, Limits, ReadError, Sink};
+use packaging::verify::{self, Severity};
+use packaging::{Bundle, Error, Manifest, Package, Vib};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+/// A file as it comes: `ar` by its magic, else whatever it looks like.
+pub fn vib(data: &[u8]) {
+    read(data);
+}
+
+/// A zip as it comes; or else a text of sections, from which zips with right checksums are made, so
+/// that changes reach what is inside (see [`zip_of`]).
+pub fn bundle(data: &[u8]) {
+    if data.starts_with(b"PK") {
+        read(data);
+    } else if let Some(zip) = zip_of(data) {
+        read(&zip);
+    }
+}
+
+/// An unpacked archive, tar or vmtar. It is wrapped into gzip here, whose checksum would stop
+/// nearly every change.
+pub fn vmtar(data: &[u8]) {
+    read(&gzip(data).expect("writing to memory"));
+}
+
+/// A `package.toml`. What is accepted must give packages without errors.
+pub fn manifest(data: &[u8]) {
+    let Ok(manifest) = str::from_utf8(data).map_err(drop).and_then(|text| {
+        // Says where an error is, for any text.
+        Manifest::parse(text).map_err(|error| drop(error.to_string()))
+    }) else {
+        return;
+    };
+    let manifest = manifest.with_version("1.2.3");
+    let sources: BTreeMap<_, _> = manifest
+        .sources()
+        .map(|source| (source.to_owned(), b"#!/bin/sh\n".to_vec()))
+        .collect();
+    let epoch = manifest.release_date;
+    match pack(manifest, &sources, epoch) {
+        Ok(files) => files.iter().for_each(|file| must_be_sound(file)),
+        Err(error) => drop(error.to_string()),
+    }
+}
+
+fn pack(
+    manifest: Manifest,
+    sources: &BTreeMap<String, Vec<u8>>,
+    epoch: packaging::Epoch,
+) -> Result<[Vec<u8>; 2], Error> {
+    let vib = Vib::build(&Package::new(manifest, sources, epoch)?)?;
+    let bytes = vib.bytes().to_vec();
+    Ok([bytes, Bundle::build(&[vib])?.bytes().to_vec()])
+}
+
+fn must_be_sound(file: &[u8]) {
+    let inspection = match inspect::inspect(Cursor::new(file), &limits()) {
+        Ok(inspection) => inspection,
+        Err(error) => panic!("what was written cannot be read: {error}"),
+    };
+    let diagnoses = verify::verify(&inspection);
+    let errors: Vec<_> = diagnoses
+        .iter()
+        .filter(|one| one.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+}
+
+/// Inspects, shows, judges and extracts.
+fn read(data: &[u8]) {
+    let inspected = inspect::inspect(Cursor::new(data), &limits());
+    match &inspected {
+        Ok(inspection) => show(inspection),
+        Err(error) => drop(verify::unreadable(error).to_string()),
+    }
+    let extracted: Result<Extracted, ReadError> =
+        inspect::extract(Cursor::new(data), &limits(), &mut Discard);
+    assert!(
+        extracted.is_err() || inspected.is_ok(),
+        "extract took what inspect refused"
+    );
+}
+
+fn show(inspection: &Inspection) {
+    drop(inspection.to_string());
+    drop(serde_json::to_string(inspection).expect("every inspection has a JSON form"));
+    for diagnosis in verify::verify(inspection) {
+        let text = diagnosis.to_string();
+        let plain = text.chars().all(|c| !c.is_control() || c == '\n');
+        assert!(plain, "{text:?} would reach a terminal");
+    }
+}
+
+/// Smaller than the default, so that a bomb takes milliseconds.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.unpacked_bytes = 32 << 20;
+    limits
+}
+
+/// Checks paths as a file system would, and keeps nothing.
+struct Discard;
+
+impl Sink for Discard {
+    fn directory(&mut self, path: &str) -> io::Result<()> {
+        must_stay_inside(path);
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, _mode: u32, data: &mut dyn Read) -> io::Result<()> {
+        must_stay_inside(path);
+        io::copy(data, &mut io::sink()).map(drop)
+    }
+}
+
+fn must_stay_inside(path: &str) {
+    let plain = path
+        .split('/')
+        .all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0'));
+    assert!(plain, "{path:?} leads out of the directory");
+}
+
+fn gzip(data: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(data)?;
+    encoder.finish()
+}
+
+/// Zips from sections: a line `==PATH` and the bytes up to the next such line. `OUTER!INNER` puts
+/// them into a zip in the zip.
+fn zip_of(data: &[u8]) -> Option<Vec<u8>> {
+    let mut outer = Vec::new();
+    let mut inner: Vec<(String, Vec<(String, &[u8])>)> = Vec::new();
+    for (path, bytes) in sections(data) {
+        let Some((zip, path)) = path.split_once('!') else {
+            outer.push((path, bytes.to_vec()));
+            continue;
+        };
+        match inner.iter_mut().find(|(name, _)| name == zip) {
+            Some((_, entries)) => entries.push((path.to_owned(), bytes)),
+            None => inner.push((zip.to_owned(), vec![(path.to_owned(), bytes)])),
+        }
+    }
+    for (name, entries) in inner {
+        outer.push((name, stored(&entries)?));
+    }
+    stored(&outer)
+}
+
+fn sections(data: &[u8]) -> Vec<(String, &[u8])> {
+    const MARK: &[u8] = b"\n==";
+    const MOST: usize = 64;
+    let mut rest = data.strip_prefix(b"==").unwrap_or_default();
+    let mut sections = Vec::new();
+    while !rest.is_empty() && sections.len() < MOST {
+        let end = rest
+            .windows(MARK.len())
+            .position(|window| window == MARK)
+            .unwrap_or(rest.len());
+        let (section, after) = rest.split_at(end);
+        rest = after.strip_prefix(MARK).unwrap_or_default();
+        let line = section.iter().position(|byte| *byte == b'\n');
+        let (path, bytes) = section.split_at(line.unwrap_or(section.len()));
+        let bytes = bytes.strip_prefix(b"\n").unwrap_or_default();
+        sections.push((String::from_utf8_lossy(path).into_owned(), bytes));
+    }
+    sections
+}
+
+fn stored(entries: &[(String, impl AsRef<[u8]>)]) -> Option<Vec<u8>> {
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, bytes) in entries {
+        // Two entries of one name are refused by the writer.
+        zip.start_file(path.as_str(), options).ok()?;
+        zip.write_all(bytes.as_ref()).ok()?;
+    }
+    Some(zip.finish().ok()?.into_inner())
+}

@@ -1,0 +1,7 @@
+//! Signatures, ours and those of the system's `openssl`.
+
+mod bad_keys;
+mod both_ways;
+mod copies;
+mod pki;
+mod refused;
