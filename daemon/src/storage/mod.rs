@@ -4,8 +4,11 @@
 //! It adds what that lacks: a root per account that is opened at log-in, read-only accounts, and a
 //! log of what was transferred.
 
+mod facts_line;
 mod request;
+pub mod time_val;
 
+pub use self::facts_line::{Place, facts_line};
 pub use self::request::{
     Algorithm, Fact, FactSet, Facts, Failure, Kind, ListForm, Listing, Operation, Order, OrderBy,
     Outcome, Permissions, Space, Timestamp, Transfer, UploadStart,

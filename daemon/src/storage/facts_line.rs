@@ -1,0 +1,152 @@
+//! The line that tells the facts of one entry (MLST and MLSD; RFC 3659, section 7).
+
+use std::fmt::Write as _;
+
+use super::{Fact, FactSet, Facts, Kind, Permissions, time_val};
+use crate::wire_name;
+
+/// What an entry is to the directory that is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Something in it, or what MLST was asked for.
+    Entry,
+    /// The directory itself.
+    Itself,
+    /// The directory above.
+    Parent,
+}
+
+/// The facts that are wanted and known, a space and the name, without a line end.
+pub fn facts_line(facts: &Facts, wanted: FactSet, place: Place, name: &[u8]) -> String {
+    let mut line = String::new();
+    for fact in Fact::ALL {
+        if !wanted.contains(fact) {
+            continue;
+        }
+        if let Some(value) = value(facts, fact, place) {
+            // Writing to a string does not fail.
+            let _written = write!(line, "{}={value};", fact.name());
+        }
+    }
+    line.push(' ');
+    line.push_str(&wire_name::encode(name));
+    line
+}
+
+fn value(facts: &Facts, fact: Fact, place: Place) -> Option<String> {
+    match fact {
+        Fact::Type => Some(type_name(facts.kind, place).to_owned()),
+        Fact::Size => facts.size.map(|size| size.to_string()),
+        Fact::Modify => facts.modified.and_then(time_val::format),
+        Fact::Create => facts.created.and_then(time_val::format),
+        Fact::Perm => Some(letters(facts.permissions)),
+        Fact::Unique => Some(format!("{:x}-{:x}", facts.unique.0, facts.unique.1)),
+        Fact::Mode => Some(format!("0{:o}", facts.mode & 0o7777)),
+        Fact::Owner => Some(facts.owner.to_string()),
+        Fact::Group => Some(facts.group.to_string()),
+    }
+}
+
+/// Section 7.5.1; what is neither file nor directory has a type of the operating system's.
+fn type_name(kind: Kind, place: Place) -> &'static str {
+    match (kind, place) {
+        (_, Place::Itself) => "cdir",
+        (_, Place::Parent) => "pdir",
+        (Kind::File, Place::Entry) => "file",
+        (Kind::Directory, Place::Entry) => "dir",
+        (Kind::BrokenLink, Place::Entry) => "OS.unix=slink",
+        (Kind::Special, Place::Entry) => "OS.unix=special",
+    }
+}
+
+fn letters(permissions: Permissions) -> String {
+    let Permissions {
+        append,
+        create,
+        delete,
+        enter,
+        rename,
+        list,
+        make,
+        purge,
+        retrieve,
+        write,
+    } = permissions;
+    let letters = [
+        (append, 'a'),
+        (create, 'c'),
+        (delete, 'd'),
+        (enter, 'e'),
+        (rename, 'f'),
+        (list, 'l'),
+        (make, 'm'),
+        (purge, 'p'),
+        (retrieve, 'r'),
+        (write, 'w'),
+    ];
+    let held = letters.iter().filter(|(held, _)| *held);
+    held.map(|(_, letter)| letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Timestamp;
+
+    fn facts() -> Facts {
+        Facts {
+            kind: Kind::File,
+            size: Some(1024),
+            modified: Some(Timestamp {
+                seconds: 951_782_400,
+                nanoseconds: 0,
+            }),
+            created: None,
+            mode: 0o100_644,
+            owner: 0,
+            group: 5,
+            links: 1,
+            unique: (0x12, 0xabc),
+            permissions: Permissions {
+                delete: true,
+                rename: true,
+                retrieve: true,
+                ..Permissions::default()
+            },
+        }
+    }
+
+    #[test]
+    fn facts_are_in_their_order_and_unknown_ones_absent() {
+        assert_eq!(
+            facts_line(&facts(), FactSet::ALL, Place::Entry, b"a b"),
+            "type=file;size=1024;modify=20000229000000;perm=dfr;unique=12-abc;\
+             UNIX.mode=0644;UNIX.owner=0;UNIX.group=5; a b"
+        );
+    }
+
+    #[test]
+    fn without_facts_the_space_stays() {
+        let line = facts_line(&facts(), FactSet::NONE, Place::Entry, b"a");
+        assert_eq!(line, " a");
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        let line = facts_line(&facts(), FactSet::NONE, Place::Entry, b"a\r\nb");
+        assert_eq!(line, " a\u{f70d}\u{f70a}b");
+    }
+
+    #[test]
+    fn directories_tell_their_place() {
+        let wanted = FactSet::NONE.with(Fact::Type);
+        let directory = Facts {
+            kind: Kind::Directory,
+            ..facts()
+        };
+        let line = |place| facts_line(&directory, wanted, place, b".");
+        assert_eq!(line(Place::Entry), "type=dir; .");
+        assert_eq!(line(Place::Itself), "type=cdir; .");
+        assert_eq!(line(Place::Parent), "type=pdir; .");
+    }
+}

@@ -1,0 +1,123 @@
+//! Points in time as FTP writes them (`time-val` of RFC 3659, section 2.3).
+
+use chrono::{DateTime, NaiveDate};
+
+use super::Timestamp;
+
+const MILLISECOND: u32 = 1_000_000;
+
+/// `YYYYMMDDHHMMSS` in UTC, with milliseconds if there are any. Absent for years that do not have
+/// four digits.
+pub fn format(time: Timestamp) -> Option<String> {
+    let date = DateTime::from_timestamp(time.seconds, time.nanoseconds)?;
+    let text = date.format("%Y%m%d%H%M%S").to_string();
+    if text.len() != 14 {
+        return None;
+    }
+    Some(match time.nanoseconds / MILLISECOND {
+        0 => text,
+        milliseconds => format!("{text}.{milliseconds:03}"),
+    })
+}
+
+/// The time that a client sent: 14 digits, or 12 without the seconds, and perhaps a fraction.
+pub fn parse(text: &[u8]) -> Option<Timestamp> {
+    let text = str::from_utf8(text).ok()?;
+    let (digits, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !matches!(digits.len(), 12 | 14) || !all_digits(digits) {
+        return None;
+    }
+    if fraction.is_empty() || fraction.len() > 9 || !all_digits(fraction) {
+        return None;
+    }
+    let number = |from: usize, to: usize| digits.get(from..to)?.parse::<u32>().ok();
+    let year = i32::try_from(number(0, 4)?).ok()?;
+    // A leap second, which RFC 3659 allows, becomes the second before it.
+    let seconds = number(12, 14).unwrap_or(0);
+    if seconds > 60 {
+        return None;
+    }
+    let time = NaiveDate::from_ymd_opt(year, number(4, 6)?, number(6, 8)?)?.and_hms_opt(
+        number(8, 10)?,
+        number(10, 12)?,
+        seconds.min(59),
+    )?;
+    Some(Timestamp {
+        seconds: time.and_utc().timestamp(),
+        nanoseconds: format!("{fraction:0<9}").parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64, nanoseconds: u32) -> Timestamp {
+        Timestamp {
+            seconds,
+            nanoseconds,
+        }
+    }
+
+    #[test]
+    fn milliseconds_are_told_only_if_there_are_any() {
+        assert_eq!(format(at(0, 0)).unwrap(), "19700101000000");
+        assert_eq!(format(at(951_782_400, 999)).unwrap(), "20000229000000");
+        assert_eq!(
+            format(at(951_782_400, 7_000_000)).unwrap(),
+            "20000229000000.007"
+        );
+    }
+
+    #[test]
+    fn years_without_four_digits_have_no_form() {
+        assert_eq!(format(at(i64::MAX, 0)), None);
+        assert_eq!(format(at(253_402_300_800, 0)), None);
+        assert_eq!(format(at(253_402_300_799, 0)).unwrap(), "99991231235959");
+    }
+
+    #[test]
+    fn what_clients_send_is_understood() {
+        assert_eq!(parse(b"20000229000000"), Some(at(951_782_400, 0)));
+        assert_eq!(parse(b"200002290000"), Some(at(951_782_400, 0)));
+        assert_eq!(
+            parse(b"20000229000000.5"),
+            Some(at(951_782_400, 500_000_000))
+        );
+        assert_eq!(parse(b"20001231235960"), parse(b"20001231235959"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "2000022900000",
+            "20010229000000",
+            "20000229240000",
+            "20000229000061",
+            "20000229000000.",
+            "20000229000000.1234567890",
+            "2000022900000x",
+            "+0000229000000",
+        ] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_come_back(seconds in -62_135_596_800i64..253_402_300_800, ms in 0u32..1000) {
+            let time = at(seconds, ms * MILLISECOND);
+            prop_assert_eq!(parse(format(time).unwrap().as_bytes()), Some(time));
+        }
+
+        #[test]
+        fn nothing_panics(text: Vec<u8>, seconds: i64, nanoseconds: u32) {
+            parse(&text);
+            format(at(seconds, nanoseconds));
+        }
+    }
+}
