@@ -4,14 +4,20 @@
 //! It adds what that lacks: a root per account that is opened at log-in, read-only accounts, and a
 //! log of what was transferred.
 
+mod errno;
 mod facts_line;
 mod request;
+mod root;
 pub mod time_val;
 
 pub use self::facts_line::{Place, facts_line};
 pub use self::request::{
     Algorithm, Fact, FactSet, Facts, Failure, Kind, ListForm, Listing, Operation, Order, OrderBy,
     Outcome, Permissions, Space, Timestamp, Transfer, UploadStart,
+};
+pub(crate) use self::{
+    errno::{failure, io_failure},
+    root::{Entries, Entry, RawSpace, Root, RootKind, Stat, What},
 };
 
 use std::{
@@ -53,16 +59,16 @@ impl Storage {
     }
 
     /// The root, for one operation.
-    fn root(&self) -> Result<Root<'_>> {
+    fn root(&self) -> Result<Opened<'_>> {
         let files = self.root.as_ref().ok_or(ErrorKind::PermissionDenied)?;
-        Ok(Root {
+        Ok(Opened {
             files,
             _under_way: self.work.begin(),
         })
     }
 
     /// The root, for an operation that changes something.
-    fn writable_root(&self) -> Result<Root<'_>> {
+    fn writable_root(&self) -> Result<Opened<'_>> {
         if self.read_only {
             return Err(Error::new(
                 ErrorKind::PermissionDenied,
@@ -74,12 +80,12 @@ impl Storage {
 }
 
 /// The root of a session while an operation is under way.
-struct Root<'s> {
+struct Opened<'s> {
     files: &'s Filesystem,
     _under_way: UnderWay,
 }
 
-impl Deref for Root<'_> {
+impl Deref for Opened<'_> {
     type Target = Filesystem;
 
     fn deref(&self) -> &Filesystem {

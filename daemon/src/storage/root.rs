@@ -1,0 +1,399 @@
+//! The root directory of an account: every access to a user's file goes through it.
+//!
+//! It resolves paths itself, component by component, so that links work which stay inside, absolute
+//! ones included, and links that leave are refused. There are two kinds, see [`RootKind`]. Nothing
+//! is kept open between two operations, so a datastore can be unmounted while a session idles, and
+//! a root that is missing at log-in may appear later.
+
+mod entries;
+mod place;
+mod probe;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    fcntl::OFlag,
+    sys::{
+        stat::{FileStat, Mode, SFlag},
+        statvfs::{Statvfs, fstatvfs},
+    },
+    unistd::fsync,
+};
+
+pub(crate) use self::{
+    entries::{Entries, Entry},
+    probe::at_calls_work,
+};
+use self::{
+    place::Place,
+    walk::{Last, Target},
+};
+use super::{
+    Failure, Timestamp,
+    errno::{failure, open_failure, uninterrupted},
+};
+use crate::virtual_path::VirtualPath;
+
+/// How a root keeps a session inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RootKind {
+    /// By directory handles: each component is opened relative to the handle of the one before and
+    /// never followed by the kernel. Nothing leads out, whatever others do to the tree meanwhile.
+    /// Needs the `*at` family of calls.
+    Confined,
+    /// By paths: each component is looked at before the next. Needs nothing but the old calls. A
+    /// program on the host that replaces a directory by a link between two of the calls can lead
+    /// a session out; the sessions themselves cannot make links.
+    Paths,
+}
+
+/// The root directory of an account. It holds no descriptor.
+#[derive(Debug, Clone)]
+pub(crate) struct Root {
+    directory: PathBuf,
+    kind: RootKind,
+}
+
+/// What is known of a directory entry, links not followed unless it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    /// What it is.
+    pub(crate) what: What,
+    /// Permission bits, the lowest twelve.
+    pub(crate) mode: u32,
+    /// The owner's number.
+    pub(crate) owner: u32,
+    /// The group's number.
+    pub(crate) group: u32,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// When the content was changed last.
+    pub(crate) modified: Timestamp,
+    /// Hard links.
+    pub(crate) links: u64,
+    /// The file system; with the inode it tells whether two names are one file.
+    pub(crate) device: u64,
+    /// The number on the file system.
+    pub(crate) inode: u64,
+}
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device, FIFO or socket.
+    Special,
+}
+
+/// The space of a file system as the kernel tells it, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RawSpace {
+    /// All of it.
+    pub(crate) total: u64,
+    /// What can still be written.
+    pub(crate) available: u64,
+}
+
+/// What every open has: the kernel neither follows a last link, nor waits for a FIFO's other end.
+const SAFELY: OFlag = OFlag::O_NOFOLLOW
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY)
+    .union(OFlag::O_CLOEXEC);
+
+impl Root {
+    /// The root at this directory of the host. Nothing is opened; the directory may be missing.
+    ///
+    /// # Errors
+    /// If the path is not absolute.
+    pub(crate) fn open(directory: &Path, kind: RootKind) -> io::Result<Self> {
+        if !directory.is_absolute() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the root of an account must be an absolute path",
+            ));
+        }
+        Ok(Self {
+            directory: directory.to_owned(),
+            kind,
+        })
+    }
+
+    /// The directory on the host.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How it keeps a session inside.
+    pub(crate) fn kind(&self) -> RootKind {
+        self.kind
+    }
+
+    /// What a path leads to, links followed.
+    ///
+    /// # Errors
+    /// If it leads nowhere or out of the root, or the host does not tell.
+    pub(crate) fn stat(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        self.walk(path, Last::Followed)?.existing()
+    }
+
+    /// What has this name, a last link not followed.
+    ///
+    /// # Errors
+    /// If nothing has it, or the host does not tell.
+    pub(crate) fn entry(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        self.walk(path, Last::Kept)?.existing()
+    }
+
+    /// The path without links. Its last name need not exist, its parent must.
+    ///
+    /// # Errors
+    /// If it leads out of the root, or the host does not tell.
+    pub(crate) fn resolve(&self, path: &VirtualPath) -> Result<VirtualPath, Failure> {
+        Ok(self.walk(path, Last::Followed)?.path)
+    }
+
+    /// Opens a regular file for reading.
+    ///
+    /// # Errors
+    /// [`Failure::Locked`] if another program has locked it; see the others.
+    pub(crate) fn open_read(&self, path: &VirtualPath) -> Result<(File, Stat), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        open_regular(&target, OFlag::O_RDONLY)
+    }
+
+    /// Opens a regular file that exists for reading and writing.
+    ///
+    /// # Errors
+    /// [`Failure::Locked`] if another program has locked it; see the others.
+    pub(crate) fn open_write(&self, path: &VirtualPath) -> Result<(File, Stat), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        open_regular(&target, OFlag::O_RDWR)
+    }
+
+    /// Makes a file and opens it for reading and writing. A link of this name counts as existing.
+    /// The process has no umask of its own, so the file gets exactly this mode.
+    ///
+    /// # Errors
+    /// [`Failure::Exists`] if the name is taken; see the others.
+    pub(crate) fn create_new(&self, path: &VirtualPath, mode: u32) -> Result<File, Failure> {
+        let target = self.walk(path, Last::Kept)?;
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | SAFELY;
+        let opened = uninterrupted(|| {
+            target
+                .parent
+                .open(&target.name, flags, Mode::from_bits_truncate(mode))
+        });
+        opened.map(File::from).map_err(failure)
+    }
+
+    /// Renames or moves an entry, a link itself. An existing file or empty directory at `to` is
+    /// replaced in one step, as the kernel does it.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if the two are on different file systems; see the others.
+    pub(crate) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
+        let from = self.walk(from, Last::Kept)?.named()?;
+        from.existing()?;
+        let to = self.walk(to, Last::Kept)?.named()?;
+        let renamed = uninterrupted(|| from.parent.rename(&from.name, &to.parent, &to.name));
+        renamed.map_err(failure)
+    }
+
+    /// Removes a file, link or special file.
+    ///
+    /// # Errors
+    /// [`Failure::IsADirectory`] for a directory; see the others.
+    pub(crate) fn remove_file(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Kept)?.named()?;
+        if target.existing()?.what == What::Directory {
+            return Err(Failure::IsADirectory);
+        }
+        uninterrupted(|| target.parent.remove_file(&target.name)).map_err(failure)
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// [`Failure::NotEmpty`] if it is not; see the others.
+    pub(crate) fn remove_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Kept)?.named()?;
+        if target.existing()?.what != What::Directory {
+            return Err(Failure::NotADirectory);
+        }
+        match uninterrupted(|| target.parent.remove_dir(&target.name)) {
+            // POSIX allows this for a directory that is not empty.
+            Err(nix::errno::Errno::EEXIST) => Err(Failure::NotEmpty),
+            result => result.map_err(failure),
+        }
+    }
+
+    /// Makes a directory with exactly this mode.
+    ///
+    /// # Errors
+    /// [`Failure::Exists`] if the name is taken; see the others.
+    pub(crate) fn make_dir(&self, path: &VirtualPath, mode: u32) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Kept)?;
+        if target.stat.is_some() {
+            return Err(Failure::Exists);
+        }
+        let mode = Mode::from_bits_truncate(mode);
+        uninterrupted(|| target.parent.make_dir(&target.name, mode)).map_err(failure)
+    }
+
+    /// Sets the lowest nine permission bits of a file or directory, links followed.
+    ///
+    /// # Errors
+    /// [`Failure::NotAFile`] for devices, FIFOs and sockets; see the others.
+    pub(crate) fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        let stat = target.existing()?;
+        if !matches!(stat.what, What::File | What::Directory) {
+            return Err(Failure::NotAFile);
+        }
+        // By descriptor, so that a link put in place meanwhile is not followed.
+        let flags = OFlag::O_RDONLY | SAFELY;
+        let file = uninterrupted(|| target.parent.open(&target.name, flags, Mode::empty()));
+        let file = file.map_err(open_failure)?;
+        let mode = Mode::from_bits_truncate(stat.mode & !0o777 | mode & 0o777);
+        uninterrupted(|| nix::sys::stat::fchmod(&file, mode)).map_err(failure)
+    }
+
+    /// Sets when the content of a file or directory was changed last, links followed.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if the file system has no such time; see the others.
+    pub(crate) fn set_modified(
+        &self,
+        path: &VirtualPath,
+        modified: Timestamp,
+    ) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        if !matches!(target.existing()?.what, What::File | What::Directory) {
+            return Err(Failure::NotAFile);
+        }
+        uninterrupted(|| target.parent.set_modified(&target.name, modified)).map_err(|errno| {
+            match errno {
+                // The name is good; it is the time that the file system does not take.
+                nix::errno::Errno::EINVAL => Failure::Unsupported,
+                errno => failure(errno),
+            }
+        })
+    }
+
+    /// The entries of a directory, in the order of the file system; `.` and `..` are left out.
+    ///
+    /// # Errors
+    /// If it is no directory or cannot be read.
+    pub(crate) fn read_dir(&self, path: &VirtualPath) -> Result<Entries, Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        if target.existing()?.what != What::Directory {
+            return Err(Failure::NotADirectory);
+        }
+        Entries::open(target.into_place()?)
+    }
+
+    /// The space of the file system that holds the path, or would hold it.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if the kernel does not tell, or tells nonsense.
+    pub(crate) fn space(&self, path: &VirtualPath) -> Result<RawSpace, Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        let is_directory = target.stat.is_some_and(|stat| stat.what == What::Directory);
+        let place = if is_directory {
+            target.into_place()?
+        } else {
+            target.parent
+        };
+        let directory = place.handle().map_err(failure)?;
+        let told = uninterrupted(|| fstatvfs(&directory)).map_err(|_errno| Failure::Unsupported)?;
+        sensible_space(&told).ok_or(Failure::Unsupported)
+    }
+
+    /// Makes what was renamed or made in a directory last through a power cut, where the file
+    /// system can.
+    ///
+    /// # Errors
+    /// If the medium failed.
+    pub(crate) fn sync_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let directory = self.walk(path, Last::Followed)?.into_place()?;
+        let directory = directory.handle().map_err(failure)?;
+        match uninterrupted(|| fsync(&directory)).map_err(failure) {
+            // Not every file system can do that with a directory.
+            Err(Failure::Device) => Err(Failure::Device),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn open_regular(target: &Target, access: OFlag) -> Result<(File, Stat), Failure> {
+    let regular = |stat: Stat| match stat.what {
+        What::File => Ok(stat),
+        What::Directory => Err(Failure::IsADirectory),
+        What::Link => Err(Failure::LinkRefused),
+        What::Special => Err(Failure::NotAFile),
+    };
+    // Before it is opened: opening a device can do things.
+    regular(target.existing()?)?;
+    let opened = uninterrupted(|| {
+        target
+            .parent
+            .open(&target.name, access | SAFELY, Mode::empty())
+    });
+    let file = File::from(opened.map_err(open_failure)?);
+    // And after: it may have been replaced.
+    let stat = uninterrupted(|| nix::sys::stat::fstat(&file)).map_err(failure)?;
+    Ok((file, regular(Stat::from(&stat))?))
+}
+
+/// What the kernel tells of a file system, if it can be true.
+fn sensible_space(told: &Statvfs) -> Option<RawSpace> {
+    let block = match told.fragment_size() {
+        0 => told.block_size(),
+        size => size,
+    };
+    let total = told
+        .blocks()
+        .checked_mul(block)
+        .filter(|total| *total > 0)?;
+    let available = told.blocks_available().checked_mul(block)?;
+    (available <= total).then_some(RawSpace { total, available })
+}
+
+impl From<&FileStat> for Stat {
+    fn from(stat: &FileStat) -> Self {
+        let what = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
+            SFlag::S_IFREG => What::File,
+            SFlag::S_IFDIR => What::Directory,
+            SFlag::S_IFLNK => What::Link,
+            _ => What::Special,
+        };
+        Self {
+            what,
+            mode: stat.st_mode & 0o7777,
+            owner: stat.st_uid,
+            group: stat.st_gid,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: Timestamp {
+                seconds: stat.st_mtime,
+                nanoseconds: u32::try_from(stat.st_mtime_nsec)
+                    .unwrap_or(0)
+                    .min(999_999_999),
+            },
+            links: stat.st_nlink,
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The entries of a directory.
+
+use std::{ffi::CStr, os::fd::AsFd as _};
+
+use nix::{
+    dir::{Dir, OwningIter},
+    errno::Errno,
+};
+
+use super::{Place, Stat, failure};
+use crate::storage::Failure;
+
+/// A name in a directory and what has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The name as the file system has it.
+    pub(crate) name: Vec<u8>,
+    /// What is known of it; a link is not followed.
+    pub(crate) stat: Stat,
+}
+
+/// The entries of a directory. One that vanishes meanwhile is left out.
+#[derive(Debug)]
+pub(crate) struct Entries {
+    names: OwningIter,
+    place: Place,
+}
+
+impl Entries {
+    pub(super) fn open(place: Place) -> Result<Self, Failure> {
+        let (place, handle) = match place {
+            Place::Handle(handle) => {
+                let other = handle.as_fd().try_clone_to_owned();
+                let other = other.map_err(|_error| Failure::Resources)?;
+                (Place::Handle(handle), other)
+            }
+            Place::Path(path) => {
+                let handle = Place::Path(path.clone()).handle().map_err(failure)?;
+                (Place::Path(path), handle)
+            }
+        };
+        let directory = Dir::from_fd(handle).map_err(failure)?;
+        Ok(Self {
+            names: directory.into_iter(),
+            place,
+        })
+    }
+
+    /// The names alone, without a look at what has them.
+    pub(crate) fn names(&mut self) -> impl Iterator<Item = Result<Vec<u8>, Failure>> {
+        std::iter::from_fn(|| self.next_name(|_place, name| Some(Ok(name.to_bytes().to_vec()))))
+    }
+
+    /// The first of the names left for which `look` finds something.
+    fn next_name<T>(
+        &mut self,
+        look: impl Fn(&Place, &CStr) -> Option<Result<T, Failure>>,
+    ) -> Option<Result<T, Failure>> {
+        loop {
+            let entry = match self.names.next()? {
+                Ok(entry) => entry,
+                // What was removed while it was read has no more entries.
+                Err(Errno::ENOENT) => return None,
+                Err(errno) => return Some(Err(failure(errno))),
+            };
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            if let Some(found) = look(&self.place, name) {
+                return Some(found);
+            }
+        }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_name(|place, name| match place.stat(name) {
+            Ok(stat) => Some(Ok(Entry {
+                name: name.to_bytes().to_vec(),
+                stat,
+            })),
+            Err(Errno::ENOENT) => None,
+            Err(errno) => Some(Err(failure(errno))),
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! The way from the root to a path, links resolved by us.
+
+use std::{
+    ffi::{CStr, CString, OsStr},
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
+
+use nix::errno::Errno;
+
+use super::{Place, Root, Stat, What, failure};
+use crate::{
+    storage::Failure,
+    virtual_path::{PATH_BYTES, VirtualPath},
+};
+
+/// Links that one path may lead through, as many as Linux takes.
+const MOST_LINKS: usize = 40;
+
+/// What to do with a link as the last component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// Go where it leads.
+    Followed,
+    /// It is what was meant.
+    Kept,
+}
+
+/// Where a walk has led: a name in a directory that exists.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The directory.
+    pub(super) parent: Place,
+    /// The name in it; `.` if the target is the directory itself, as the root is.
+    pub(super) name: CString,
+    /// What has the name, if anything.
+    pub(super) stat: Option<Stat>,
+    /// The target from the root on, without links.
+    pub(super) path: VirtualPath,
+}
+
+impl Target {
+    /// What is there.
+    pub(super) fn existing(&self) -> Result<Stat, Failure> {
+        self.stat.ok_or(Failure::NotFound)
+    }
+
+    /// This target, unless it is the root, which can be neither removed nor renamed.
+    pub(super) fn named(self) -> Result<Self, Failure> {
+        if self.name.as_c_str() == c"." {
+            return Err(Failure::PermissionDenied);
+        }
+        Ok(self)
+    }
+
+    /// The target as a directory.
+    pub(super) fn into_place(self) -> Result<Place, Failure> {
+        if self.name.as_c_str() == c"." {
+            return Ok(self.parent);
+        }
+        self.parent.enter(&self.name).map_err(failure)
+    }
+}
+
+impl Root {
+    /// Goes to `path`. All components but the last must be directories or lead to some.
+    pub(super) fn walk(&self, path: &VirtualPath, last: Last) -> Result<Target, Failure> {
+        // The last is the next.
+        let mut pending: Vec<CString> = Vec::new();
+        push(&mut pending, path.names())?;
+        let mut parent = self.top()?;
+        let mut reached = VirtualPath::root();
+        let mut links = 0;
+        while let Some(name) = pending.pop() {
+            if name.as_c_str() == c".." {
+                // Only links have it. By name and not by the kernel: the directory may have been
+                // moved meanwhile.
+                reached = reached.parent().ok_or(Failure::LinkRefused)?;
+                parent = self.descend(&reached)?;
+                continue;
+            }
+            let stat = match parent.stat(&name) {
+                Ok(stat) => Some(stat),
+                Err(Errno::ENOENT) if pending.is_empty() => None,
+                Err(errno) => return Err(failure(errno)),
+            };
+            let is_link = stat.is_some_and(|stat| stat.what == What::Link);
+            if is_link && (last == Last::Followed || !pending.is_empty()) {
+                links += 1;
+                if links > MOST_LINKS || pending.len() > PATH_BYTES {
+                    return Err(Failure::LinkRefused);
+                }
+                let target = parent.read_link(&name).map_err(failure)?;
+                if target.starts_with(b"/") {
+                    let inside = self.inside(&target)?;
+                    push(&mut pending, inside.split(|byte| *byte == b'/'))?;
+                    (parent, reached) = (self.top()?, VirtualPath::root());
+                } else {
+                    push(&mut pending, target.split(|byte| *byte == b'/'))?;
+                }
+                continue;
+            }
+            let path = reached
+                .join(name.to_bytes())
+                .map_err(|_invalid| Failure::InvalidName)?;
+            if pending.is_empty() {
+                return Ok(Target {
+                    parent,
+                    name,
+                    stat,
+                    path,
+                });
+            }
+            if stat.is_some_and(|stat| stat.what != What::Directory) {
+                return Err(Failure::NotADirectory);
+            }
+            parent = enter(&parent, &name)?;
+            reached = path;
+        }
+        // The root, or what a link to `.` or `..` leads to.
+        let stat = parent.stat(c".").map_err(failure)?;
+        Ok(Target {
+            parent,
+            name: c".".to_owned(),
+            stat: Some(stat),
+            path: reached,
+        })
+    }
+
+    fn top(&self) -> Result<Place, Failure> {
+        Place::root(&self.directory, self.kind).map_err(failure)
+    }
+
+    /// A directory that was reached before, without links.
+    fn descend(&self, path: &VirtualPath) -> Result<Place, Failure> {
+        let mut place = self.top()?;
+        for name in path.names() {
+            let name = CString::new(name).map_err(|_nul| Failure::InvalidName)?;
+            place = enter(&place, &name)?;
+        }
+        Ok(place)
+    }
+
+    /// The part below the root of an absolute path of the host, which a link leads to.
+    fn inside(&self, target: &[u8]) -> Result<Vec<u8>, Failure> {
+        let target = Path::new(OsStr::from_bytes(target));
+        let below = |root: &Path| {
+            let rest = target.strip_prefix(root).ok()?;
+            Some(rest.as_os_str().as_bytes().to_vec())
+        };
+        // A root may be reached through a link itself, such as the label of a datastore, and then
+        // links name it by its other path.
+        below(&self.directory)
+            .or_else(|| {
+                fs::canonicalize(&self.directory)
+                    .ok()
+                    .and_then(|root| below(&root))
+            })
+            .ok_or(Failure::LinkRefused)
+    }
+}
+
+/// Enters a directory that may have been replaced since it was looked at.
+fn enter(place: &Place, name: &CStr) -> Result<Place, Failure> {
+    place.enter(name).map_err(failure)
+}
+
+/// Puts names before what is pending.
+fn push<'n>(
+    pending: &mut Vec<CString>,
+    names: impl DoubleEndedIterator<Item = &'n [u8]>,
+) -> Result<(), Failure> {
+    for name in names.rev().filter(|name| !matches!(*name, b"" | b".")) {
+        pending.push(CString::new(name).map_err(|_nul| Failure::InvalidName)?);
+    }
+    Ok(())
+}
