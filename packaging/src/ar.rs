@@ -1,8 +1,9 @@
 //! The outer archive of a VIB: `ar`, in the narrow form that hosts read (FORMAT.md A1 to A3).
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use crate::Error;
+use crate::source::{self, CopyError};
 
 const MAGIC: &[u8] = b"!<arch>\n";
 const NAME_LIMIT: usize = 15;
@@ -29,16 +30,16 @@ impl<W: Write> Writer<W> {
         Self { out }
     }
 
-    /// Appends a member.
+    /// Appends a member of `size` bytes.
     ///
     /// Date, owner and mode are zero whatever the file was: hosts ignore them, and the bytes must
     /// not depend on the machine.
     ///
     /// # Errors
     /// [`Error::MemberName`] unless the name is 1 to 15 printable ASCII characters without slash or
-    /// blank, [`Error::FieldOverflow`] beyond 9 999 999 999 bytes, [`Error::Write`] if the inner
-    /// writer fails.
-    pub fn member(&mut self, name: &str, data: &[u8]) -> Result<(), Error> {
+    /// blank, [`Error::FieldOverflow`] beyond 9 999 999 999 bytes, [`Error::Write`] if `data` is not
+    /// of that size, cannot be read, or the inner writer fails.
+    pub fn member(&mut self, name: &str, size: u64, data: &mut dyn Read) -> Result<(), Error> {
         let writable = name
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'/');
@@ -47,7 +48,6 @@ impl<W: Write> Writer<W> {
                 name: name.to_owned(),
             });
         }
-        let size = data.len() as u64;
         if size > SIZE_LIMIT {
             return Err(Error::FieldOverflow {
                 archive: "ar",
@@ -61,10 +61,11 @@ impl<W: Write> Writer<W> {
         // No slash behind the name: that is GNU ar's dialect.
         let header = format!("{name:<16}{mtime:<12}{uid:<6}{gid:<6}{mode:<8}{size:<10}`\n");
         let padding: &[u8] = if size.is_multiple_of(2) { b"" } else { b"\n" };
-        for part in [header.as_bytes(), data, padding] {
-            self.out.write_all(part).map_err(Error::writing("ar"))?;
-        }
-        Ok(())
+        let out = &mut self.out;
+        out.write_all(header.as_bytes())
+            .and_then(|()| source::copy(data, size, out).map_err(CopyError::into_inner))
+            .and_then(|()| out.write_all(padding))
+            .map_err(Error::writing("ar"))
     }
 
     /// Ends the archive, which has no trailer.

@@ -1,9 +1,11 @@
-//! From the rows of `[[contents]]` to the entries of a payload.
+//! The contents table: from the rows of `package.toml` to the entries of the payloads.
 
 use std::collections::BTreeMap;
+use std::io;
 
-use crate::manifest::{Content, ContentType, Manifest};
-use crate::rules::{CONTENT, Finding, MODE, ONE_ENTRY_PER_PATH, path};
+use crate::manifest::{AcceptanceLevel, Content, ContentType, Manifest};
+use crate::rules::{CONTENT, Finding, MODE, ONE_ENTRY_PER_PATH, PAYLOAD_CONTENT, path};
+use crate::source::Sources;
 
 /// Mode of directories that no row describes.
 const DIRECTORY_MODE: u32 = 0o755;
@@ -11,6 +13,7 @@ const DIRECTORY_MODE: u32 = 0o755;
 const STICKY: u32 = 0o1000;
 /// Written by others than the owner, which is always root.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+const EXECUTABLE: u32 = 0o111;
 
 /// A file or directory of a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,52 +22,104 @@ pub struct Entry {
     pub path: String,
     /// Permission bits, with the sticky bit for files that users edit.
     pub mode: u32,
-    /// The bytes of a file; directories have none.
-    pub data: Option<Vec<u8>>,
+    /// Where the bytes of a file are; directories have none.
+    pub file: Option<File>,
+}
+
+/// The bytes of an entry, which are read when it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Name for [`Sources::open`].
+    pub source: String,
+    /// Size in bytes.
+    pub size: u64,
 }
 
 impl Entry {
     /// Whether this is a directory.
     pub fn is_directory(&self) -> bool {
-        self.data.is_none()
+        self.file.is_none()
     }
 
     /// Size in bytes; 0 for directories.
     pub fn size(&self) -> u64 {
-        self.data.as_ref().map_or(0, |data| data.len() as u64)
+        self.file.as_ref().map_or(0, |file| file.size)
     }
 }
 
-/// Turns the manifest's rows into entries, sorted by path, every directory before what it holds
+/// What the rows describe, by path, each with the place of its payload in the manifest.
+type Tree = BTreeMap<String, (usize, Entry)>;
+
+/// Turns the manifest's rows into the entries of each payload, in the order of
+/// [`Manifest::payloads`]. Entries are sorted by path, every directory before what it holds
 /// (FORMAT.md T3).
 ///
 /// What is wrong goes to `findings`; the entries are of use only if nothing was added there.
 pub(crate) fn resolve(
     manifest: &Manifest,
-    sources: &BTreeMap<String, Vec<u8>>,
+    sources: &dyn Sources,
     findings: &mut Vec<Finding>,
-) -> Vec<Entry> {
-    if manifest
-        .contents
-        .iter()
-        .all(|row| row.kind == ContentType::Dir)
-    {
-        let remedy = "add a row with source and destination";
-        findings.push(Finding::new(CONTENT, "contents", "holds no file", remedy));
+) -> Vec<Vec<Entry>> {
+    let tree = tree(manifest, sources, findings);
+    findings.extend(check_tree(&tree));
+    for (index, payload) in manifest.payloads.iter().enumerate() {
+        let goes_there = |row: &Content| match &row.payload {
+            Some(name) => *name == payload.name,
+            None => index == 0,
+        };
+        let mut rows = manifest.contents.iter();
+        if !rows.any(|row| row.kind != ContentType::Dir && goes_there(row)) {
+            let place = format!("payloads {:?}", payload.name);
+            let remedy = format!(
+                "add a row with source, destination and payload = {:?}, or remove the payload",
+                payload.name
+            );
+            findings.push(Finding::new(
+                PAYLOAD_CONTENT,
+                place,
+                "holds no file",
+                remedy,
+            ));
+        }
     }
-    let mut tree = BTreeMap::new();
+    (0..manifest.payloads.len())
+        .map(|index| entries(&tree, index))
+        .collect()
+}
+
+fn tree(manifest: &Manifest, sources: &dyn Sources, findings: &mut Vec<Finding>) -> Tree {
+    let mut tree = Tree::new();
     for (number, row) in manifest.contents.iter().enumerate() {
         let place = format!("contents row {} {:?}", number + 1, row.destination);
         findings.extend(check_mode(&place, row));
-        findings.extend(check_source(&place, row, sources));
-        if let Some(finding) = path::form(&place, &row.destination) {
+        let payload = payload_of(&place, row, manifest)
+            .map_err(|finding| findings.push(finding))
+            .unwrap_or_default();
+        let file = file(&place, row, sources).map_err(|finding| findings.push(finding));
+        let path = if row.kind == ContentType::Dir {
+            format!("{}/", row.destination)
+        } else {
+            row.destination.clone()
+        };
+        let form = path::form(&place, &row.destination).or_else(|| path::length(&place, &path));
+        if let Some(finding) = form {
             // Nothing more can be said of a path that is not spelt out.
             findings.push(finding);
             continue;
         }
-        findings.extend(check_location(&place, row));
-        let entry = entry(row, sources);
-        if tree.insert(entry.path.clone(), entry).is_some() {
+        findings.extend(check_location(&place, row, manifest.acceptance_level));
+        // A source that is missing was reported, so that its stand-in is never packed.
+        let entry = Entry {
+            path: path.clone(),
+            mode: row.mode.bits()
+                | if row.kind == ContentType::Config {
+                    STICKY
+                } else {
+                    0
+                },
+            file: file.unwrap_or_default(),
+        };
+        if tree.insert(path, (payload, entry)).is_some() {
             let problem = "is the destination of an earlier row, too";
             findings.push(Finding::new(
                 ONE_ENTRY_PER_PATH,
@@ -74,16 +129,31 @@ pub(crate) fn resolve(
             ));
         }
     }
-    add_parents(&mut tree, findings);
-    findings.extend(
-        tree.keys()
-            .filter_map(|path| path::length(&format!("contents {path:?}"), path)),
-    );
-    tree.into_values().collect()
+    tree
 }
 
-fn check_location(place: &str, row: &Content) -> Vec<Finding> {
-    let mut findings = Vec::from_iter(path::community_location(place, &row.destination));
+/// The place of a row's payload in the manifest (FORMAT.md L8).
+fn payload_of(place: &str, row: &Content, manifest: &Manifest) -> Result<usize, Finding> {
+    let Some(name) = &row.payload else {
+        return Ok(0);
+    };
+    let names = || manifest.payloads.iter().map(|payload| &payload.name);
+    names().position(|known| known == name).ok_or_else(|| {
+        let known: Vec<_> = names().map(|name| format!("{name:?}")).collect();
+        Finding::new(
+            PAYLOAD_CONTENT,
+            place,
+            format!("goes to the payload {name:?}, which payloads does not list"),
+            format!("add it there or use one of {}", known.join(", ")),
+        )
+    })
+}
+
+fn check_location(place: &str, row: &Content, level: AcceptanceLevel) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if level == AcceptanceLevel::Community {
+        findings.extend(path::community_location(place, &row.destination));
+    }
     if row.kind == ContentType::Config {
         findings.extend(path::config_location(place, &row.destination));
     }
@@ -91,91 +161,100 @@ fn check_location(place: &str, row: &Content) -> Vec<Finding> {
 }
 
 fn check_mode(place: &str, row: &Content) -> Option<Finding> {
-    (row.mode.bits() & WRITABLE_BY_OTHERS != 0).then(|| {
-        Finding::new(
-            MODE,
-            place,
-            format!(
-                "has mode {:04o}, by which others than root may write",
-                row.mode.bits()
-            ),
+    let mode = row.mode.bits();
+    let found = |problem: &str, remedy: &str| {
+        let problem = format!("has mode {mode:04o}{problem}");
+        Some(Finding::new(MODE, place, problem, remedy))
+    };
+    if mode & WRITABLE_BY_OTHERS != 0 {
+        return found(
+            ", by which others than root may write",
             "take the write bits of group and others away",
-        )
-    })
+        );
+    }
+    let is_script = row.kind != ContentType::Dir && row.destination.starts_with("etc/init.d/");
+    if is_script && mode & EXECUTABLE == 0 {
+        return found(" and cannot be started", "set it to 0755");
+    }
+    None
 }
 
-fn check_source(
-    place: &str,
-    row: &Content,
-    sources: &BTreeMap<String, Vec<u8>>,
-) -> Option<Finding> {
-    let found = |problem: &str, remedy: &str| Some(Finding::new(CONTENT, place, problem, remedy));
-    match (row.kind, &row.source) {
-        (ContentType::Dir, None) => None,
-        (ContentType::Dir, Some(_)) => found("is a directory with a source", "remove the source"),
-        (_, None) => found("has no source", "name the file to pack"),
-        (_, Some(source)) if sources.contains_key(source) => None,
-        (_, Some(source)) => found(
+/// The file of a row; directories have none.
+fn file(place: &str, row: &Content, sources: &dyn Sources) -> Result<Option<File>, Finding> {
+    let found = |problem: &str, remedy: &str| Err(Finding::new(CONTENT, place, problem, remedy));
+    let source = match (row.kind, &row.source) {
+        (ContentType::Dir, None) => return Ok(None),
+        (ContentType::Dir, Some(_)) => {
+            return found("is a directory with a source", "remove the source");
+        }
+        (_, None) => return found("has no source", "name the file to pack"),
+        (_, Some(source)) => source,
+    };
+    match sources.open(source) {
+        Ok(opened) => Ok(Some(File {
+            source: source.clone(),
+            size: opened.size,
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => found(
             &format!("has the source {source:?}, which does not exist"),
             "build or write that file, or mend its path, which starts at the folder of package.toml",
+        ),
+        Err(error) => found(
+            &format!("has the source {source:?}, which cannot be read: {error}"),
+            "make it a file that you may read",
         ),
     }
 }
 
-fn entry(row: &Content, sources: &BTreeMap<String, Vec<u8>>) -> Entry {
-    let (path, mode) = (row.destination.clone(), row.mode.bits());
-    // A source that is missing was reported, so that its stand-in is never packed.
-    let source = row.source.as_ref().and_then(|source| sources.get(source));
-    let data = || Some(source.cloned().unwrap_or_default());
-    match row.kind {
-        ContentType::File => Entry {
-            path,
-            mode,
-            data: data(),
-        },
-        ContentType::Config => Entry {
-            path,
-            mode: mode | STICKY,
-            data: data(),
-        },
-        ContentType::Dir => Entry {
-            path: path + "/",
-            mode,
-            data: None,
-        },
-    }
-}
-
-/// Adds every directory that is missing (FORMAT.md T3). A file in a directory's place is a finding.
-fn add_parents(tree: &mut BTreeMap<String, Entry>, findings: &mut Vec<Finding>) {
-    let paths: Vec<String> = tree.keys().cloned().collect();
-    for path in &paths {
-        let inner = path.trim_end_matches('/');
-        for (end, _) in inner.match_indices('/') {
-            let (parent, _) = inner.split_at(end);
-            if tree.contains_key(parent) {
-                findings.push(Finding::new(
-                    ONE_ENTRY_PER_PATH,
-                    format!("contents {path:?}"),
-                    format!("lies below {parent:?}, which is a file"),
-                    "give one of them another destination",
-                ));
+/// No file stands where another path needs a directory (FORMAT.md L4), in whichever payloads the
+/// two are.
+fn check_tree(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut found = |path: &str, problem: String, remedy: &str| {
+        let place = format!("contents {path:?}");
+        findings.push(Finding::new(ONE_ENTRY_PER_PATH, place, problem, remedy));
+    };
+    for path in tree.keys() {
+        for parent in parents(path) {
+            let file = parent.trim_end_matches('/');
+            if tree.contains_key(file) {
+                let problem = format!("lies below {file:?}, which is a file");
+                found(path, problem, "give one of them another destination");
             }
-            let directory = format!("{parent}/");
-            tree.entry(directory.clone()).or_insert(Entry {
-                path: directory,
-                mode: DIRECTORY_MODE,
-                data: None,
-            });
         }
         // A directory's row and a file's row of the same path differ by the slash only.
-        if path.ends_with('/') && tree.contains_key(inner) {
-            findings.push(Finding::new(
-                ONE_ENTRY_PER_PATH,
-                format!("contents {inner:?}"),
-                "is both a file and a directory",
-                "keep one of the two rows",
-            ));
+        if let Some(file) = path
+            .strip_suffix('/')
+            .filter(|file| tree.contains_key(*file))
+        {
+            let problem = "is both a file and a directory".to_owned();
+            found(file, problem, "keep one of the two rows");
         }
     }
+    findings
+}
+
+/// The entries of one payload, with every directory on the way (FORMAT.md T3). One that has a row
+/// looks the same in each payload that needs it.
+fn entries(tree: &Tree, payload: usize) -> Vec<Entry> {
+    let mut entries = BTreeMap::new();
+    for (path, (_, entry)) in tree.iter().filter(|(_, (owner, _))| *owner == payload) {
+        for parent in parents(path) {
+            entries.entry(parent).or_insert_with(|| Entry {
+                path: parent.to_owned(),
+                mode: tree.get(parent).map_or(DIRECTORY_MODE, |(_, row)| row.mode),
+                file: None,
+            });
+        }
+        entries.insert(path, entry.clone());
+    }
+    entries.into_values().collect()
+}
+
+/// The directories above a path, each with its slash.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    let inner = path.trim_end_matches('/');
+    inner
+        .match_indices('/')
+        .map(|(end, _)| path.split_at(end + 1).0)
 }

@@ -1,16 +1,17 @@
-//! `descriptor.xml`: what a host knows about a package (FORMAT.md D1 to D6).
+//! `descriptor.xml`: what a host knows about a package (FORMAT.md D1 to D9).
 
 use crate::Package;
-use crate::manifest::{Constraint, Relationships};
+use crate::manifest::{Constraint, Manifest, Relationships};
 use crate::package::Facts;
-use crate::payload::Sums;
+use crate::payload::{Payload, Sums};
 use crate::xml::Element;
 
 /// Behind this element a bundle's metadata inserts what it adds to the descriptor (FORMAT.md B5).
 pub(crate) const LAST_BEFORE_DEPOT_FACTS: &str = "software-tags";
 
-/// The descriptor, its elements in the schema's order (FORMAT.md D3).
-pub(crate) fn descriptor(package: &Package, sums: &Sums) -> Element {
+/// The descriptor, its elements in the schema's order (FORMAT.md D3). `sums` are those of the
+/// package's payloads, in their order.
+pub(crate) fn descriptor(package: &Package, sums: &[Sums]) -> Element {
     let Facts {
         manifest,
         version,
@@ -20,7 +21,16 @@ pub(crate) fn descriptor(package: &Package, sums: &Sums) -> Element {
         .urls
         .iter()
         .map(|(key, url)| Element::text("url", url).attribute("key", key));
-    let files = package.entries.iter().filter(|entry| !entry.is_directory());
+    let tags = manifest.software_tags.iter();
+    let mut files: Vec<_> = package
+        .payloads
+        .iter()
+        .flat_map(|payload| &payload.entries)
+        .filter(|entry| !entry.is_directory())
+        .map(|entry| &entry.path)
+        .collect();
+    files.sort_unstable();
+    let payloads = package.payloads.iter().zip(sums);
     Element::new("vib")
         .attribute("version", "5.0")
         .child(Element::text("type", "bootbank"))
@@ -32,13 +42,11 @@ pub(crate) fn descriptor(package: &Package, sums: &Sums) -> Element {
         .child(Element::text("release-date", epoch.in_descriptor()))
         .child(Element::new("urls").children(urls))
         .child(relationships(&manifest.relationships))
-        .child(Element::new("software-tags"))
+        .child(Element::new("software-tags").children(tags.map(|tag| Element::text("tag", tag))))
+        .child(system_requires(manifest))
         .child(
-            Element::new("system-requires")
-                .child(Element::flag("maintenance-mode", manifest.maintenance_mode)),
-        )
-        .child(
-            Element::new("file-list").children(files.map(|file| Element::text("file", &file.path))),
+            Element::new("file-list")
+                .children(files.into_iter().map(|path| Element::text("file", path))),
         )
         .child(Element::text(
             "acceptance-level",
@@ -54,9 +62,38 @@ pub(crate) fn descriptor(package: &Package, sums: &Sums) -> Element {
         ))
         .child(Element::flag("cimom-restart", manifest.cimom_restart))
         .child(Element::flag("stateless-ready", manifest.stateless_ready))
-        // Only the host's vendor may put files over those of another package (FORMAT.md D5).
-        .child(Element::flag("overlay", false))
-        .child(Element::new("payloads").child(payload(&manifest.payload, sums)))
+        .child(Element::flag("overlay", manifest.overlay))
+        .child(Element::new("payloads").children(payloads.map(|(one, sums)| payload(one, sums))))
+}
+
+/// Maintenance mode is a word where installation and removal agree, else attributes (FORMAT.md
+/// D8).
+fn system_requires(manifest: &Manifest) -> Element {
+    let mode = manifest.maintenance_mode;
+    let maintenance = if mode.on_install == mode.on_remove {
+        Element::flag("maintenance-mode", mode.on_install)
+    } else {
+        Element::new("maintenance-mode")
+            .attribute("on-install", mode.on_install.to_string())
+            .attribute("on-remove", mode.on_remove.to_string())
+    };
+    Element::new("system-requires")
+        .child(maintenance)
+        .children(hardware("hwplatform", manifest))
+}
+
+/// One element for each platform. `vmware.xml` spells its name in another way.
+pub(crate) fn hardware(
+    element: &'static str,
+    manifest: &Manifest,
+) -> impl Iterator<Item = Element> {
+    manifest.hwplatform.iter().map(move |platform| {
+        let vendor = Element::new(element).attribute("vendor", &platform.vendor);
+        match &platform.model {
+            Some(model) => vendor.attribute("model", model),
+            None => vendor,
+        }
+    })
 }
 
 /// All five lists, also when empty. `vmware.xml` repeats this element.
@@ -86,16 +123,20 @@ fn constraint(element: &'static str, constraint: &Constraint) -> Element {
 
 /// The order of the checksums matters: up to 6.5 the last SHA-256 wins and must be that of the
 /// packed bytes (FORMAT.md C2).
-fn payload(name: &str, sums: &Sums) -> Element {
+fn payload(payload: &Payload, sums: &Sums) -> Element {
     let checksum =
         |kind: &str, hex: &str| Element::text("checksum", hex).attribute("checksum-type", kind);
     let unpacked =
         |kind: &str, hex: &str| checksum(kind, hex).attribute("verify-process", "gunzip");
-    Element::new("payload")
-        .attribute("name", name)
-        .attribute("type", "tgz")
-        .attribute("size", sums.packed_sha256.length.to_string())
-        .child(unpacked("sha-256", &sums.tar_sha256.hex))
+    let mut element = Element::new("payload")
+        .attribute("name", &payload.name)
+        .attribute("type", payload.kind.to_string())
+        .attribute("size", sums.packed_sha256.length.to_string());
+    if let Some(name) = &payload.vfat_name {
+        element = element.attribute("vfat-name", name);
+    }
+    element
+        .child(unpacked("sha-256", &sums.plain_sha256.hex))
         .child(checksum("sha-256", &sums.packed_sha256.hex))
-        .child(unpacked("sha-1", &sums.tar_sha1.hex))
+        .child(unpacked("sha-1", &sums.plain_sha1.hex))
 }

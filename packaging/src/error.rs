@@ -57,6 +57,15 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A file that was there when the package was checked can no longer be read, or has another
+    /// size.
+    #[error("the source {name:?} cannot be packed: {source}")]
+    Source {
+        /// Its name in the description.
+        name: String,
+        /// The reader's error.
+        source: io::Error,
+    },
     /// A part could not be written. Writing to memory does not fail; this is for other writers.
     #[error("{part} cannot be written: {source}")]
     Write {

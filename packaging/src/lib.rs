@@ -7,13 +7,13 @@
 //!
 //! # A tour
 //!
-//! A package is described by a `package.toml` ([`Manifest`]). The caller reads the files that it
-//! names ([`Manifest::sources`]) and hands over their bytes; [`Package::new`] checks the whole
-//! against the rules and tells everything that is wrong at once. [`Vib::build`] writes the package,
-//! [`Bundle::build`] wraps VIBs into a depot.
+//! A package is described by a `package.toml` ([`Manifest`]). The caller opens the files that it
+//! names ([`Sources`]); [`Package::new`] checks the whole against the rules and tells everything
+//! that is wrong at once. [`Vib::write`] writes the package, [`Bundle::write`] wraps VIBs into a
+//! depot. Both pass files on in pieces, so that memory does not grow with them.
 //!
 //! ```
-//! use std::collections::BTreeMap;
+//! use std::{collections::BTreeMap, io::Cursor};
 //! use packaging::{Bundle, Manifest, Package, Vib};
 //!
 //! let manifest = Manifest::parse(r#"
@@ -24,7 +24,7 @@
 //!     release-date = 2026-01-15T00:00:00Z
 //!     summary = "Greets whoever logs in"
 //!     description = "A script that says hello"
-//!     payload = "hello"
+//!     payloads = [{ name = "hello" }]
 //!     platforms = ["7.*", "8.*"]
 //!     component = { name = "hello", ui-string = "Hello" }
 //!     bulletin = { kb-url = "https://acme.example/hello", contact = "https://acme.example" }
@@ -37,11 +37,14 @@
 //!
 //! let sources = BTreeMap::from([("hello.sh".to_owned(), b"#!/bin/sh\necho hello\n".to_vec())]);
 //! let epoch = manifest.release_date;
-//! let vib = Vib::build(&Package::new(manifest, &sources, epoch)?)?;
+//! let package = Package::new(manifest, &sources, epoch)?;
+//! let (mut spool, mut bytes) = (Cursor::new(Vec::new()), Vec::new());
+//! let vib = Vib::write(&package, &sources, &mut spool, &mut bytes)?;
 //! assert_eq!(vib.file_name(), "hello-1.2.0-1.vib");
 //! assert_eq!(vib.id(), "acme_bootbank_hello_1.2.0-1");
 //!
-//! let bundle = Bundle::build(&[vib])?;
+//! let mut zip = Cursor::new(Vec::new());
+//! let bundle = Bundle::write(&[vib], |_| Ok(bytes.as_slice()), &mut zip)?;
 //! assert_eq!(bundle.file_name(), "hello-1.2.0-1-offline-bundle.zip");
 //! assert_eq!(bundle.entries().items()[3].path, "vib20/hello/acme_bootbank_hello_1.2.0-1.vib");
 //! # Ok::<(), packaging::Error>(())
@@ -68,9 +71,10 @@
 //! | layer | module |
 //! | --- | --- |
 //! | offline bundle: zip, index files, metadata, VIBs | [`bundle`] |
-//! | VIB: ar with descriptor, signature, payload | [`vib`], [`ar`] |
+//! | VIB: ar with descriptor, signature, payloads | [`vib`], [`ar`] |
 //! | descriptor: XML | [`xml`] and `descriptor` |
-//! | payload: gzip around tar, and its digests | [`tar`], [`digest`] and `payload` |
+//! | payload: gzip around tar or vmtar, and its digests | [`payload`], [`tar`], [`vmtar`], [`digest`] |
+//! | bytes of files | [`source`] |
 //! | files and directories, and what they may be | [`contents`], [`rules`] |
 //! | description | [`manifest`], [`version`], [`epoch`] |
 //! | finished files | [`mod@inspect`], [`mod@verify`] |
@@ -88,13 +92,15 @@ pub mod inspect;
 pub mod listing;
 pub mod manifest;
 pub mod package;
-mod payload;
+pub mod payload;
 pub mod rules;
 pub mod sign;
+pub mod source;
 pub mod tar;
 pub mod verify;
 pub mod version;
 pub mod vib;
+pub mod vmtar;
 pub mod xml;
 
 pub use bundle::Bundle;
@@ -104,5 +110,6 @@ pub use error::Error;
 pub use listing::Listing;
 pub use manifest::Manifest;
 pub use package::Package;
+pub use source::{Source, Sources};
 pub use version::Version;
 pub use vib::Vib;

@@ -1,19 +1,22 @@
 //! A package that keeps the rules, ready to be written.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use crate::contents::{self, Entry};
+use crate::contents;
 use crate::error::Findings;
-use crate::manifest::{AcceptanceLevel, Manifest};
+use crate::manifest::{self, AcceptanceLevel, Manifest};
+use crate::payload::Payload;
 use crate::rules::constraint::constraint;
-use crate::rules::{Finding, PLATFORM, SIGNATURE, VERSION, name};
+use crate::rules::{BOOT_BANK_NAME, Finding, OVERLAY, PAYLOAD_NAME, PLATFORM, VERSION, name};
+use crate::source::Sources;
 use crate::{Epoch, Error, Version};
 
-/// A checked package: what it is, and the entries of its payload.
+/// A checked package: what it is, and the entries of its payloads. The bytes of its files are
+/// somewhere else until it is written.
 #[derive(Debug, Clone)]
 pub struct Package {
     pub(crate) facts: Facts,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) payloads: Vec<Payload>,
 }
 
 /// What a package is: all that its index files and its bundle repeat.
@@ -38,34 +41,41 @@ impl Facts {
 }
 
 impl Package {
-    /// Brings together the description, the bytes of its sources and the release date.
+    /// Brings together the description, the sizes of its sources and the release date.
     ///
-    /// `sources` holds the bytes of each of [`Manifest::sources`] under the same name; a source
-    /// that is not there is reported as missing. `epoch` overrules [`Manifest::release_date`].
+    /// Each of [`Manifest::sources`] is opened once, and not read. `epoch` overrules
+    /// [`Manifest::release_date`].
     ///
     /// # Errors
     /// [`Error::Refused`] with everything that breaks a rule, not only the first.
-    pub fn new(
-        manifest: Manifest,
-        sources: &BTreeMap<String, Vec<u8>>,
-        epoch: Epoch,
-    ) -> Result<Self, Error> {
+    pub fn new(manifest: Manifest, sources: &dyn Sources, epoch: Epoch) -> Result<Self, Error> {
         let mut findings = check_manifest(&manifest);
         let version = version(&manifest)
             .map_err(|finding| findings.push(finding))
             .ok();
         let entries = contents::resolve(&manifest, sources, &mut findings);
-        match version {
-            Some(version) if findings.is_empty() => Ok(Self {
-                facts: Facts {
-                    manifest,
-                    version,
-                    epoch,
-                },
+        let Some(version) = version.filter(|_| findings.is_empty()) else {
+            return Err(Error::Refused(Findings::new(findings)));
+        };
+        let described = manifest.payloads.iter().zip(entries);
+        let mut payloads: Vec<_> = described
+            .map(|(described, entries)| Payload {
+                name: described.name.clone(),
+                kind: described.kind,
+                vfat_name: described.vfat_name.clone(),
                 entries,
-            }),
-            _ => Err(Error::Refused(Findings::new(findings))),
-        }
+            })
+            .collect();
+        // Hosts read forward and want them in this order (FORMAT.md A4).
+        payloads.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(Self {
+            facts: Facts {
+                manifest,
+                version,
+                epoch,
+            },
+            payloads,
+        })
     }
 
     /// The version as the host will see it.
@@ -73,9 +83,15 @@ impl Package {
         &self.facts.version
     }
 
-    /// Files and directories of the payload, sorted by path.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// The payloads, sorted by name.
+    pub fn payloads(&self) -> &[Payload] {
+        &self.payloads
+    }
+
+    /// Who vouches for the package. Above community, hosts take it only when it has been signed
+    /// (FORMAT.md S2).
+    pub fn acceptance_level(&self) -> AcceptanceLevel {
+        self.facts.manifest.acceptance_level
     }
 
     /// `VENDOR_bootbank_NAME_VERSION`, by which hosts know the package (FORMAT.md I1).
@@ -107,7 +123,16 @@ fn check_manifest(manifest: &Manifest) -> Vec<Finding> {
     for (key, value) in &manifest.urls {
         findings.extend(name::url("urls", key, value));
     }
-    findings.extend(name::payload_name("payload", &manifest.payload));
+    for tag in &manifest.software_tags {
+        findings.extend(name::text("software-tags", tag));
+    }
+    for (number, platform) in manifest.hwplatform.iter().enumerate() {
+        let place = |key: &str| format!("hwplatform {}, {key}", number + 1);
+        findings.extend(name::text(&place("vendor"), &platform.vendor));
+        let model = platform.model.as_deref();
+        findings.extend(model.and_then(|model| name::text(&place("model"), model)));
+    }
+    findings.extend(check_payloads(&manifest.payloads));
     findings.extend(name::name("component.name", &manifest.component.name));
     findings.extend(name::text(
         "component.ui-string",
@@ -116,7 +141,7 @@ fn check_manifest(manifest: &Manifest) -> Vec<Finding> {
     findings.extend(name::text("bulletin.kb-url", &manifest.bulletin.kb_url));
     findings.extend(name::text("bulletin.contact", &manifest.bulletin.contact));
     findings.extend(check_platforms(&manifest.platforms));
-    findings.extend(check_level(manifest.acceptance_level));
+    findings.extend(check_overlay(manifest));
     for (list, constraints) in manifest.relationships.in_order() {
         findings.extend(constraints.iter().filter_map(|one| constraint(list, one)));
     }
@@ -138,13 +163,52 @@ fn check_platforms(platforms: &[String]) -> Vec<Finding> {
         .collect()
 }
 
-fn check_level(level: AcceptanceLevel) -> Option<Finding> {
-    (level != AcceptanceLevel::Community).then(|| {
+fn check_overlay(manifest: &Manifest) -> Option<Finding> {
+    (manifest.overlay && manifest.acceptance_level == AcceptanceLevel::Community).then(|| {
         Finding::new(
-            SIGNATURE,
-            format!("acceptance-level \"{level}\""),
-            "needs a signed package, and this writer does not sign",
-            "set it to \"community\"",
+            OVERLAY,
+            "overlay",
+            "is true in a community package, which hosts refuse",
+            "set it to false",
         )
     })
+}
+
+/// Names of payloads: each sound, and no two alike, neither in the VIB nor in the boot bank.
+fn check_payloads(payloads: &[manifest::Payload]) -> Vec<Finding> {
+    if payloads.is_empty() {
+        let remedy = "name one, for instance [{ name = \"hello\" }]";
+        return vec![Finding::new(PAYLOAD_NAME, "payloads", "is empty", remedy)];
+    }
+    let mut findings = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut files = BTreeSet::new();
+    for payload in payloads {
+        let place = format!("payloads {:?}", payload.name);
+        if let Some(finding) = name::payload_name("payloads", &payload.name) {
+            findings.push(finding);
+            continue;
+        }
+        let vfat_name = payload.vfat_name.as_deref();
+        let key = format!("{place}, vfat-name");
+        findings.extend(vfat_name.and_then(|name| name::vfat_name(&key, name)));
+        let file = name::boot_bank_name(&payload.name, payload.kind, vfat_name);
+        if !names.insert(&payload.name) {
+            let problem = "is there twice";
+            findings.push(Finding::new(
+                PAYLOAD_NAME,
+                place,
+                problem,
+                "keep one of them",
+            ));
+        } else if !files.insert(file.clone()) {
+            findings.push(Finding::new(
+                BOOT_BANK_NAME,
+                place,
+                format!("becomes {file} in the boot bank, as another payload does"),
+                "let their first 8 characters differ, or give one a vfat-name",
+            ));
+        }
+    }
+    findings
 }

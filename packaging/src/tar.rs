@@ -1,63 +1,63 @@
-//! The inner archive of a payload: tar with GNU magic and nothing beyond 512-byte headers
-//! (FORMAT.md T2 to T5).
+//! The inner archive of a payload of type `tgz`: tar with GNU magic and nothing beyond 512-byte
+//! headers (FORMAT.md T2 to T5, T7).
 
-use std::io::Write;
+use std::io::{self, Read as _, Write};
 
-use ::tar::{Builder, EntryType, Header};
+use ::tar::{EntryType, Header};
 
 use crate::contents::Entry;
 use crate::rules::path::PATH_LIMIT;
+use crate::source::{self, CopyError, Sources};
 use crate::{Epoch, Error};
 
+/// Size of a header, and what data is padded to, in bytes.
+pub(crate) const BLOCK: u64 = 512;
 /// Eleven octal digits. More would be written in base 256, which is an extension.
 const SIZE_LIMIT: u64 = 0o77_777_777_777;
 
-/// Writes an archive entry by entry.
-pub struct Writer<W: Write> {
-    builder: Builder<W>,
+/// Writes an archive with these entries, all owned by root and last changed at `mtime`.
+///
+/// # Errors
+/// [`Error::FieldOverflow`] for a path of more than 99 bytes or a file of 8 GiB or more,
+/// [`Error::Source`] if a file cannot be read to the size that its entry says, [`Error::Write`] if
+/// a path is not relative or `out` fails.
+pub fn write(
+    entries: &[Entry],
+    sources: &dyn Sources,
     mtime: Epoch,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    for entry in entries {
+        let header = header(entry, mtime)?;
+        out.write_all(header.as_bytes())
+            .map_err(Error::writing("tar"))?;
+        data(entry, sources, BLOCK, out)?;
+    }
+    zeros(2 * BLOCK, out).map_err(Error::writing("tar"))
 }
 
-impl<W: Write> Writer<W> {
-    /// Begins an archive, all of whose entries were last changed at `mtime`.
-    pub fn new(out: W, mtime: Epoch) -> Self {
-        Self {
-            builder: Builder::new(out),
-            mtime,
+/// The header of an entry. Its checksum is set.
+pub(crate) fn header(entry: &Entry, mtime: Epoch) -> Result<Header, Error> {
+    for (part, actual, limit) in [
+        (
+            "path length in bytes",
+            entry.path.len() as u64,
+            PATH_LIMIT as u64,
+        ),
+        ("size in bytes", entry.size(), SIZE_LIMIT),
+    ] {
+        if actual > limit {
+            return Err(Error::FieldOverflow {
+                archive: "tar",
+                member: entry.path.clone(),
+                part,
+                actual,
+                limit,
+            });
         }
     }
-
-    /// Appends a file or directory, owned by root.
-    ///
-    /// # Errors
-    /// [`Error::FieldOverflow`] for a path of more than 99 bytes or a file of 8 GiB or more,
-    /// [`Error::Write`] if the path is not relative or the inner writer fails.
-    pub fn entry(&mut self, entry: &Entry) -> Result<(), Error> {
-        for (part, actual, limit) in [
-            (
-                "path length in bytes",
-                entry.path.len() as u64,
-                PATH_LIMIT as u64,
-            ),
-            ("size in bytes", entry.size(), SIZE_LIMIT),
-        ] {
-            if actual > limit {
-                return Err(Error::FieldOverflow {
-                    archive: "tar",
-                    member: entry.path.clone(),
-                    part,
-                    actual,
-                    limit,
-                });
-            }
-        }
-        self.append(entry).map_err(Error::writing("tar"))
-    }
-
-    fn append(&mut self, entry: &Entry) -> std::io::Result<()> {
+    let filled = || {
         let mut header = Header::new_gnu();
-        // The path goes to the header, not to `append_data`, which would add a long-name record by
-        // itself.
         header.set_path(&entry.path)?;
         header.set_entry_type(if entry.is_directory() {
             EntryType::Directory
@@ -69,24 +69,50 @@ impl<W: Write> Writer<W> {
         header.set_gid(0);
         header.set_username("root")?;
         header.set_groupname("root")?;
-        header.set_mtime(self.mtime.unix());
+        header.set_mtime(mtime.unix());
         header.set_size(entry.size());
-        header.set_cksum();
-        // The crate writes seven digits and NUL (FORMAT.md T7).
-        let checksum = format!("{:06o}\0 ", header.cksum()?);
-        header
-            .as_old_mut()
-            .cksum
-            .copy_from_slice(checksum.as_bytes());
-        self.builder
-            .append(&header, entry.data.as_deref().unwrap_or_default())
-    }
+        set_checksum(&mut header)?;
+        Ok(header)
+    };
+    filled().map_err(Error::writing("tar"))
+}
 
-    /// Ends the archive with two blocks of zeros.
-    ///
-    /// # Errors
-    /// [`Error::Write`] if the inner writer fails.
-    pub fn finish(self) -> Result<W, Error> {
-        self.builder.into_inner().map_err(Error::writing("tar"))
-    }
+/// Sets the checksum in the form of FORMAT.md T7.
+pub(crate) fn set_checksum(header: &mut Header) -> io::Result<()> {
+    header.set_cksum();
+    // The crate writes seven digits and NUL.
+    let checksum = format!("{:06o}\0 ", header.cksum()?);
+    header
+        .as_old_mut()
+        .cksum
+        .copy_from_slice(checksum.as_bytes());
+    Ok(())
+}
+
+/// The bytes of an entry, filled up with zeros to a multiple of `unit`. Directories have none.
+pub(crate) fn data(
+    entry: &Entry,
+    sources: &dyn Sources,
+    unit: u64,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let Some(file) = &entry.file else {
+        return Ok(());
+    };
+    let failed = |error| Error::Source {
+        name: file.source.clone(),
+        source: error,
+    };
+    let mut data = sources.open(&file.source).map_err(failed)?.data;
+    source::copy(&mut data, file.size, out).map_err(|error| match error {
+        CopyError::Data(error) => failed(error),
+        CopyError::Out(error) => Error::writing("payload")(error),
+    })?;
+    let padding = file.size.next_multiple_of(unit) - file.size;
+    zeros(padding, out).map_err(Error::writing("payload"))
+}
+
+/// Writes so many zeros.
+pub(crate) fn zeros(count: u64, out: &mut dyn Write) -> io::Result<()> {
+    io::copy(&mut io::repeat(0).take(count), out).map(drop)
 }

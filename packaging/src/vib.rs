@@ -1,64 +1,90 @@
-//! The VIB: descriptor, signature and payload in one ar archive.
+//! The VIB: descriptor, signature and payloads in one ar archive.
 
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+
+use crate::digest::{Digesting, Sha256};
 use crate::listing::{Item, Listing};
 use crate::package::Facts;
-use crate::payload::Payload;
+use crate::source::Sources;
 use crate::xml::Element;
-use crate::{Error, Package, Version, ar, descriptor, digest};
+use crate::{Error, Package, Version, ar, descriptor};
 
-/// A finished VIB.
-#[derive(Debug)]
+/// What was written as a VIB. The bytes are where the caller wanted them.
+#[derive(Debug, Clone)]
 pub struct Vib {
     pub(crate) facts: Facts,
     pub(crate) descriptor: Element,
     descriptor_text: String,
     members: Listing,
     files: Listing,
-    bytes: Vec<u8>,
+    size: u64,
     sha256: String,
 }
 
 impl Vib {
-    /// Writes the package as a VIB.
+    /// Writes the package as a VIB to `out`.
+    ///
+    /// The descriptor stands in front and holds the checksums of what follows, so that the payloads
+    /// are written to `spool` first, from its current position on, and then copied. Memory does not
+    /// grow with their size.
     ///
     /// # Errors
-    /// [`Error::FieldOverflow`] if a part is too big for its archive. Everything else was checked
-    /// by [`Package::new`].
-    pub fn build(package: &Package) -> Result<Self, Error> {
-        let Payload {
-            bytes: payload,
-            sums,
-        } = Payload::build(package)?;
+    /// [`Error::Source`] if a source is no longer as it was when the package was checked,
+    /// [`Error::FieldOverflow`] if a part is too big for its archive, [`Error::Write`] if `spool`
+    /// or `out` fails. What was written until then is of no use.
+    pub fn write(
+        package: &Package,
+        sources: &dyn Sources,
+        mut spool: impl Read + Write + Seek,
+        out: impl Write,
+    ) -> Result<Self, Error> {
+        let spooling = Error::writing("spool");
+        let start = spool.stream_position().map_err(&spooling)?;
+        let mut sums = Vec::new();
+        for payload in &package.payloads {
+            sums.push(payload.write(sources, package.facts.epoch, &mut spool)?);
+        }
+        spool.seek(SeekFrom::Start(start)).map_err(&spooling)?;
+
         let descriptor = descriptor::descriptor(package, &sums);
         let descriptor_text = descriptor.to_line()?;
-
-        // Hosts read forward and want these two first; the signature of a community VIB is empty,
+        let hashed = Digesting::<_, Sha256>::new(out);
+        let mut archive = ar::Writer::new(BufWriter::new(hashed))?;
+        let mut members = Vec::new();
+        let mut member = |name: &str, size: u64, data: &mut dyn Read| {
+            members.push(item(name, None, size));
+            archive.member(name, size, data)
+        };
+        // Hosts read forward and want these two first; the signature of an unsigned VIB is empty,
         // not absent (FORMAT.md A4, A5).
-        let members: [(&str, &[u8]); 3] = [
-            ("descriptor.xml", descriptor_text.as_bytes()),
-            ("sig.pkcs7", b""),
-            (&package.facts.manifest.payload, &payload),
-        ];
-        let mut archive = ar::Writer::new(Vec::new())?;
-        for (name, data) in members {
-            archive.member(name, data)?;
+        let text = descriptor_text.as_bytes();
+        member("descriptor.xml", text.len() as u64, &mut &*text)?;
+        member("sig.pkcs7", 0, &mut &b""[..])?;
+        for (payload, sums) in package.payloads.iter().zip(&sums) {
+            let size = sums.packed_sha256.length;
+            member(
+                &payload.name,
+                size,
+                &mut Read::by_ref(&mut spool).take(size),
+            )?;
         }
-        let members = Listing::new(members.map(|(name, data)| item(name, None, data.len() as u64)));
-        let bytes = archive.finish();
+        let hashed = archive.finish().into_inner();
+        let (mut out, sum) = hashed
+            .map_err(|error| Error::writing("ar")(error.into_error()))?
+            .finish();
+        out.flush().map_err(Error::writing("ar"))?;
 
+        let entries = package.payloads.iter().flat_map(|payload| &payload.entries);
         Ok(Self {
-            sha256: digest::sha256(&bytes),
-            files: Listing::new(
-                package
-                    .entries
-                    .iter()
-                    .map(|entry| item(&entry.path, Some(entry.mode), entry.size())),
-            ),
             facts: package.facts.clone(),
             descriptor,
             descriptor_text,
-            members,
-            bytes,
+            members: Listing::new(members),
+            files: Listing::new(
+                entries.map(|entry| item(&entry.path, Some(entry.mode), entry.size())),
+            ),
+            size: sum.length,
+            sha256: sum.hex,
         })
     }
 
@@ -77,12 +103,12 @@ impl Vib {
         &self.facts.version
     }
 
-    /// The VIB itself.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Size of the VIB in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
-    /// SHA-256 of [`Vib::bytes`], in lower-case hexadecimal digits.
+    /// SHA-256 of the VIB, in lower-case hexadecimal digits.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -92,12 +118,12 @@ impl Vib {
         &self.descriptor_text
     }
 
-    /// Members of the VIB: descriptor, signature, payload.
+    /// Members of the VIB: descriptor, signature, payloads.
     pub fn members(&self) -> &Listing {
         &self.members
     }
 
-    /// Files and directories of the payload.
+    /// Files and directories, payload by payload.
     pub fn files(&self) -> &Listing {
         &self.files
     }

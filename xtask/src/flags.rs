@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use xshell::Shell;
 
-use crate::{ci, clients, dist, e2e, extract, inspect, sign, test, tidy, tools, verify};
+use crate::{ci, clients, dist, e2e, extract, inspect, package, sign, test, tidy, tools, verify};
 
 /// Builds, packs and tests esxftpd.
 #[derive(Debug, Parser)]
@@ -29,6 +29,23 @@ enum Command {
         /// The directory that is replaced with the result [default: dist]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// Pack anything: a VIB for each description, and one offline bundle with all of them
+    ///
+    /// Prints the paths of what it made; everything else goes to stderr.
+    Package {
+        /// The descriptions; `packaging/examples` has one, `packaging/package.toml` is another
+        #[arg(value_name = "PACKAGE.TOML", required = true)]
+        manifests: Vec<PathBuf>,
+        /// The directory that is replaced with the result
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// The version of what is packed, in place of that of the descriptions
+        #[arg(long)]
+        version: Option<String>,
+        /// Print JSON, for programs: paths, sizes, checksums, ids
+        #[arg(long)]
+        json: bool,
     },
     /// Tell what a VIB, an offline bundle or an archive is and holds
     Inspect {
@@ -100,7 +117,16 @@ impl Xtask {
             Command::Dist { manifest, out } => {
                 let manifest = manifest.unwrap_or_else(|| root.join(dist::MANIFEST));
                 let out = std::path::absolute(out.unwrap_or_else(|| root.join("dist")))?;
-                dist::run(&sh, root, &manifest, &out)?;
+                dist::run(&sh, root, &manifest, &out)?.print(false)?;
+            }
+            Command::Package {
+                manifests,
+                out,
+                version,
+                json,
+            } => {
+                let out = std::path::absolute(out)?;
+                package::run(&manifests, version.as_deref(), &out)?.print(json)?;
             }
             Command::Inspect { file, json } => inspect::run(&file, json)?,
             Command::Extract { file, dir } => extract::run(&file, &dir)?,

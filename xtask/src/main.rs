@@ -17,7 +17,10 @@ mod host;
 #[cfg(test)]
 mod init_script;
 mod inspect;
+mod output;
+mod package;
 mod process;
+mod progress;
 #[cfg(test)]
 mod samples;
 mod sign;

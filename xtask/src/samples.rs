@@ -1,6 +1,6 @@
 //! Small packages for the tests of the commands that read them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Cursor};
 
 use packaging::{Manifest, Package, Vib};
 
@@ -19,7 +19,7 @@ pub(crate) fn vib() -> Vec<u8> {
         release-date = 2026-01-15T00:00:00Z
         summary = "Greets"
         description = "A script that says hello"
-        payload = "hello"
+        payloads = [{ name = "hello" }]
         platforms = ["8.*"]
         component = { name = "hello", ui-string = "Hello" }
         bulletin = { kb-url = "https://acme.example/kb", contact = "https://acme.example" }
@@ -34,5 +34,7 @@ pub(crate) fn vib() -> Vec<u8> {
     let sources = BTreeMap::from([("hello".to_owned(), SCRIPT.to_vec())]);
     let epoch = manifest.release_date;
     let package = Package::new(manifest, &sources, epoch).unwrap();
-    Vib::build(&package).unwrap().bytes().to_vec()
+    let (mut spool, mut bytes) = (Cursor::new(Vec::new()), Vec::new());
+    Vib::write(&package, &sources, &mut spool, &mut bytes).unwrap();
+    bytes
 }

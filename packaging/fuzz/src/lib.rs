@@ -9,7 +9,7 @@ use std::io::{self, Cursor, Read, Write as _};
 use flate2::{Compression, write::GzEncoder};
 use packaging::inspect::{self, Extracted, Inspection, Limits, ReadError, Sink};
 use packaging::verify::{self, Severity};
-use packaging::{Bundle, Error, Manifest, Package, Vib};
+use packaging::{Bundle, Error, Manifest, Package, Vib, rules};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// A file as it comes: `ar` by its magic, else whatever it looks like.
@@ -33,7 +33,7 @@ pub fn vmtar(data: &[u8]) {
     read(&gzip(data).expect("writing to memory"));
 }
 
-/// A `package.toml`. What is accepted must give packages without errors.
+/// A `package.toml`. What is accepted must give packages without errors, but for a signature.
 pub fn manifest(data: &[u8]) {
     let Ok(manifest) = str::from_utf8(data).map_err(drop).and_then(|text| {
         // Says where an error is, for any text.
@@ -58,9 +58,12 @@ fn pack(
     sources: &BTreeMap<String, Vec<u8>>,
     epoch: packaging::Epoch,
 ) -> Result<[Vec<u8>; 2], Error> {
-    let vib = Vib::build(&Package::new(manifest, sources, epoch)?)?;
-    let bytes = vib.bytes().to_vec();
-    Ok([bytes, Bundle::build(&[vib])?.bytes().to_vec()])
+    let package = Package::new(manifest, sources, epoch)?;
+    let (mut spool, mut bytes) = (Cursor::new(Vec::new()), Vec::new());
+    let vib = Vib::write(&package, sources, &mut spool, &mut bytes)?;
+    let mut bundle = Cursor::new(Vec::new());
+    Bundle::write(&[vib], |_| Ok(bytes.as_slice()), &mut bundle)?;
+    Ok([bytes, bundle.into_inner()])
 }
 
 fn must_be_sound(file: &[u8]) {
@@ -72,6 +75,8 @@ fn must_be_sound(file: &[u8]) {
     let errors: Vec<_> = diagnoses
         .iter()
         .filter(|one| one.severity == Severity::Error)
+        // It is signed later, see `sign`.
+        .filter(|one| one.finding.rule != rules::SIGNATURE)
         .map(ToString::to_string)
         .collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));

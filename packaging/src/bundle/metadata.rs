@@ -35,7 +35,7 @@ pub(super) fn entries(
 fn record(vib: &Vib) -> Element {
     let facts = [
         Element::text("relative-path", vib.path_in_depot()),
-        Element::text("packed-size", vib.bytes().len().to_string()),
+        Element::text("packed-size", vib.size().to_string()),
         Element::text("checksum", vib.sha256()).attribute("checksum-type", "sha-256"),
     ];
     vib.descriptor

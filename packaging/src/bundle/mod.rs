@@ -12,47 +12,46 @@ mod vmware;
 mod zip;
 
 use std::collections::BTreeSet;
+use std::io::{self, Read, Seek, Write};
 
+use crate::digest::{Digesting, Sha256};
 use crate::error::Findings;
-use crate::listing::{Item, Listing};
+use crate::listing::Listing;
 use crate::rules::{Finding, ONE_DEPOT};
-use crate::{Error, Vib, digest};
+use crate::{Error, Vib};
 
 /// Name of the index file of a vendor, in the bundle and again in its metadata.
 const VENDOR_INDEX: &str = "vendor-index.xml";
 /// Product line of hosts with the VMkernel.
 const PRODUCT_LINE: &str = "embeddedEsx";
 
-/// A finished offline bundle.
-#[derive(Debug)]
+/// What was written as an offline bundle. The bytes are where the caller wanted them.
+#[derive(Debug, Clone)]
 pub struct Bundle {
     file_name: String,
     entries: Listing,
     metadata: Listing,
-    bytes: Vec<u8>,
+    size: u64,
     sha256: String,
 }
 
 impl Bundle {
-    /// Writes a bundle with these VIBs, each as a component of its own. The first one names the
-    /// bundle.
+    /// Writes a bundle with these VIBs to `out`, each as a component of its own. The first one
+    /// names the bundle.
+    ///
+    /// `open` gives the bytes of a VIB when it is its turn. `out` is written from its current
+    /// position on and then read again for its checksum, because zip goes back to fill in sizes.
     ///
     /// # Errors
     /// [`Error::Refused`] for no VIB at all, a VIB or component twice, or VIBs of different vendors
-    /// (FORMAT.md B9).
-    pub fn build(vibs: &[Vib]) -> Result<Self, Error> {
-        let [first, ..] = vibs else {
-            return refuse(vec![Finding::new(
-                ONE_DEPOT,
-                "bundle",
-                "holds no VIB",
-                "give it at least one",
-            )]);
-        };
-        let findings = check(first, vibs);
-        if !findings.is_empty() {
-            return refuse(findings);
-        }
+    /// (FORMAT.md B9); [`Error::Source`] if a VIB cannot be read or is not the one that was
+    /// written; [`Error::Write`] if `out` fails. What was written until then is of no use.
+    pub fn write<R: Read>(
+        vibs: &[Vib],
+        mut open: impl FnMut(&Vib) -> io::Result<R>,
+        mut out: impl Read + Write + Seek,
+    ) -> Result<Self, Error> {
+        let first = check(vibs)?;
         let epoch = vibs
             .iter()
             .map(|vib| vib.facts.epoch)
@@ -60,28 +59,30 @@ impl Bundle {
         let metadata_name = format!("{}-metadata.zip", first.facts.stem());
         let vendor_index =
             vendor_index::vendor_index(&platforms(vibs), &metadata_name).to_lines()?;
-        let metadata = metadata::entries(vibs, epoch, &vendor_index)?;
+        let mut metadata_zip = io::Cursor::new(Vec::new());
+        let mut archive = zip::Writer::new(&mut metadata_zip, epoch);
+        for (path, data) in metadata::entries(vibs, epoch, &vendor_index)? {
+            archive.file(&path, &data)?;
+        }
+        let metadata = archive.finish()?;
 
-        let mut entries = vec![
-            (
-                "index.xml".to_owned(),
-                index::index(&first.facts.manifest).to_lines()?.into_bytes(),
-            ),
-            (VENDOR_INDEX.to_owned(), vendor_index.into_bytes()),
-            (metadata_name, zip::archive(&metadata, epoch)?),
-        ];
-        entries.extend(
-            vibs.iter()
-                .map(|vib| (vib.path_in_depot(), vib.bytes().to_vec())),
-        );
-        let bytes = zip::archive(&entries, epoch)?;
-
+        let start = out.stream_position().map_err(Error::writing("bundle"))?;
+        let mut archive = zip::Writer::new(&mut out, epoch);
+        let index = index::index(&first.facts.manifest).to_lines()?;
+        archive.file("index.xml", index.as_bytes())?;
+        archive.file(VENDOR_INDEX, vendor_index.as_bytes())?;
+        archive.file(&metadata_name, metadata_zip.get_ref())?;
+        for vib in vibs {
+            archive.vib(vib, &mut open)?;
+        }
+        let entries = archive.finish()?;
+        let (size, sha256) = sum(&mut out, start).map_err(Error::writing("bundle"))?;
         Ok(Self {
             file_name: format!("{}-offline-bundle.zip", first.facts.stem()),
-            entries: listing(&entries),
-            metadata: listing(&metadata),
-            sha256: digest::sha256(&bytes),
-            bytes,
+            entries,
+            metadata,
+            size,
+            sha256,
         })
     }
 
@@ -90,12 +91,12 @@ impl Bundle {
         &self.file_name
     }
 
-    /// The bundle itself.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Size of the bundle in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
-    /// SHA-256 of [`Bundle::bytes`], in lower-case hexadecimal digits.
+    /// SHA-256 of the bundle, in lower-case hexadecimal digits.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -111,11 +112,22 @@ impl Bundle {
     }
 }
 
-fn refuse(findings: Vec<Finding>) -> Result<Bundle, Error> {
-    Err(Error::Refused(Findings::new(findings)))
+/// The VIB that names the bundle, if all of them can share one.
+fn check(vibs: &[Vib]) -> Result<&Vib, Error> {
+    let Some(first) = vibs.first() else {
+        let remedy = "give it at least one";
+        let finding = Finding::new(ONE_DEPOT, "bundle", "holds no VIB", remedy);
+        return Err(Error::Refused(Findings::new(vec![finding])));
+    };
+    let findings = strangers(first, vibs);
+    if findings.is_empty() {
+        Ok(first)
+    } else {
+        Err(Error::Refused(Findings::new(findings)))
+    }
 }
 
-fn check(first: &Vib, vibs: &[Vib]) -> Vec<Finding> {
+fn strangers(first: &Vib, vibs: &[Vib]) -> Vec<Finding> {
     let (vendor, code) = vendor(first);
     let mut findings = Vec::new();
     let mut ids = BTreeSet::new();
@@ -158,10 +170,11 @@ fn platforms(vibs: &[Vib]) -> Vec<&str> {
     all.filter(|platform| seen.insert(*platform)).collect()
 }
 
-fn listing(entries: &[(String, Vec<u8>)]) -> Listing {
-    Listing::new(entries.iter().map(|(path, data)| Item {
-        path: path.clone(),
-        mode: None,
-        size: data.len() as u64,
-    }))
+/// Length and SHA-256 of what was written from `start` on.
+fn sum(out: &mut (impl Read + Seek), start: u64) -> io::Result<(u64, String)> {
+    out.seek(io::SeekFrom::Start(start))?;
+    let mut hashed = Digesting::<_, Sha256>::new(io::sink());
+    io::copy(out, &mut hashed)?;
+    let (_, sum) = hashed.finish();
+    Ok((sum.length, sum.hex))
 }

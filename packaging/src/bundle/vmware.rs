@@ -28,8 +28,12 @@ fn record(vib: &Vib) -> Element {
         .child(Element::text("summary", &manifest.summary))
         .child(
             Element::new("systemReqs")
-                .child(Element::flag("maintenanceMode", manifest.maintenance_mode))
-                .child(software_platform("swPlatform", "")),
+                .child(Element::flag(
+                    "maintenanceMode",
+                    manifest.maintenance_mode.on_install || manifest.maintenance_mode.on_remove,
+                ))
+                .child(software_platform("swPlatform", ""))
+                .children(descriptor::hardware("hwPlatform", manifest)),
         )
         .child(descriptor::relationships(&manifest.relationships))
         .child(
@@ -40,15 +44,22 @@ fn record(vib: &Vib) -> Element {
                 ))
                 .child(Element::flag("hostdRestart", false)),
         )
+        .children(software_tags(&manifest.software_tags))
         .child(
             Element::new("vibFile")
                 .child(Element::text("sourceUrl", ""))
                 .child(Element::text("relativePath", vib.path_in_depot()))
-                .child(Element::text("packedSize", vib.bytes().len().to_string()))
+                .child(Element::text("packedSize", vib.size().to_string()))
                 .child(
                     Element::new("checksum")
                         .child(Element::text("checksumType", "sha-256"))
                         .child(Element::text("checksum", vib.sha256())),
                 ),
         )
+}
+
+/// Only there if there are tags (FORMAT.md B7).
+fn software_tags(tags: &[String]) -> Option<Element> {
+    let tags = tags.iter().map(|tag| Element::text("tag", tag));
+    (tags.len() > 0).then(|| Element::new("softwareTags").children(tags))
 }

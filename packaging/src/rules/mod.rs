@@ -59,6 +59,10 @@ pub const CONFIG_BELOW_ETC: Rule = Rule("L5");
 pub const MODE: Rule = Rule("L6");
 /// A package holds at least one file, and every file has its bytes.
 pub const CONTENT: Rule = Rule("L7");
+/// Which payload holds what.
+pub const PAYLOAD_CONTENT: Rule = Rule("L8");
+/// File names in the boot bank.
+pub const BOOT_BANK_NAME: Rule = Rule("H2");
 /// Levels above community need a signature.
 pub const SIGNATURE: Rule = Rule("S2");
 /// Form of a signature, and what it covers.
@@ -130,7 +134,7 @@ pub const WHOLE: Rule = Rule("R8");
 pub const XML_FORM: Rule = Rule("R9");
 
 /// All rules that a finding can name.
-pub const ALL: [Rule; 50] = [
+pub const ALL: &[Rule] = &[
     MEMBER_ORDER,
     NO_DECLARATION,
     DESCRIPTOR_ROOT,
@@ -175,6 +179,8 @@ pub const ALL: [Rule; 50] = [
     CONFIG_BELOW_ETC,
     MODE,
     CONTENT,
+    PAYLOAD_CONTENT,
+    BOOT_BANK_NAME,
     SIGNATURE,
     SIGNATURE_FORM,
     TRUST,

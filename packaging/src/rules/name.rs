@@ -4,8 +4,10 @@
 //! holds it.
 
 use super::{
-    BULLETIN, Finding, NAME, PAYLOAD_NAME, PLATFORM, Rule, SUMMARY, TEXT, URL_KEY, VENDOR_CODE,
+    BOOT_BANK_NAME, BULLETIN, Finding, NAME, PAYLOAD_NAME, PLATFORM, Rule, SUMMARY, TEXT, URL_KEY,
+    VENDOR_CODE,
 };
+use crate::manifest::PayloadType;
 
 /// Most characters of a package's or vendor's name.
 pub const NAME_LIMIT: usize = 35;
@@ -18,6 +20,12 @@ pub const PAYLOAD_NAME_LIMIT: usize = 15;
 /// Payload names must not begin with these: the boot loader gives such modules a meaning of their
 /// own.
 const RESERVED_PAYLOAD_NAMES: [&str; 3] = ["useropts", "features", "jumpstrt"];
+/// Members that every VIB has in front of its payloads.
+const OTHER_MEMBERS: [&str; 2] = ["descriptor.xml", "sig.pkcs7"];
+/// Files of the boot bank that are the host's own.
+const RESERVED_BOOT_BANK_NAMES: [&str; 3] = ["boot.cfg", "imgdb.tgz", "state.tgz"];
+/// Most characters of a file name in the boot bank, in front of the dot and behind it.
+const VFAT_NAME_LIMITS: (usize, usize) = (8, 3);
 
 /// Name of a package, a vendor or a component.
 pub fn name(key: &str, value: &str) -> Option<Finding> {
@@ -27,6 +35,14 @@ pub fn name(key: &str, value: &str) -> Option<Finding> {
 /// Name of a payload. It becomes an ar member and, cut down, a file name of the boot bank.
 pub fn payload_name(key: &str, value: &str) -> Option<Finding> {
     identifier(PAYLOAD_NAME, key, value, PAYLOAD_NAME_LIMIT).or_else(|| {
+        if OTHER_MEMBERS.contains(&value) {
+            return Some(Finding::new(
+                PAYLOAD_NAME,
+                format!("{key} {value:?}"),
+                "is the name of a member that every VIB has",
+                "choose another name",
+            ));
+        }
         let reserved = RESERVED_PAYLOAD_NAMES
             .into_iter()
             .find(|prefix| value.starts_with(prefix))?;
@@ -37,6 +53,41 @@ pub fn payload_name(key: &str, value: &str) -> Option<Finding> {
             "choose another name",
         ))
     })
+}
+
+/// A file name that was chosen for the boot bank: 8.3, and not one of the host's own.
+pub fn vfat_name(key: &str, value: &str) -> Option<Finding> {
+    let found = |problem: &str, remedy: &str| {
+        let place = format!("{key} {value:?}");
+        Some(Finding::new(BOOT_BANK_NAME, place, problem, remedy))
+    };
+    let sound = |part: &str, limit: usize| {
+        let mut bytes = part.bytes();
+        (1..=limit).contains(&part.len())
+            && bytes.all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_'))
+    };
+    let (stem, end) = value.split_once('.').unwrap_or_default();
+    if !sound(stem, VFAT_NAME_LIMITS.0) || !sound(end, VFAT_NAME_LIMITS.1) {
+        return found(
+            "is not of the form 8.3",
+            "write 1 to 8 and 1 to 3 of 0-9, a-z and '_' around a dot",
+        );
+    }
+    if RESERVED_BOOT_BANK_NAMES.contains(&value) {
+        return found("is a file of the host itself", "choose another name");
+    }
+    None
+}
+
+/// The file name that a payload has in the boot bank if nothing else is called so (FORMAT.md H2).
+pub fn boot_bank_name(payload: &str, kind: PayloadType, vfat_name: Option<&str>) -> String {
+    let generated = || {
+        let cut: String = payload.chars().take(VFAT_NAME_LIMITS.0).collect();
+        let stem = cut.replace('-', "_").to_ascii_lowercase();
+        let letter: String = kind.to_string().chars().take(1).collect();
+        format!("{stem}.{letter}00")
+    };
+    vfat_name.map_or_else(generated, str::to_owned)
 }
 
 /// The vendor code of a bundle's index.

@@ -35,7 +35,7 @@ pub fn sign<R: Read + Seek, W: Write>(
     input.rewind().map_err(reading("ar archive"))?;
     copy(&mut input.by_ref().take(parts.begins), &mut output)?;
     let mut archive = ar::Writer::behind(output);
-    archive.member(inspect::SIGNATURE, text.as_bytes())?;
+    archive.member(inspect::SIGNATURE, text.len() as u64, &mut text.as_bytes())?;
     let mut output = archive.finish();
     input
         .seek(SeekFrom::Start(parts.ends))

@@ -1,11 +1,11 @@
 //! Bundles of several VIBs, and bundles that must not be.
 
-use packaging::{Bundle, Error, Vib};
+use packaging::Error;
 
-use crate::support::{SAMPLE, on_disk, sample_vib, tool_text, vib};
+use crate::support::{SAMPLE, Written, bundle, on_disk, sample_vib, tool_text, vib};
 
-fn refusal(vibs: &[Vib]) -> String {
-    match Bundle::build(vibs) {
+fn refusal(vibs: &[Written]) -> String {
+    match bundle(vibs) {
         Err(error @ Error::Refused(_)) => error.to_string(),
         other => panic!("{other:?}"),
     }
@@ -13,7 +13,7 @@ fn refusal(vibs: &[Vib]) -> String {
 
 #[test]
 fn two_versions_share_a_bundle_and_collide_nowhere() {
-    let bundle = Bundle::build(&[vib(SAMPLE, "1.2.0"), vib(SAMPLE, "1.3.0")]).unwrap();
+    let bundle = bundle(&[vib(SAMPLE, "1.2.0"), vib(SAMPLE, "1.3.0")]).unwrap();
     let (folder, _) = on_disk("bundle.zip", bundle.bytes());
     let listing = tool_text("unzip", &["-Z1", "bundle.zip"], folder.path());
     assert!(
@@ -35,7 +35,7 @@ fn two_versions_share_a_bundle_and_collide_nowhere() {
 #[test]
 fn releases_of_all_vibs_are_named_once() {
     let other = SAMPLE.replace(r#"["6.*", "7.*", "8.0.3-24449057"]"#, r#"["7.*", "9.*"]"#);
-    let bundle = Bundle::build(&[sample_vib(), vib(&other, "1.3.0")]).unwrap();
+    let bundle = bundle(&[sample_vib(), vib(&other, "1.3.0")]).unwrap();
     let (folder, _) = on_disk("bundle.zip", bundle.bytes());
     let index = tool_text(
         "unzip",

@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use packaging::{Bundle, Manifest, Package, Vib};
+use packaging::{Manifest, Package};
 
-use crate::support::tool;
+use crate::support::{Written, bundle, tool, write};
 
 const PACKAGE: &str = include_str!("../../package.toml");
 const SUPPORT: &str = include_str!("../../host/esxftpd.mfx");
 
 /// The package with its own files, and a stand-in for everything that is built or written
 /// elsewhere.
-fn vib() -> Vib {
+fn vib() -> Written {
     let manifest = Manifest::parse(PACKAGE).unwrap().with_version("0.1.0");
     let sources: BTreeMap<_, _> = manifest
         .sources()
-        .map(|source| (source.to_owned(), source.into()))
+        .map(|source| (source.to_owned(), source.as_bytes().to_vec()))
         .collect();
     let epoch = manifest.release_date;
-    Vib::build(&Package::new(manifest, &sources, epoch).unwrap()).unwrap()
+    write(&Package::new(manifest, &sources, epoch).unwrap(), &sources)
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_package_keeps_every_rule() {
     let vib = vib();
     assert_eq!(vib.id(), "esxftpd_bootbank_esxftpd_0.1.0-1");
     assert_eq!(vib.file_name(), "esxftpd-0.1.0-1.vib");
-    let bundle = Bundle::build(&[vib]).unwrap();
+    let bundle = bundle(&[vib]).unwrap();
     assert_eq!(bundle.file_name(), "esxftpd-0.1.0-1-offline-bundle.zip");
 }
 

@@ -1,8 +1,8 @@
 //! The same input gives the same bytes.
 
-use packaging::{Bundle, Epoch, Manifest, Package, Vib};
+use packaging::{Epoch, Manifest, Package};
 
-use crate::support::{SAMPLE, sample_bundle, sample_vib, sources, vib};
+use crate::support::{SAMPLE, bundle, sample_bundle, sample_vib, sources, vib, write};
 
 #[test]
 fn two_builds_give_the_same_bytes() {
@@ -19,7 +19,7 @@ fn the_order_of_the_rows_does_not_reach_the_bytes() {
     let reversed = vib(&reversed, "1.2.0");
     assert_eq!(reversed.bytes(), sample_vib().bytes());
     assert_eq!(
-        Bundle::build(&[reversed]).unwrap().bytes(),
+        bundle(&[reversed]).unwrap().bytes(),
         sample_bundle().bytes()
     );
 }
@@ -31,14 +31,14 @@ fn sources_that_no_row_names_do_not_reach_the_bytes() {
     let mut sources = sources();
     sources.insert("stray".to_owned(), vec![1, 2, 3]);
     let package = Package::new(manifest, &sources, epoch).unwrap();
-    assert_eq!(Vib::build(&package).unwrap().bytes(), sample_vib().bytes());
+    assert_eq!(write(&package, &sources).bytes(), sample_vib().bytes());
 }
 
 #[test]
 fn the_given_time_overrules_the_release_date_everywhere() {
     let manifest = Manifest::parse(SAMPLE).unwrap().with_version("1.2.0");
     let package = Package::new(manifest, &sources(), Epoch::from_unix(86_400).unwrap()).unwrap();
-    let vib = Vib::build(&package).unwrap();
+    let vib = write(&package, &sources());
     assert!(
         vib.descriptor()
             .contains("<release-date>1970-01-02T00:00:00.000000+00:00</release-date>")

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Cursor, Read as _};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use packaging::{Bundle, Manifest, Package, Vib};
+use packaging::{Bundle, Error, Manifest, Package, Sources, Vib};
 
 /// A package with one of everything.
 pub(crate) const SAMPLE: &str = include_str!("sample.toml");
@@ -27,21 +28,89 @@ pub(crate) fn sources() -> BTreeMap<String, Vec<u8>> {
     ])
 }
 
-pub(crate) fn sample_vib() -> Vib {
+/// A VIB and its bytes.
+pub(crate) struct Written {
+    vib: Vib,
+    bytes: Vec<u8>,
+}
+
+impl Deref for Written {
+    type Target = Vib;
+
+    fn deref(&self) -> &Vib {
+        &self.vib
+    }
+}
+
+impl Written {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A bundle and its bytes.
+#[derive(Debug)]
+pub(crate) struct WrittenBundle {
+    bundle: Bundle,
+    bytes: Vec<u8>,
+}
+
+impl Deref for WrittenBundle {
+    type Target = Bundle;
+
+    fn deref(&self) -> &Bundle {
+        &self.bundle
+    }
+}
+
+impl WrittenBundle {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Writes a package to memory.
+pub(crate) fn write(package: &Package, sources: &dyn Sources) -> Written {
+    let (mut spool, mut bytes) = (Cursor::new(Vec::new()), Vec::new());
+    let vib = Vib::write(package, sources, &mut spool, &mut bytes).expect("it can be written");
+    assert_eq!(vib.size(), bytes.len() as u64);
+    Written { vib, bytes }
+}
+
+/// Writes a bundle to memory.
+pub(crate) fn bundle(vibs: &[Written]) -> Result<WrittenBundle, Error> {
+    let described: Vec<_> = vibs.iter().map(|written| written.vib.clone()).collect();
+    let mut bytes = Cursor::new(Vec::new());
+    let mut turn = vibs.iter();
+    let open = |vib: &Vib| {
+        let next = turn.next().expect("each VIB has its turn");
+        assert_eq!(next.id(), vib.id());
+        Ok(next.bytes())
+    };
+    let bundle = Bundle::write(&described, open, &mut bytes)?;
+    let bytes = bytes.into_inner();
+    assert_eq!(bundle.size(), bytes.len() as u64);
+    Ok(WrittenBundle { bundle, bytes })
+}
+
+pub(crate) fn sample_vib() -> Written {
     vib(SAMPLE, "1.2.0")
 }
 
-pub(crate) fn sample_bundle() -> Bundle {
-    Bundle::build(&[sample_vib()]).expect("the sample can be bundled")
+pub(crate) fn sample_bundle() -> WrittenBundle {
+    bundle(&[sample_vib()]).expect("the sample can be bundled")
 }
 
-pub(crate) fn vib(toml: &str, version: &str) -> Vib {
+pub(crate) fn package(toml: &str, version: &str) -> Package {
     let manifest = Manifest::parse(toml)
         .expect("the sample parses")
         .with_version(version);
     let epoch = manifest.release_date;
-    let package = Package::new(manifest, &sources(), epoch).expect("the sample keeps the rules");
-    Vib::build(&package).expect("the sample can be written")
+    Package::new(manifest, &sources(), epoch).expect("the sample keeps the rules")
+}
+
+pub(crate) fn vib(toml: &str, version: &str) -> Written {
+    write(&package(toml, version), &sources())
 }
 
 /// Members of an ar archive: header and data, cut by hand.
@@ -92,6 +161,35 @@ pub(crate) fn tar_entries(mut rest: &[u8]) -> Vec<(&[u8], &[u8])> {
         rest = after;
     }
     assert_eq!(rest, [0; 1024], "two blocks of zeros end the archive");
+    entries
+}
+
+/// Entries of a vmtar archive: header and data, cut by hand. Checks that a block of zeros ends the
+/// headers, that data begins on pages, and that nothing but zeros is between.
+pub(crate) fn vmtar_entries(archive: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let headers: Vec<_> = archive
+        .chunks(512)
+        .take_while(|block| block[0] != 0)
+        .collect();
+    let mut end = (headers.len() + 1) * 512;
+    assert_eq!(archive[end - 512..end], [0; 512], "a block of zeros");
+    let mut entries = Vec::new();
+    for header in headers {
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&header[124..135]).unwrap(), 8).unwrap();
+        let offset = u32::from_le_bytes(header[496..500].try_into().unwrap()) as usize;
+        if size == 0 {
+            assert_eq!(offset, 0, "what has no bytes has no place");
+            entries.push((header, &b""[..]));
+            continue;
+        }
+        assert_eq!(offset % 4096, 0, "data begins on a page");
+        assert!(archive[end..offset].iter().all(|byte| *byte == 0), "zeros");
+        end = offset + size;
+        entries.push((header, &archive[offset..end]));
+    }
+    assert_eq!(archive.len(), end.next_multiple_of(4096), "whole pages");
+    assert!(archive[end..].iter().all(|byte| *byte == 0), "zeros");
     entries
 }
 

@@ -4,12 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use packaging::Vib;
-
-use crate::support::{on_disk, sample_bundle, sample_vib, sources, tool, tool_text};
+use crate::support::{Written, on_disk, sample_bundle, sample_vib, sources, tool, tool_text};
 
 /// Splits the VIB with `ar` in a folder of its own.
-fn split(vib: &Vib) -> tempfile::TempDir {
+fn split(vib: &Written) -> tempfile::TempDir {
     let (folder, _) = on_disk("sample.vib", vib.bytes());
     tool("ar", &["x", "sample.vib"], folder.path());
     folder

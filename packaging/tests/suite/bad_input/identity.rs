@@ -159,16 +159,16 @@ fn the_key_of_an_address_over_the_limit() {
 #[test]
 fn payload_names_that_hosts_refuse() {
     refuses(
-        "payload = \"hello\"",
-        "payload = \"sixteen-letters-\"",
+        "payloads = [{ name = \"hello\" }]",
+        "payloads = [{ name = \"sixteen-letters-\" }]",
         &[
-            "payload \"sixteen-letters-\": has 16 characters, 15 are allowed; choose a shorter name",
+            "payloads \"sixteen-letters-\": has 16 characters, 15 are allowed; choose a shorter name",
             "FORMAT.md I9",
         ],
     );
     refuses(
-        "payload = \"hello\"",
-        "payload = \"useropts1\"",
+        "payloads = [{ name = \"hello\" }]",
+        "payloads = [{ name = \"useropts1\" }]",
         &["begins with \"useropts\", which the host keeps for itself"],
     );
 }
@@ -203,18 +203,6 @@ fn constraints_that_hosts_cannot_read() {
 }
 
 #[test]
-fn a_level_that_needs_a_signature() {
-    refuses(
-        "vendor = \"acme\"",
-        "vendor = \"acme\"\nacceptance-level = \"partner\"",
-        &[
-            "acceptance-level \"partner\": needs a signed package, and this writer does not sign; set it to \"community\"",
-            "FORMAT.md S2",
-        ],
-    );
-}
-
-#[test]
 fn releases_of_the_host_that_cannot_be() {
     refuses(
         "\"7.*\"",
@@ -235,7 +223,10 @@ fn releases_of_the_host_that_cannot_be() {
 fn all_findings_are_told_at_once() {
     let toml = changed(BIN, "\"/bin/hello\"")
         .replace("vendor-code = \"acm\"", "vendor-code = \"acme\"")
-        .replace("payload = \"hello\"", "payload = \"hello there\"");
+        .replace(
+            "payloads = [{ name = \"hello\" }]",
+            "payloads = [{ name = \"hello there\" }]",
+        );
     let text = refusal_of(&toml, "1-2-3", &BTreeMap::new());
     assert_contains(
         &text,

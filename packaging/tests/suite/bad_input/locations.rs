@@ -222,6 +222,6 @@ fn a_package_without_files() {
     );
     assert_contains(
         &text,
-        &["contents: holds no file; add a row with source and destination"],
+        &["payloads \"hello\": holds no file; add a row with source, destination and payload"],
     );
 }

@@ -5,8 +5,8 @@ use super::{assert_contains, changed, line_of, parse_error};
 #[test]
 fn an_unknown_key_is_named_with_its_line() {
     let toml = changed(
-        "payload = \"hello\"",
-        "payload = \"hello\"\ncolour = \"red\"",
+        "payloads = [{ name = \"hello\" }]",
+        "payloads = [{ name = \"hello\" }]\ncolour = \"red\"",
     );
     let line = line_of(&toml, "colour");
     assert_contains(
@@ -100,7 +100,7 @@ fn a_release_date_without_offset_means_another_second_on_every_machine() {
 
 #[test]
 fn what_is_no_toml_is_told_with_its_line() {
-    let toml = changed("payload = \"hello\"", "payload = ");
+    let toml = changed("payloads = [{ name = \"hello\" }]", "payload = ");
     let line = line_of(&toml, "payload =");
     assert_contains(
         &parse_error(&toml),

@@ -4,12 +4,12 @@ use std::io::Cursor;
 use std::sync::LazyLock;
 
 use packaging::inspect::{Limits, extract, inspect};
-use packaging::{Bundle, inspect::Sink, verify};
+use packaging::{inspect::Sink, verify};
 use proptest::prelude::*;
 
 use super::bundles;
 use super::fixture::{DESCRIPTOR, FILES, ar, gzip, python, refusal, sound, tar};
-use crate::support::{SAMPLE, vib};
+use crate::support::{SAMPLE, bundle, vib};
 
 #[test]
 fn a_header_that_claims_ten_gigabytes_costs_nothing() {
@@ -168,7 +168,7 @@ impl Sink for Nowhere {
 static WHOLE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let sample = vib(SAMPLE, "1.2.0");
     let package = sample.bytes().to_vec();
-    let bundle = Bundle::build(&[sample]).unwrap().bytes().to_vec();
+    let bundle = bundle(&[sample]).unwrap().bytes().to_vec();
     vec![sound(), package, bundle, gzip(&tar("posix", &FILES))]
 });
 static PLAIN: LazyLock<Vec<u8>> = LazyLock::new(|| tar("posix", &FILES));

@@ -1,10 +1,17 @@
 //! `package.toml`: what a package is and holds, as data.
 
+mod contents;
+mod relationships;
+mod system;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
+pub use self::contents::{Content, ContentType, Mode, Payload, PayloadType};
+pub use self::relationships::{Constraint, Relation, Relationships};
+pub use self::system::{HwPlatform, MaintenanceMode};
 use crate::{Epoch, Error};
 
 /// The contents of a `package.toml`.
@@ -43,9 +50,15 @@ pub struct Manifest {
     /// Who vouches for the package; community unless said otherwise.
     #[serde(default)]
     pub acceptance_level: AcceptanceLevel,
-    /// Whether the host must be in maintenance mode to install or remove the package.
+    /// When the host must be in maintenance mode.
     #[serde(default)]
-    pub maintenance_mode: bool,
+    pub maintenance_mode: MaintenanceMode,
+    /// Hardware that the package is limited to; any, if there is none.
+    #[serde(default)]
+    pub hwplatform: Vec<HwPlatform>,
+    /// Words by which tools sort packages (FORMAT.md D9).
+    #[serde(default)]
+    pub software_tags: Vec<String>,
     /// Whether the host can install the package without a reboot (FORMAT.md H1).
     #[serde(default)]
     pub live_install_allowed: bool,
@@ -58,9 +71,12 @@ pub struct Manifest {
     /// Whether hosts that boot over the network may carry the package.
     #[serde(default)]
     pub stateless_ready: bool,
-    /// Name of the payload (FORMAT.md I9); 8 characters or fewer keep its name in the boot bank
-    /// readable.
-    pub payload: String,
+    /// Whether its files may lie over those of other packages. Not for community packages
+    /// (FORMAT.md D5).
+    #[serde(default)]
+    pub overlay: bool,
+    /// The archives that the contents go to, at least one.
+    pub payloads: Vec<Payload>,
     /// Releases of the host that the bundle is offered for, such as `7.*` (FORMAT.md B8).
     pub platforms: Vec<String>,
     /// The component, by which hosts from 7.0 on know the package (FORMAT.md B6).
@@ -70,7 +86,7 @@ pub struct Manifest {
     /// What the package needs, excludes, replaces and offers.
     #[serde(default)]
     pub relationships: Relationships,
-    /// Files and directories of the payload.
+    /// Files and directories of the payloads.
     pub contents: Vec<Content>,
 }
 
@@ -121,154 +137,6 @@ impl fmt::Display for AcceptanceLevel {
             Self::Accepted => "accepted",
             Self::Certified => "certified",
         })
-    }
-}
-
-/// Relations to other packages and to the host, which provides names such as `esx-version`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Relationships {
-    /// Needed for the installation.
-    #[serde(default)]
-    pub depends: Vec<Constraint>,
-    /// Must not be installed at the same time.
-    #[serde(default)]
-    pub conflicts: Vec<Constraint>,
-    /// Removed by the installation of this package.
-    #[serde(default)]
-    pub replaces: Vec<Constraint>,
-    /// Names, with or without a version, that others may depend on.
-    #[serde(default)]
-    pub provides: Vec<Constraint>,
-    /// Known to work together with this package.
-    #[serde(default)]
-    pub compatible_with: Vec<Constraint>,
-}
-
-impl Relationships {
-    /// The five lists with their elements' names, in the descriptor's order (FORMAT.md D3).
-    pub(crate) fn in_order(&self) -> [(&'static str, &[Constraint]); 5] {
-        [
-            ("depends", &self.depends),
-            ("conflicts", &self.conflicts),
-            ("replaces", &self.replaces),
-            ("provides", &self.provides),
-            ("compatibleWith", &self.compatible_with),
-        ]
-    }
-}
-
-/// A name, with a relation and a version or without both (FORMAT.md I10).
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Constraint {
-    /// Name of a package, or one that a package provides.
-    pub name: String,
-    /// How the version found is to compare with `version`. Not for `provides`.
-    pub relation: Option<Relation>,
-    /// A version; without a release part, the release of the version found is ignored.
-    pub version: Option<String>,
-}
-
-/// Comparison of versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[non_exhaustive]
-pub enum Relation {
-    /// `<<`
-    #[serde(rename = "<<")]
-    Before,
-    /// `<=`
-    #[serde(rename = "<=")]
-    UpTo,
-    /// `=`
-    #[serde(rename = "=")]
-    Exactly,
-    /// `>=`
-    #[serde(rename = ">=")]
-    From,
-    /// `>>`
-    #[serde(rename = ">>")]
-    After,
-}
-
-impl fmt::Display for Relation {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Before => "<<",
-            Self::UpTo => "<=",
-            Self::Exactly => "=",
-            Self::From => ">=",
-            Self::After => ">>",
-        })
-    }
-}
-
-/// A row of `[[contents]]`: one file or directory of the payload.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Content {
-    /// File to pack, relative to the folder of `package.toml`. Directories have none.
-    pub source: Option<String>,
-    /// Path on the host, without the leading slash (FORMAT.md L1 to L5).
-    pub destination: String,
-    /// Permission bits as four octal digits in quotes, such as `"0755"` (FORMAT.md L6).
-    pub mode: Mode,
-    /// What to make of the source.
-    #[serde(default, rename = "type")]
-    pub kind: ContentType,
-}
-
-/// What a row of `[[contents]]` becomes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ContentType {
-    /// A file that the host keeps as it is.
-    #[default]
-    File,
-    /// A file that users edit: the packager sets the sticky bit, by which the host saves edits
-    /// (FORMAT.md L5).
-    Config,
-    /// A directory, for the rare case that it is empty or has another mode than 0755.
-    Dir,
-}
-
-/// Nine permission bits.
-///
-/// In TOML these are four octal digits in quotes. A bare number is refused: `444` would be decimal
-/// and mean 0674.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mode(u32);
-
-impl Mode {
-    /// The bits, 0 to 0o777.
-    pub fn bits(self) -> u32 {
-        self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FourDigits;
-        impl de::Visitor<'_> for FourDigits {
-            type Value = Mode;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str(r#"four octal digits in quotes from "0000" to "0777""#)
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
-                let four_digits = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
-                match u32::from_str_radix(text, 8) {
-                    Ok(bits @ 0..=0o777) if four_digits => Ok(Mode(bits)),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-                }
-            }
-        }
-        deserializer.deserialize_str(FourDigits)
     }
 }
 
