@@ -20,7 +20,7 @@ use crate::process::Finished;
 
 pub(crate) use sabotage::run as sabotage;
 
-const CONFIG: &str = "/etc/config/esxftpd/esxftpd.toml";
+pub(crate) const CONFIG: &str = "/etc/config/esxftpd/esxftpd.toml";
 
 /// The stand-in that the init script's tests use, too.
 const WATCHDOG: &str = include_str!("init_script/watchdog.sh");
@@ -39,7 +39,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// What the daemon does not offer yet, by client and case; an entry that is true no longer fails
 /// the test.
-const KNOWN_GAPS: &[(&str, &str)] = &[
+pub(crate) const KNOWN_GAPS: &[(&str, &str)] = &[
     // lftp asks for MLSD only where FEAT names the facts after MLST (RFC 3659, section 7.8);
     // libunftp names none.
     ("lftp", "MLSD"),
@@ -76,13 +76,13 @@ pub(crate) fn run(vib: &Path) -> Result<()> {
 }
 
 /// A host with the package, and a directory for what the clients need.
-struct Trial {
-    host: HostRoot,
-    work: PathBuf,
+pub(crate) struct Trial {
+    pub(crate) host: HostRoot,
+    pub(crate) work: PathBuf,
 }
 
 impl Trial {
-    fn unpack(vib: &Path, dir: &Path) -> Result<Self> {
+    pub(crate) fn unpack(vib: &Path, dir: &Path) -> Result<Self> {
         let [root, work] = ["host", "work"].map(|name| dir.join(name));
         fs::create_dir(&root)?;
         fs::create_dir(&work)?;
@@ -92,7 +92,7 @@ impl Trial {
 
     /// Gives the daemon a free port and one account, the way an administrator does: the file is
     /// edited in place.
-    fn configure(&self) -> Result<Target> {
+    pub(crate) fn configure(&self) -> Result<Target> {
         let path = self.host.path(CONFIG);
         let mode = || Ok::<_, anyhow::Error>(fs::metadata(&path)?.permissions().mode() & 0o7777);
         step("the shipped configuration", || {
@@ -300,18 +300,18 @@ impl Trial {
 }
 
 /// Runs one step of the test; its name heads the error.
-fn step<T>(name: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn step<T>(name: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     work().context(name)
 }
 
 /// Waits until the server greets; it may not even listen yet.
-fn wait_for_greeting(target: &Target) -> Result<()> {
+pub(crate) fn wait_for_greeting(target: &Target) -> Result<()> {
     wait_until("the port answers with 220", || {
         Ok(greeting(target).is_ok_and(|line| line.starts_with("220")))
     })
 }
 
-fn greeting(target: &Target) -> Result<String> {
+pub(crate) fn greeting(target: &Target) -> Result<String> {
     let stream = connect(target)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut line = String::new();
@@ -319,13 +319,13 @@ fn greeting(target: &Target) -> Result<String> {
     Ok(line)
 }
 
-fn connect(target: &Target) -> Result<TcpStream> {
+pub(crate) fn connect(target: &Target) -> Result<TcpStream> {
     let address = SocketAddr::new(target.host.parse()?, target.port);
     Ok(TcpStream::connect_timeout(&address, PATIENCE)?)
 }
 
 /// Asks again and again, for [`PATIENCE`] at most.
-fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while !condition()? {
         ensure!(

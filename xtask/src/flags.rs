@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use xshell::Shell;
 
-use crate::{ci, clients, dist, e2e, extract, inspect, package, sign, test, tidy, tools, verify};
+use crate::{
+    ci, clients, dist, e2e, extract, inspect, package, sign, test, tidy, tools, userworld, verify,
+};
 
 /// Builds, packs and tests esxftpd.
 #[derive(Debug, Parser)]
@@ -100,6 +102,19 @@ enum Command {
         #[arg(long)]
         sabotage: bool,
     },
+    /// Run a command on what the VMkernel is believed to offer, and name the calls that it lacks
+    ///
+    /// The calls and their answers are in xtask/userworld. The exit status is the command's.
+    Userworld(userworld::Options),
+    /// Run the daemon and the client suite under every profile and every single toggle of `userworld`
+    Matrix {
+        /// The VIB; without it, one is built first
+        #[arg(long, value_name = "FILE")]
+        vib: Option<PathBuf>,
+        /// Only cases with this text in their names, such as `esxi-6 at=allow`
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
+    },
     /// Run the client suite against any FTP server
     Clients {
         /// The server and a directory on it, `ftp://USER[:PASSWORD]@HOST[:PORT]/DIR`; without a
@@ -151,6 +166,16 @@ impl Xtask {
                     e2e::run(&vib)?;
                 }
             }
+            Command::Matrix { vib, only } => {
+                tools::ensure_root()?;
+                tools::ensure(&sh)?;
+                let vib = match vib {
+                    Some(vib) => vib,
+                    None => dist::ours(&sh, root)?.vib,
+                };
+                userworld::matrix::run(&vib, &only)?;
+            }
+            Command::Userworld(options) => return userworld::run(&options),
             Command::Clients { url } => {
                 let target = clients::Target::parse(&url)?;
                 let work = tempfile::tempdir()?;

@@ -28,6 +28,7 @@ mod steps;
 mod test;
 mod tidy;
 mod tools;
+mod userworld;
 mod verify;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@
     reason = "this module exists to start processes, the rest of the crate goes through it"
 )]
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -59,6 +60,20 @@ pub(crate) fn command(program: &str) -> Command {
         .env_clear()
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command
+}
+
+/// This program itself, with the environment that it has.
+///
+/// # Errors
+/// If it cannot be found any more.
+pub(crate) fn this_program() -> Result<Command> {
+    let program = std::env::current_exe().context("where this program is")?;
+    Ok(Command::new(program))
+}
+
+/// A command that inherits everything.
+pub(crate) fn inherit(program: &OsStr) -> Command {
+    Command::new(program)
 }
 
 /// The first executable file of that name on the search path.

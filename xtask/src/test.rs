@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use xshell::Shell;
 
-use crate::{cargo::cargo, compile::TARGET, dist, e2e, steps::Steps, tools};
+use crate::{cargo::cargo, compile::TARGET, dist, e2e, steps::Steps, tools, userworld::matrix};
 
 /// Runs every test.
 ///
@@ -40,5 +40,6 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
     steps.run("end-to-end test of broken packages", || {
         e2e::sabotage(vib()?)
     });
+    steps.run("matrix of system calls", || matrix::run(vib()?, ""));
     steps.finish()
 }

@@ -18,11 +18,13 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     tool("ar", "binutils"),
     tool("busybox", "busybox-static"),
+    tool("cc", "gcc"),
     tool("curl", "curl"),
     tool("lftp", "lftp"),
     tool("openssl", "openssl"),
     tool("python3", "python3"),
     tool("readelf", "binutils"),
+    tool("setpriv", "util-linux"),
     tool("shellcheck", "shellcheck"),
     tool("tar", "tar"),
     tool("unzip", "unzip"),

@@ -38,10 +38,18 @@ const CLIENT_LIMIT: Duration = Duration::from_mins(2);
 /// Only if the suite itself cannot work; what the server gets wrong stands in the report.
 pub(crate) fn run(target: &Target, work: &Path) -> Result<Report> {
     let samples = Samples::write(&work.join("samples")).context("writing the sample files")?;
+    run_with(target, &samples, work)
+}
+
+/// The same with sample files that are there already.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn run_with(target: &Target, samples: &Samples, work: &Path) -> Result<Report> {
     let mut report = Report::default();
-    curl::run(target, &samples, &work.join("curl"), &mut report)?;
-    lftp::run(target, &samples, &work.join("lftp"), &mut report)?;
-    ftplib::run(target, &samples, &work.join("ftplib"), &mut report)?;
+    curl::run(target, samples, &work.join("curl"), &mut report)?;
+    lftp::run(target, samples, &work.join("lftp"), &mut report)?;
+    ftplib::run(target, samples, &work.join("ftplib"), &mut report)?;
     lftp::clean_up(
         target,
         &work.join("lftp"),

@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, bail};
 
 /// 64 MiB: more than every buffer between client and disk.
 const BIG_LEN: u64 = 64 << 20;
+/// 4 MiB: many blocks for whoever reads or writes the file, but quick, for suites that run often.
+const MODEST_LEN: u64 = 4 << 20;
 const SMALL_LEN: u64 = 100_003;
 /// A fixed start, so that a failure can be repeated with the same bytes.
 const SEED: u64 = 0x0065_7378_6674_7064;
@@ -36,6 +38,18 @@ impl Samples {
     /// # Errors
     /// If a file cannot be written.
     pub(crate) fn write(dir: &Path) -> Result<Self> {
+        Self::write_with(dir, BIG_LEN)
+    }
+
+    /// The same with a big file that is not so big.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub(crate) fn write_modest(dir: &Path) -> Result<Self> {
+        Self::write_with(dir, MODEST_LEN)
+    }
+
+    fn write_with(dir: &Path, big: u64) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let sample = |name, len| -> Result<Sample> {
             let path = dir.join(name);
@@ -43,10 +57,10 @@ impl Samples {
             Ok(Sample { path, name, len })
         };
         Ok(Self {
-            big: sample("big.bin", BIG_LEN)?,
+            big: sample("big.bin", big)?,
             empty: sample("empty.bin", 0)?,
             accented: sample("Übergröße file №1.bin", SMALL_LEN)?,
-            half: sample("half.bin", BIG_LEN / 2)?,
+            half: sample("half.bin", big / 2)?,
         })
     }
 

@@ -1,0 +1,348 @@
+//! One case of the matrix: the daemon on a simulated host, under a supervisor, with clients.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::{Pid, SysconfVar, sysconf},
+};
+
+use super::{Case, Expected};
+use crate::{
+    clients::{self, Samples, Target},
+    e2e::{CONFIG, KNOWN_GAPS, Trial, connect, greeting, step, wait_for_greeting, wait_until},
+    host::DAEMON,
+    process,
+    userworld::Report,
+};
+
+/// For the daemon to end after it was told to, or to find that it cannot start.
+const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(20);
+/// How long the daemon is watched while nobody asks it for anything.
+const IDLE: Duration = Duration::from_secs(2);
+/// Sessions that are open meanwhile.
+const IDLE_SESSIONS: usize = 3;
+/// Percent of a core. A daemon that waits needs next to nothing, one that spins needs all of it;
+/// nothing between them is a test's business.
+const SPIN: f64 = 20.0;
+/// A log that a person should read through.
+const LOG_LINES: usize = 30;
+
+/// What a case showed.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    /// Percent of a core that the idle daemon used; `None` if it did not serve.
+    idle: Option<f64>,
+    /// Calls that were answered otherwise than by Linux.
+    answered: Report,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.idle {
+            Some(idle) => write!(f, "serves; idle CPU {idle:.1} %")?,
+            None => write!(f, "does not serve, and says why")?,
+        }
+        let calls: Vec<_> = self.answered.findings().map(|f| f.call.as_str()).collect();
+        write!(f, "; refused: {}", calls.join(", "))
+    }
+}
+
+/// Runs a case.
+///
+/// # Errors
+/// Names the step that failed, the calls that were refused until then, and the end of the log.
+pub(super) fn run(case: &Case, vib: &Path, samples: &Samples) -> Result<Measured> {
+    let dir = tempfile::tempdir()?;
+    let trial = Trial::unpack(vib, dir.path())?;
+    let target = trial.configure()?;
+    let mut daemon = Daemon::start(case, &trial)?;
+    let served = match case.expected() {
+        Expected::Refuses => {
+            step("refusing to serve", || daemon.refuse(&trial, &target)).map(|()| None)
+        }
+        _ => daemon.serve(&trial, &target, samples).map(Some),
+    };
+    // What the supervisor saw is told when everything has ended.
+    let ended = daemon.end();
+    let answered = daemon.report().unwrap_or_default();
+    let evidence = || {
+        format!(
+            "answered otherwise than by Linux:\n{answered}log of the daemon:\n{}",
+            daemon.log_tail()
+        )
+    };
+    let told = |error: anyhow::Error| {
+        // The step stays the head of the error.
+        let step = error.to_string();
+        let causes: Vec<_> = error.chain().skip(1).map(ToString::to_string).collect();
+        anyhow!("{}\n{}", causes.join(": "), evidence()).context(step)
+    };
+    let idle = served.map_err(told)?;
+    step("the end of the daemon", || ended).map_err(told)?;
+    let faults = answered.faults();
+    if !faults.is_empty() {
+        return Err(anyhow!(faults.join("\n")).context("system calls"));
+    }
+    Ok(Measured { idle, answered })
+}
+
+/// A supervisor with the daemon in it. Both end when it is dropped.
+struct Daemon {
+    supervisor: Child,
+    /// The end of the supervisor, once it has been seen.
+    ended: Option<ExitStatus>,
+    pid: Option<i32>,
+    report: PathBuf,
+    log: PathBuf,
+}
+
+impl Daemon {
+    fn start(case: &Case, trial: &Trial) -> Result<Self> {
+        let [report, log] = ["report.json", "daemon.log"].map(|name| trial.work.join(name));
+        let mut supervisor = process::this_program()?;
+        supervisor.args(["userworld", "--profile", &case.profile.to_string()]);
+        if let Some(setting) = &case.setting {
+            supervisor.args(["--toggle", &setting.to_string()]);
+        }
+        supervisor.arg("--report").arg(&report);
+        supervisor.arg("--root").arg(trial.host.path("/"));
+        supervisor.args(["--", DAEMON, "serve", "--log-to-stderr", "--config", CONFIG]);
+        let supervisor = supervisor
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .context("starting the supervisor")?;
+        Ok(Self {
+            supervisor,
+            ended: None,
+            pid: None,
+            report,
+            log,
+        })
+    }
+
+    /// The whole life of a daemon that serves; returns how busy it was while idle.
+    fn serve(&mut self, trial: &Trial, target: &Target, samples: &Samples) -> Result<f64> {
+        step("waiting for the greeting", || {
+            wait_until("the daemon listens", || {
+                ensure!(!self.has_ended()?, "the daemon has ended");
+                Ok(connect(target).is_ok())
+            })?;
+            wait_for_greeting(target)
+        })?;
+        let pid = step("the process of the daemon", || self.identify(trial))?;
+        // The first session opens what stays open for good.
+        step("the first log-in", || log_in(target).map(drop))?;
+        let at_start = step("counts at the start", || Held::settled(pid))?;
+        step("client suite", || {
+            let report = clients::run_with(target, samples, &trial.work)?;
+            report.check_complete(KNOWN_GAPS)
+        })?;
+        let idle = step("idle sessions", || idle(target, pid))?;
+        step("descriptors and threads after the clients", || {
+            wait_until("the counts of the start are back", || {
+                Ok(Held::now(pid)?.is_within(&at_start))
+            })
+            .with_context(|| format!("at the start {at_start:?}, now {:?}", Held::now(pid)))
+        })?;
+        Ok(idle)
+    }
+
+    /// Waits until a daemon that cannot serve ends or turns a client away, and looks whether it says
+    /// why.
+    fn refuse(&mut self, trial: &Trial, target: &Target) -> Result<()> {
+        let mut turned_away = false;
+        wait_until("the daemon ends, or turns a client away", || {
+            turned_away = greeting(target).is_ok_and(|line| line.starts_with("421"));
+            Ok(turned_away || self.has_ended()?)
+        })?;
+        if turned_away {
+            let pid = self.identify(trial)?;
+            let percent = busy(pid)?;
+            ensure!(
+                percent <= SPIN,
+                "it uses {percent:.0} % of a core: it spins"
+            );
+        } else {
+            let status = self.wait()?;
+            ensure!(!status.success(), "it ended with {status}");
+        }
+        let log = self.log_tail();
+        ensure!(!log.contains("panicked"), "it panicked");
+        let told = log
+            .lines()
+            .any(|line| line.to_lowercase().contains("error"));
+        ensure!(told, "it does not say why");
+        Ok(())
+    }
+
+    fn identify(&mut self, trial: &Trial) -> Result<i32> {
+        match *trial.host.processes()? {
+            [pid] => {
+                self.pid = Some(pid);
+                Ok(pid)
+            }
+            ref pids => bail!("expected one process on the host, found {pids:?}"),
+        }
+    }
+
+    /// Tells the daemon to stop, if it runs, and waits.
+    fn end(&mut self) -> Result<()> {
+        let Some(pid) = self.pid else {
+            if !self.has_ended()? {
+                self.supervisor.kill()?;
+                self.ended = Some(self.supervisor.wait()?);
+            }
+            return Ok(());
+        };
+        if !self.has_ended()? {
+            kill(Pid::from_raw(pid), Signal::SIGTERM).context("telling the daemon to stop")?;
+        }
+        let status = self.wait()?;
+        ensure!(status.success(), "it ended with {status}");
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.has_ended()? {
+            if Instant::now() > deadline {
+                self.supervisor.kill()?;
+                self.ended = Some(self.supervisor.wait()?);
+                bail!("it did not end within {PATIENCE:?}");
+            }
+            thread::sleep(POLL);
+        }
+        self.ended.context("no exit status")
+    }
+
+    fn has_ended(&mut self) -> Result<bool> {
+        if self.ended.is_none() {
+            self.ended = self.supervisor.try_wait()?;
+        }
+        Ok(self.ended.is_some())
+    }
+
+    fn report(&self) -> Result<Report> {
+        Ok(Report::from_json(&fs::read_to_string(&self.report)?)?)
+    }
+
+    fn log_tail(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It takes everything with it that it watches.
+        if self.ended.is_none() {
+            self.supervisor.kill().ok();
+            self.supervisor.wait().ok();
+        }
+    }
+}
+
+/// What the daemon holds of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    descriptors: usize,
+    threads: usize,
+}
+
+impl Held {
+    fn now(pid: i32) -> Result<Self> {
+        let count = |what: &str| {
+            Ok::<_, std::io::Error>(fs::read_dir(format!("/proc/{pid}/{what}"))?.count())
+        };
+        Ok(Self {
+            descriptors: count("fd")?,
+            threads: count("task")?,
+        })
+    }
+
+    /// Waits until a session that has just ended has given everything back.
+    fn settled(pid: i32) -> Result<Self> {
+        let mut held = Self::now(pid)?;
+        wait_until("one thread is left", || {
+            held = Self::now(pid)?;
+            Ok(held.threads == 1)
+        })?;
+        Ok(held)
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        self.descriptors <= other.descriptors && self.threads <= other.threads
+    }
+}
+
+/// Percent of a core that the daemon uses while some clients have logged in and are silent.
+fn idle(target: &Target, pid: i32) -> Result<f64> {
+    let sessions = (0..IDLE_SESSIONS).map(|_| log_in(target));
+    let sessions: Vec<_> = sessions.collect::<Result<_>>()?;
+    let percent = busy(pid)?;
+    drop(sessions);
+    ensure!(
+        percent <= SPIN,
+        "the idle daemon uses {percent:.0} % of a core: it spins"
+    );
+    Ok(percent)
+}
+
+/// Percent of a core that the daemon uses.
+fn busy(pid: i32) -> Result<f64> {
+    let before = cpu_seconds(pid)?;
+    let started = Instant::now();
+    thread::sleep(IDLE);
+    Ok(100.0 * (cpu_seconds(pid)? - before) / started.elapsed().as_secs_f64())
+}
+
+/// Processor time that a process has used, with the kernel's part.
+fn cpu_seconds(pid: i32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    // The third field of the line is the first here.
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u32 = ticks
+        .map(|field| field.parse::<u32>().unwrap_or_default())
+        .sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK)?.context("no clock ticks")?;
+    Ok(f64::from(ticks) / f64::from(u32::try_from(per_second)?))
+}
+
+/// A session that has logged in and does nothing.
+fn log_in(target: &Target) -> Result<TcpStream> {
+    let stream = connect(target)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut replies = BufReader::new(stream.try_clone()?);
+    let mut expect = |code: &str| -> Result<()> {
+        let mut line = String::new();
+        replies.read_line(&mut line)?;
+        ensure!(line.starts_with(code), "expected {code}: {line:?}");
+        Ok(())
+    };
+    expect("220")?;
+    for (command, code) in [
+        (format!("USER {}\r\n", target.user), "331"),
+        (format!("PASS {}\r\n", target.password), "230"),
+    ] {
+        (&stream).write_all(command.as_bytes())?;
+        expect(code)?;
+    }
+    Ok(stream)
+}
