@@ -71,13 +71,12 @@ pub fn run(options: &Options) -> Result<Outcome> {
 }
 
 /// Keeps nothing that belongs to whoever started the daemon: descriptors, a directory that should
-/// be unmounted one day, or a mask that would let everybody write to uploaded files.
+/// be unmounted one day, or a mask that would change the modes of uploaded files.
 fn detach_from_caller() {
     sys::close_inherited();
     let _changed = env::set_current_dir("/");
-    let open_to_all = Mode::S_IWGRP | Mode::S_IWOTH;
-    let callers = umask(open_to_all);
-    umask(callers | open_to_all);
+    // Whatever makes a file says which mode it gets; accounts have umasks of their own.
+    umask(Mode::empty());
 }
 
 async fn serve(

@@ -1,6 +1,7 @@
 //! Who may log in, and what they get then.
 
 mod password;
+mod rights;
 
 use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use unftp_core::auth::{
 };
 
 pub use self::password::hash;
+pub(crate) use self::rights::Rights;
 use crate::{
     config::{ANONYMOUS_NAMES, Config, PasswordHash, User},
     session::Work,
@@ -62,8 +64,8 @@ pub(crate) struct Account {
     pub(crate) name: String,
     /// The directory that the user sees as `/`.
     pub(crate) root: PathBuf,
-    /// Whether the user may only look and download.
-    pub(crate) read_only: bool,
+    /// What the user may do below it.
+    pub(crate) rights: Rights,
 }
 
 impl fmt::Display for Account {
@@ -103,14 +105,14 @@ impl Accounts {
             return Some(Account {
                 name: name.to_owned(),
                 root: anonymous.root.clone(),
-                read_only: anonymous.read_only,
+                rights: Rights::of_anonymous(anonymous, self.config.storage.umask),
             });
         }
         let user = self.config.users.iter().find(|user| user.name == name)?;
         Some(Account {
             name: name.to_owned(),
             root: user.root.clone(),
-            read_only: user.read_only,
+            rights: Rights::of_user(user, self.config.storage.umask),
         })
     }
 

@@ -16,6 +16,11 @@ fn config() -> Config {
         password_hash,
         root: "/srv".into(),
         read_only: false,
+        no_delete: false,
+        no_overwrite: false,
+        upload_only: false,
+        umask: None,
+        hidden: Vec::new(),
     };
     Config {
         users: vec![user],
@@ -63,6 +68,11 @@ async fn anonymous_users_get_the_anonymous_account() {
     let anonymous = Anonymous {
         root: "/srv/pub".into(),
         read_only: true,
+        no_delete: false,
+        no_overwrite: false,
+        upload_only: false,
+        umask: None,
+        hidden: Vec::new(),
     };
     let accounts = accounts(Config {
         anonymous: Some(anonymous),
@@ -73,7 +83,7 @@ async fn anonymous_users_get_the_anonymous_account() {
         .await
         .unwrap();
     let account = accounts.provide_user_detail(&principal).await.unwrap();
-    assert!(account.read_only);
+    assert!(!account.rights.store() && account.rights.retrieve());
     assert_eq!(account.root.to_str(), Some("/srv/pub"));
 }
 

@@ -9,12 +9,17 @@ use std::{
 use argon2::{Params, password_hash::phc};
 use serde::Deserialize;
 
-use super::{Config, Findings};
+use super::{Config, Findings, Umask};
+use crate::virtual_path::NAME_BYTES;
 
 /// An account with a password.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the file, and they are independent"
+)]
 pub struct User {
     /// The login name, compared byte by byte.
     pub name: String,
@@ -25,18 +30,50 @@ pub struct User {
     /// Whether the user may only look and download.
     #[serde(default)]
     pub read_only: bool,
+    /// Whether what is there stays: no DELE, no RMD. Files may still be replaced and renamed.
+    #[serde(default)]
+    pub no_delete: bool,
+    /// Whether existing files stay as they are: not replaced, appended to, or renamed over.
+    #[serde(default)]
+    pub no_overwrite: bool,
+    /// Whether all that is allowed is to list, make directories and store new files.
+    #[serde(default)]
+    pub upload_only: bool,
+    /// Permission bits that new files do not get; absent means [`super::Storage::umask`].
+    pub umask: Option<Umask>,
+    /// Patterns of names that listings leave out, such as `*.key`.
+    #[serde(default)]
+    pub hidden: Vec<String>,
 }
 
 /// Access without a password, under the names `anonymous` and `ftp`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the file, and they are independent"
+)]
 pub struct Anonymous {
     /// The directory that anonymous users see as `/`; absolute.
     pub root: PathBuf,
     /// Whether anonymous users may only look and download.
     #[serde(default = "yes")]
     pub read_only: bool,
+    /// Whether what is there stays: no DELE, no RMD. Files may still be replaced and renamed.
+    #[serde(default)]
+    pub no_delete: bool,
+    /// Whether existing files stay as they are: not replaced, appended to, or renamed over.
+    #[serde(default)]
+    pub no_overwrite: bool,
+    /// Whether all that is allowed is to list, make directories and store new files.
+    #[serde(default)]
+    pub upload_only: bool,
+    /// Permission bits that new files do not get; absent means [`super::Storage::umask`].
+    pub umask: Option<Umask>,
+    /// Patterns of names that listings leave out, such as `*.key`.
+    #[serde(default)]
+    pub hidden: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -97,9 +134,19 @@ pub(super) fn check(config: &Config, exposed: bool, findings: &mut Findings) {
         }
         check_hash(&user.password_hash, &key("password-hash"), findings);
         check_root(&user.root, &key("root"), findings);
+        check_rights(
+            user.read_only,
+            user.upload_only,
+            &user.hidden,
+            &key,
+            findings,
+        );
     }
     if let Some(anonymous) = &config.anonymous {
         check_root(&anonymous.root, "anonymous.root", findings);
+        let key = |field: &str| format!("anonymous.{field}");
+        let (read_only, upload_only) = (anonymous.read_only, anonymous.upload_only);
+        check_rights(read_only, upload_only, &anonymous.hidden, &key, findings);
     }
 }
 
@@ -153,6 +200,41 @@ fn check_hash(hash: &PasswordHash, key: &str, findings: &mut Findings) {
             ),
             "make a new hash with `esxftpd hash-password`",
         );
+    }
+}
+
+/// The most patterns of hidden names. Each name of a listing is compared with all of them.
+const MOST_PATTERNS: usize = 32;
+
+fn check_rights(
+    read_only: bool,
+    upload_only: bool,
+    hidden: &[String],
+    key: &dyn Fn(&str) -> String,
+    findings: &mut Findings,
+) {
+    if read_only && upload_only {
+        findings.error(
+            &key("upload-only"),
+            "read-only and upload-only exclude each other",
+            "set read-only = false, or remove upload-only",
+        );
+    }
+    if hidden.len() > MOST_PATTERNS {
+        findings.error(
+            &key("hidden"),
+            &format!("more than {MOST_PATTERNS} patterns"),
+            "join some of them with * or [...]",
+        );
+    }
+    for (index, pattern) in hidden.iter().enumerate() {
+        if pattern.is_empty() || pattern.len() > NAME_BYTES || pattern.contains(['/', '\0']) {
+            findings.error(
+                &key(&format!("hidden.{index}")),
+                &format!("not a pattern for a name, which has 1 to {NAME_BYTES} bytes and no /"),
+                "write a name, or a pattern such as \"*.key\"",
+            );
+        }
     }
 }
 

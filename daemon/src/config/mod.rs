@@ -11,6 +11,7 @@ mod document;
 mod finding;
 mod limits;
 mod listen;
+mod storage;
 
 use std::{
     fs::{self, File},
@@ -28,6 +29,7 @@ pub use self::{
     finding::{Finding, Findings, Severity},
     limits::Limits,
     listen::{Listen, Passive, PortRange},
+    storage::{ByteSize, RootChoice, Storage, Umask, UtcOffset},
 };
 
 /// Where the VIB puts the configuration on a host.
@@ -55,6 +57,8 @@ pub struct Config {
     pub passive: Passive,
     /// Bounds on what all clients together may use.
     pub limits: Limits,
+    /// How files are stored and listed.
+    pub storage: Storage,
     /// What is logged.
     pub log: Log,
     /// Anonymous access; absent means none.
@@ -70,6 +74,7 @@ impl Default for Config {
             listen: Listen::default(),
             passive: Passive::default(),
             limits: Limits::default(),
+            storage: Storage::default(),
             log: Log::default(),
             anonymous: None,
             users: Vec::new(),
@@ -166,6 +171,7 @@ impl Config {
                 "listen" => entry.read_into(&mut config.listen, findings),
                 "passive" => entry.read_into(&mut config.passive, findings),
                 "limits" => entry.read_into(&mut config.limits, findings),
+                "storage" => entry.read_into(&mut config.storage, findings),
                 "log" => entry.read_into(&mut config.log, findings),
                 "anonymous" => config.anonymous = entry.read(findings),
                 "users" => config.users = entry.read_all(findings).unwrap_or_default(),
@@ -187,6 +193,7 @@ impl Config {
         self.listen.check(findings);
         self.passive.check(&self.listen, findings);
         self.limits.check(findings);
+        self.storage.check(findings);
         accounts::check(self, exposed, findings);
     }
 }

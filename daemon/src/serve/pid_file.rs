@@ -1,6 +1,12 @@
 //! The pid file: how the init script finds the daemon.
 
-use std::{fs, path::PathBuf, process};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process,
+};
 
 use tracing::warn;
 
@@ -11,11 +17,17 @@ pub(super) struct PidFile(PathBuf);
 impl PidFile {
     /// Writes the file. That it cannot be written is logged and no reason not to serve.
     pub(super) fn create(path: PathBuf) -> Self {
-        if let Err(error) = fs::write(&path, format!("{}\n", process::id())) {
+        if let Err(error) = write(&path) {
             warn!(path = %path.display(), %error, "cannot write the pid file; the init script may not find this process");
         }
         Self(path)
     }
+}
+
+fn write(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o644);
+    writeln!(options.open(path)?, "{}", process::id())
 }
 
 impl Drop for PidFile {

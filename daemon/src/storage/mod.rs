@@ -6,6 +6,7 @@
 
 mod errno;
 mod facts_line;
+pub(crate) mod glob;
 mod request;
 mod root;
 pub mod time_val;
@@ -148,7 +149,7 @@ impl StorageBackend<Account> for Storage {
             warn!(user = account.name, root = %account.root.display(), %error, "log-in refused: the root cannot be opened");
         })?;
         self.root = Some(root);
-        self.read_only = account.read_only;
+        self.read_only = !account.rights.store();
         Ok(())
     }
 

@@ -3,13 +3,20 @@ use std::{fs, io::Cursor, path::Path};
 use unftp_core::storage::{ErrorKind, StorageBackend as _};
 
 use super::Storage;
-use crate::{accounts::Account, session::Work};
+use crate::{
+    accounts::{Account, Rights},
+    session::Work,
+};
 
 fn account(root: &Path, read_only: bool) -> Account {
     Account {
         name: "alice".to_owned(),
         root: root.to_owned(),
-        read_only,
+        rights: if read_only {
+            Rights::read_only()
+        } else {
+            Rights::default()
+        },
     }
 }
 
