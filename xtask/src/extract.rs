@@ -19,8 +19,10 @@ use crate::inspect::{open, print};
 pub(crate) fn run(file: &Path, dir: &Path) -> Result<()> {
     let dir = std::path::absolute(dir)?;
     let shown = dir.display();
-    if fs::symlink_metadata(&dir).is_ok() {
-        let is_empty = fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_none());
+    if let Ok(found) = fs::symlink_metadata(&dir) {
+        // A link to a directory could not be replaced by the result.
+        let is_empty =
+            found.is_dir() && fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_none());
         ensure!(
             is_empty,
             "{shown} exists and is not an empty directory; name another one"
@@ -29,8 +31,16 @@ pub(crate) fn run(file: &Path, dir: &Path) -> Result<()> {
     let parent = dir
         .parent()
         .with_context(|| format!("{shown} has no parent"))?;
+    ensure!(
+        parent.is_dir(),
+        "{} is no directory; make it first",
+        parent.display()
+    );
     let input = open(file)?;
-    let stage = tempfile::tempdir_in(parent).with_context(|| parent.display().to_string())?;
+    // Its own error would name the temporary directory, which nobody asked for.
+    let stage = tempfile::tempdir_in(parent)
+        .map_err(|error| io::Error::from(error.kind()))
+        .with_context(|| format!("cannot write in {}", parent.display()))?;
     let mut folder = Folder {
         root: stage.path().to_owned(),
     };
@@ -42,6 +52,12 @@ pub(crate) fn run(file: &Path, dir: &Path) -> Result<()> {
     // It has moved, so that there is nothing to remove.
     let _moved = stage.keep();
     print(&format!("{} files in {shown}\n", extracted.files))?;
+    for name in &extracted.undeclared {
+        let name = name.escape_debug();
+        print(&format!(
+            "left out, the descriptor declares no such payload: {name}\n"
+        ))?;
+    }
     for line in &extracted.left_out {
         let line = line.escape_debug();
         print(&format!(

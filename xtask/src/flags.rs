@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
@@ -76,6 +77,13 @@ enum Command {
         /// The time at which the certificates must be valid, as 2026-01-15T00:00:00Z [default: now]
         #[arg(long, value_name = "TIME", requires = "ca")]
         at: Option<String>,
+        /// Judge for this release of the host, such as 6.7, or line of releases, such as 8; may be
+        /// given several times [default: those that each package says it is for]
+        #[arg(long, value_name = "RELEASE")]
+        release: Vec<Releases>,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
     },
     /// Sign a VIB: an RSA signature over its descriptor, with SHA-256
     Sign {
@@ -145,9 +153,15 @@ impl Xtask {
             }
             Command::Inspect { file, json } => inspect::run(&file, json)?,
             Command::Extract { file, dir } => extract::run(&file, &dir)?,
-            Command::Verify { file, ca, at } => {
+            Command::Verify {
+                file,
+                ca,
+                at,
+                release,
+                json,
+            } => {
                 let trust = verify::trust(ca.as_deref(), at.as_deref())?;
-                return verify::run(&file, trust);
+                return verify::run(&file, trust, &release, json);
             }
             Command::Sign { file, keys, out } => sign::run(&file, &keys, out.as_deref())?,
             Command::Test => test::run(&sh, root)?,

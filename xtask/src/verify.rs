@@ -8,42 +8,68 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use packaging::Epoch;
-use packaging::inspect::{Limits, inspect, inspect_trusting};
-use packaging::sign::Trust;
-use packaging::verify::{self, Severity};
+use packaging::{
+    Epoch,
+    inspect::{Limits, inspect, inspect_trusting},
+    rules::Releases,
+    sign::Trust,
+    verify::{self, Diagnosis, Severity},
+};
 
 use crate::inspect::{open, print};
 
 /// Exit status when there are warnings and no errors. 2 is taken by the parser of the command line.
 const WARNINGS: u8 = 3;
+/// Number of the JSON layout.
+const LAYOUT: u32 = 1;
 
-/// Prints every finding and a count, and tells errors from warnings by the exit status.
+/// Prints every finding and a count, and tells errors from warnings by the exit status. `releases`
+/// are those that were asked for; none means that each package says it itself.
 ///
 /// # Errors
-/// If the file cannot be opened. One that cannot be understood is a finding.
-pub(crate) fn run(file: &Path, trust: Option<Trust>) -> Result<ExitCode> {
+/// If the file cannot be opened or read. One that cannot be understood is a finding.
+pub(crate) fn run(
+    file: &Path,
+    trust: Option<Trust>,
+    releases: &[Releases],
+    json: bool,
+) -> Result<ExitCode> {
     let (input, limits) = (open(file)?, Limits::default());
     let inspected = match trust {
         Some(trust) => inspect_trusting(input, &limits, trust),
         None => inspect(input, &limits),
     };
     let diagnoses = match inspected {
-        Ok(inspection) => verify::verify(&inspection),
+        Ok(inspection) => match releases.iter().copied().reduce(Releases::or) {
+            Some(releases) => verify::verify_on(&inspection, releases),
+            None => verify::verify(&inspection),
+        },
+        Err(error) if error.is_of_the_system() => {
+            return Err(error).with_context(|| file.display().to_string());
+        }
         Err(error) => vec![verify::unreadable(&error)],
     };
-    for diagnosis in &diagnoses {
-        print(&format!("{diagnosis}\n"))?;
-    }
-    let errors = diagnoses
-        .iter()
-        .filter(|one| one.severity == Severity::Error)
-        .count();
+    let is_error = |one: &&Diagnosis| one.severity == Severity::Error;
+    let errors = diagnoses.iter().filter(is_error).count();
     let warnings = diagnoses.len() - errors;
-    print(&format!(
-        "{}: {errors} errors, {warnings} warnings\n",
-        file.display()
-    ))?;
+    if json {
+        let verdict = serde_json::json!({
+            "format": LAYOUT,
+            "file": file.display().to_string(),
+            "errors": errors,
+            "warnings": warnings,
+            "findings": diagnoses,
+        });
+        print(&format!("{verdict:#}\n"))?;
+    } else {
+        for diagnosis in &diagnoses {
+            print(&format!("{diagnosis}\n"))?;
+        }
+        print(&format!(
+            "{}: {errors} errors, {warnings} warnings\n",
+            file.display()
+        ))?;
+    }
     Ok(match (errors, warnings) {
         (0, 0) => ExitCode::SUCCESS,
         (0, _) => WARNINGS.into(),
@@ -97,7 +123,7 @@ mod tests {
         bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
-        run(file.path(), None).unwrap()
+        run(file.path(), None, &[], false).unwrap()
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! Tolerant where hosts are: dates, owners and modes may be anything, names may end in GNU ar's
 //! slash or stand in its table of long names.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use super::ReadError;
 use super::limits::Meter;
-use super::stream::{Counted, whole};
+use super::stream::{Counted, read_part, whole};
+use super::{Expected, ReadError};
 
 pub(super) const MAGIC: &[u8; 8] = b"!<arch>\n";
 const HEADER: usize = 60;
@@ -35,6 +36,7 @@ pub(super) struct Reader<'m, R> {
     meter: &'m Meter,
     long_names: Vec<u8>,
     members: usize,
+    names: BTreeSet<String>,
     current: String,
     remaining: u64,
     padded: bool,
@@ -57,6 +59,7 @@ impl<'m, R: Read> Reader<'m, R> {
             meter,
             long_names: Vec::new(),
             members: 0,
+            names: BTreeSet::new(),
             current: String::new(),
             remaining: 0,
             padded: false,
@@ -69,7 +72,7 @@ impl<'m, R: Read> Reader<'m, R> {
     }
 
     /// The error for a member in the wrong place, or for none at all.
-    pub(super) fn unexpected(&self, found: Option<Member>, expected: &'static str) -> ReadError {
+    pub(super) fn unexpected(&self, found: Option<Member>, expected: Expected) -> ReadError {
         ReadError::MemberOrder {
             offset: found.as_ref().map_or(self.offset(), |member| member.offset),
             found: found.map(|member| member.name).unwrap_or_default(),
@@ -77,7 +80,8 @@ impl<'m, R: Read> Reader<'m, R> {
         }
     }
 
-    /// Skips what is left of the current member and reads the next header.
+    /// Skips what is left of the current member and reads the next header. No two members have one
+    /// name.
     pub(super) fn next_member(&mut self) -> Result<Option<Member>, ReadError> {
         loop {
             let Some(member) = self.header()? else {
@@ -85,15 +89,20 @@ impl<'m, R: Read> Reader<'m, R> {
             };
             match member.name.as_str() {
                 LONG_NAMES => {
-                    let limit = self.meter.limits.long_name_bytes;
+                    let limit = self.meter.limits.long_names_bytes;
                     self.long_names = whole(self, limit, "ar long names", member.offset)?;
                 }
                 SYMBOLS => {}
                 _ => {
-                    return Ok(Some(Member {
-                        name: self.full_name(&member)?,
-                        ..member
-                    }));
+                    let name = self.full_name(&member)?;
+                    if !self.names.insert(name.clone()) {
+                        return Err(ReadError::Duplicate {
+                            part: "ar member".to_owned(),
+                            offset: member.offset,
+                            name,
+                        });
+                    }
+                    return Ok(Some(Member { name, ..member }));
                 }
             }
         }
@@ -112,6 +121,8 @@ impl<'m, R: Read> Reader<'m, R> {
         let mut header = [0; HEADER];
         match self.input.fill(&mut header, "ar header")? {
             0 => return Ok(None),
+            // Some editors and transfers put a newline behind everything.
+            1 if header.first() == Some(&b'\n') => return Ok(None),
             HEADER => {}
             _ => {
                 return Err(ReadError::Truncated {
@@ -170,18 +181,10 @@ impl<'m, R: Read> Reader<'m, R> {
 
 impl<R: Read> Read for Reader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.remaining).unwrap_or(usize::MAX);
-        let (buffer, _) = buffer.split_at_mut(most.min(buffer.len()));
-        let count = self.input.read(buffer)?;
-        if count == 0 && !buffer.is_empty() {
-            let error = ReadError::Truncated {
-                part: format!("ar member {:?}", self.current),
-                offset: self.input.offset(),
-            };
-            return Err(error.into_io());
-        }
-        self.remaining -= count as u64;
-        Ok(count)
+        read_part(&mut self.input, &mut self.remaining, buffer).map_err(|error| {
+            let part = format!("ar member {:?}", self.current);
+            ReadError::reading(part, self.input.offset())(error).into_io()
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use super::entry::{Entry, Flavour};
 use super::header::{BLOCK, Header};
 use super::limits::Meter;
-use super::stream::Counted;
+use super::stream::{Counted, read_part};
 use super::{ReadError, header};
 
 /// The entries of an archive, in its order.
@@ -20,6 +20,12 @@ pub struct Archive {
     pub entries: Vec<Entry>,
     /// Whether a block of zeros ends the headers (FORMAT.md T5).
     pub terminated: bool,
+    /// Blocks of zeros at the end of a tar, the first one included.
+    pub end_blocks: u64,
+    /// Where something else stands behind the end of a tar, in bytes from the start of the unpacked
+    /// archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
 }
 
 /// Takes each entry with its data; may leave data unread.
@@ -57,6 +63,9 @@ pub(super) fn walk(
             archive.entries.push(entry);
         }
     }
+    if archive.terminated && later.is_empty() {
+        (archive.end_blocks, archive.behind) = end(&mut input)?;
+    }
     later.sort_by_key(|(offset, _)| *offset);
     for (offset, index) in later {
         if let Some(entry) = archive.entries.get_mut(index) {
@@ -64,6 +73,24 @@ pub(super) fn walk(
         }
     }
     Ok(archive)
+}
+
+/// Reads on behind the first block of zeros: how many blocks of zeros there are with it, and where
+/// something else begins.
+fn end(input: &mut Counted<&mut dyn Read>) -> Result<(u64, Option<u64>), ReadError> {
+    let mut blocks = 1;
+    loop {
+        let start = input.offset();
+        let mut block = [0; BLOCK];
+        let count = input.fill(&mut block, "end of the archive")?;
+        if let Some(place) = block.iter().position(|byte| *byte != 0) {
+            return Ok((blocks, Some(start + place as u64)));
+        }
+        if count < BLOCK {
+            return Ok((blocks, None));
+        }
+        blocks += 1;
+    }
 }
 
 fn data(
@@ -115,13 +142,6 @@ struct Whole<'a, 'r> {
 
 impl Read for Whole<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let (buffer, _) = buffer.split_at_mut(most.min(buffer.len()));
-        let count = self.input.read(buffer)?;
-        if count == 0 && !buffer.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.left -= count as u64;
-        Ok(count)
+        read_part(self.input, &mut self.left, buffer)
     }
 }

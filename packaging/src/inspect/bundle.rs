@@ -1,22 +1,25 @@
 //! An offline bundle, followed from its index to its VIBs (FORMAT.md B1 to B8).
 
-use std::collections::BTreeSet;
-use std::io::{Cursor, Read, Seek};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use serde::Serialize;
 
 use super::ar::Reader;
 use super::depot::{Bulletin, Metadata, Record, Vendor};
-use super::descriptor::{Descriptor, checksums};
+use super::descriptor::{DeclaredChecksum, DeclaredSize, Descriptor};
 use super::limits::Meter;
 use super::stream::Hashed;
 use super::vib::{self, Vib};
 use super::xml::Node;
 use super::zip::{Zip, ZipEntry};
-use super::{Ignore, ReadError, xml};
+use super::{Expected, Ignore, ReadError, XmlKind, xml};
 
 /// What the metadata adds to a descriptor, and what a host's database does (FORMAT.md B5).
 const NOT_COMPARED: [&str; 4] = ["relative-path", "packed-size", "checksum", "installdate"];
+
+/// Elements whose children are a set, not a sequence.
+const UNORDERED: [&str; 3] = ["relationships", "file-list", "software-tags"];
 
 pub(super) const INDEX: &str = "index.xml";
 
@@ -45,6 +48,8 @@ pub struct Bundle {
     pub profiles: Vec<String>,
     /// All entries of the bundle.
     pub entries: Vec<ZipEntry>,
+    /// Bytes behind the end of the zip, which belong to nothing.
+    pub behind: u64,
 }
 
 /// A VIB that the metadata describes, and its file.
@@ -57,9 +62,11 @@ pub struct DepotVib {
     /// Path of the VIB, relative to the bundle.
     pub relative_path: Option<String>,
     /// Size of the VIB in bytes, as declared.
-    pub packed_size: Option<u64>,
+    pub packed_size: Option<DeclaredSize>,
     /// SHA-256 of the VIB, as declared.
     pub sha256: Option<String>,
+    /// All checksums of the VIB, as declared.
+    pub checksums: Vec<DeclaredChecksum>,
     /// Size of the file in bytes; absent if there is none.
     pub actual_size: Option<u64>,
     /// SHA-256 of the file; absent if there is none.
@@ -73,10 +80,7 @@ pub struct DepotVib {
 }
 
 /// Reads a bundle from its index on.
-pub(super) fn read<R: Read + Seek>(
-    mut zip: Zip<'_, R>,
-    meter: &Meter,
-) -> Result<Bundle, ReadError> {
+pub(super) fn read(zip: &Zip<'_, '_>, meter: &Meter) -> Result<Bundle, ReadError> {
     let mut bundle = Bundle {
         vendors: Vec::new(),
         metadata: Vec::new(),
@@ -88,18 +92,21 @@ pub(super) fn read<R: Read + Seek>(
         undescribed: Vec::new(),
         profiles: Vec::new(),
         entries: zip.entries().to_vec(),
+        behind: zip.behind(),
     };
     let mut seen = BTreeSet::new();
-    for mut vendor in Vendor::read(&document(&mut zip, INDEX, "vendorList", meter)?) {
+    for mut vendor in Vendor::read(&document(zip, INDEX, XmlKind::Index, meter)?) {
         let folder = vendor.relative_path.as_deref().unwrap_or_default();
         let index = vendor.index_file.as_deref().unwrap_or("vendor-index.xml");
-        let listed = document(&mut zip, &join(folder, index), "metaList", meter)?;
+        let listed = document(zip, &join(folder, index), XmlKind::VendorIndex, meter)?;
         let listed = Metadata::read(&listed);
         for url in listed.iter().filter_map(|metadata| metadata.url.as_deref()) {
-            let path = join(folder, url);
-            if seen.insert(path.clone()) {
-                let bytes = zip.whole(&path, meter.limits.inner_zip_bytes)?;
-                read_metadata(&bytes, &listed, &mut zip, &mut bundle, meter)
+            let entry = zip.get(&join(folder, url))?;
+            if seen.insert(entry.offset) {
+                let path = entry.path.clone();
+                let metadata = zip.inner(entry).and_then(|inner| Zip::new(inner, meter));
+                metadata
+                    .and_then(|metadata| read_metadata(&metadata, &listed, zip, &mut bundle, meter))
                     .map_err(ReadError::within(format!("by way of {path}")))?;
                 bundle.metadata.push(path);
             }
@@ -110,7 +117,7 @@ pub(super) fn read<R: Read + Seek>(
     let known: BTreeSet<_> = bundle
         .vibs
         .iter()
-        .filter_map(|vib| vib.relative_path.clone())
+        .filter_map(|vib| Some(zip.find(vib.relative_path.as_deref()?)?.path.clone()))
         .collect();
     let files = bundle.entries.iter().map(|entry| &entry.path);
     bundle.undescribed = files
@@ -120,53 +127,48 @@ pub(super) fn read<R: Read + Seek>(
     Ok(bundle)
 }
 
-fn document<R: Read + Seek>(
-    zip: &mut Zip<'_, R>,
+fn document(
+    zip: &Zip<'_, '_>,
     path: &str,
-    root: &str,
+    kind: XmlKind,
     meter: &Meter,
 ) -> Result<Node, ReadError> {
     let bytes = zip.whole(path, meter.limits.xml_bytes)?;
-    let document = xml::parse(&bytes, root, meter).map_err(ReadError::within(path))?;
+    let document = xml::parse(&bytes, kind, meter).map_err(ReadError::within(path))?;
     Ok(document.root)
 }
 
 /// Takes the metadata zip apart. Hosts go by the folder of a file, not by its name (FORMAT.md B4).
-fn read_metadata<R: Read + Seek>(
-    bytes: &[u8],
+fn read_metadata(
+    zip: &Zip<'_, '_>,
     listed: &[Metadata],
-    depot: &mut Zip<'_, R>,
+    depot: &Zip<'_, '_>,
     bundle: &mut Bundle,
     meter: &Meter,
 ) -> Result<(), ReadError> {
-    let mut zip = Zip::new(Cursor::new(bytes), meter)?;
-    for entry in zip.entries().to_vec() {
+    for entry in zip.entries() {
         let path = entry.path.as_str();
         match path.split_once('/') {
             None if path == "vmware.xml" => {
-                let root = document(&mut zip, path, "metadataResponse", meter)?;
-                for bulletin in root
-                    .children
-                    .iter()
-                    .filter(|child| child.name == "bulletin")
-                {
+                let root = document(zip, path, XmlKind::Response, meter)?;
+                for bulletin in root.named("bulletin") {
                     bundle.repeated_bulletins.push(Bulletin::read(bulletin));
                     bundle.records.extend(Record::read(bulletin));
                 }
             }
             None if path == "vendor-index.xml" => {
-                let copy = Metadata::read(&document(&mut zip, path, "metaList", meter)?);
+                let copy = Metadata::read(&document(zip, path, XmlKind::VendorIndex, meter)?);
                 bundle.index_copies_agree &= copy == listed;
             }
             Some(("vibs", name)) if !name.is_empty() => {
-                bundle.vibs.push(described(&mut zip, path, depot, meter)?);
+                bundle.vibs.push(described(zip, path, depot, meter)?);
             }
             Some(("bulletins", name)) if !name.is_empty() => {
-                let root = document(&mut zip, path, "bulletin", meter)?;
+                let root = document(zip, path, XmlKind::Bulletin, meter)?;
                 bundle.bulletins.push(Bulletin::read(&root));
             }
             Some(("profiles", name)) if !name.is_empty() => {
-                let root = document(&mut zip, path, "imageprofile", meter)?;
+                let root = document(zip, path, XmlKind::Profile, meter)?;
                 bundle
                     .profiles
                     .push(root.string("name").unwrap_or_default());
@@ -178,26 +180,24 @@ fn read_metadata<R: Read + Seek>(
 }
 
 /// A VIB of the metadata with its file. Only one pair of descriptors is in memory at a time.
-fn described<M: Read + Seek, R: Read + Seek>(
-    metadata: &mut Zip<'_, M>,
+fn described(
+    metadata: &Zip<'_, '_>,
     path: &str,
-    depot: &mut Zip<'_, R>,
+    depot: &Zip<'_, '_>,
     meter: &Meter,
 ) -> Result<DepotVib, ReadError> {
     let bytes = metadata.whole(path, meter.limits.xml_bytes)?;
-    let document = xml::parse(&bytes, "vib", meter).map_err(ReadError::within(path))?;
+    let document = xml::parse(&bytes, XmlKind::Record, meter).map_err(ReadError::within(path))?;
     drop(bytes);
     let root = &document.root;
+    let checksums = DeclaredChecksum::list(root);
+    let sha256 = checksums.iter().find(|sum| sum.kind == "sha-256");
     let mut described = DepotVib {
         record: path.to_owned(),
         relative_path: root.string("relative-path"),
-        packed_size: root
-            .text_of("packed-size")
-            .and_then(|size| size.parse().ok()),
-        sha256: checksums(root)
-            .into_iter()
-            .find(|(kind, ..)| kind == "sha-256")
-            .map(|(.., value)| value),
+        packed_size: root.text_of("packed-size").map(DeclaredSize::new),
+        sha256: sha256.map(|sum| sum.value.clone()),
+        checksums,
         actual_size: None,
         actual_sha256: None,
         vib: None,
@@ -205,13 +205,13 @@ fn described<M: Read + Seek, R: Read + Seek>(
         differences: Vec::new(),
     };
     let path = described.relative_path.as_deref().unwrap_or_default();
-    if let Some(entry) = depot.find(path).cloned() {
-        let mut file = Hashed::new(depot.open(&entry)?);
+    if let Some(entry) = depot.find(path) {
+        let mut file = Hashed::new(depot.open(entry)?);
         let (vib, own) =
             read_vib(&mut file, meter).map_err(ReadError::within(entry.path.clone()))?;
-        let sums = file
+        let (sums, _) = file
             .finish()
-            .map_err(ReadError::reading(entry.path, entry.offset))?;
+            .map_err(ReadError::reading(entry.path.clone(), entry.offset))?;
         described.differences = differences(root, &own);
         described.vib = Some(vib);
         described.actual_size = Some(sums.length);
@@ -226,24 +226,29 @@ fn read_vib(file: &mut dyn Read, meter: &Meter) -> Result<(Vib, Node), ReadError
         Some(first) if first.name == vib::DESCRIPTOR => {
             vib::read(&mut archive, first, meter, &mut Ignore)
         }
-        other => Err(archive.unexpected(other, vib::DESCRIPTOR)),
+        other => Err(archive.unexpected(other, Expected::Descriptor)),
     }
 }
 
-/// Names of the elements that are not the same in both.
+/// Names of the elements that are not the same in both. An empty one is as good as none.
 fn differences(described: &Node, own: &Node) -> Vec<String> {
-    let named = |root: &Node| {
-        let names = root.children.iter().map(|child| child.name.clone());
-        names
-            .filter(|name| !NOT_COMPARED.contains(&name.as_str()))
-            .collect::<BTreeSet<_>>()
-    };
-    let differs = |name: &String| match (described.child(name), own.child(name)) {
-        (Some(one), Some(two)) => !one.means(two),
+    // Of several with one name, the first is taken, here and everywhere.
+    fn by_name(root: &Node) -> BTreeMap<&str, &Node> {
+        let said = root.children.iter().rev().filter(|child| !child.is_empty());
+        let compared = said.filter(|child| !NOT_COMPARED.contains(&child.name.as_str()));
+        compared.map(|child| (child.name.as_str(), child)).collect()
+    }
+    let (described, own) = (by_name(described), by_name(own));
+    let names: BTreeSet<_> = described.keys().chain(own.keys()).copied().collect();
+    let differs = |name: &&str| match (described.get(*name), own.get(*name)) {
+        (Some(one), Some(two)) => !one.means(two, &UNORDERED),
         _ => true,
     };
-    let all = &named(described) | &named(own);
-    all.into_iter().filter(differs).collect()
+    names
+        .into_iter()
+        .filter(differs)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A path in the bundle from a folder and what is relative to it.

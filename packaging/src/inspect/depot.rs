@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::descriptor::DeclaredSize;
 use super::xml::Node;
 
 /// A vendor of `index.xml`. Absent elements stay absent: hosts insist on some of them.
@@ -24,8 +25,7 @@ pub struct Vendor {
 
 impl Vendor {
     pub(super) fn read(root: &Node) -> Vec<Self> {
-        let vendors = root.children.iter().filter(|child| child.name == "vendor");
-        vendors
+        root.named("vendor")
             .map(|vendor| Self {
                 name: vendor.string("name"),
                 code: vendor.string("code"),
@@ -54,10 +54,7 @@ pub struct Metadata {
 
 impl Metadata {
     pub(super) fn read(root: &Node) -> Vec<Self> {
-        let list = root
-            .children
-            .iter()
-            .filter(|child| child.name == "metadata");
+        let list = root.named("metadata");
         list.map(|node| Self {
             product: node.string("productId"),
             version: node.string("version"),
@@ -164,8 +161,8 @@ pub struct Record {
     /// Path of its file.
     pub relative_path: Option<String>,
     /// Size of its file in bytes.
-    pub packed_size: Option<u64>,
-    /// SHA-256 of its file.
+    pub packed_size: Option<DeclaredSize>,
+    /// SHA-256 of its file, in lower-case hexadecimal digits.
     pub sha256: Option<String>,
 }
 
@@ -182,8 +179,10 @@ impl Record {
             Self {
                 id: vib.string("vibID").unwrap_or_default(),
                 relative_path: file("relativePath"),
-                packed_size: file("packedSize").and_then(|size| size.parse().ok()),
-                sha256: sha256.and_then(|sum| sum.string("checksum")),
+                packed_size: file("packedSize").map(|size| DeclaredSize::new(&size)),
+                sha256: sha256
+                    .and_then(|sum| sum.text_of("checksum"))
+                    .map(str::to_ascii_lowercase),
             }
         })
     }

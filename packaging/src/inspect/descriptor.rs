@@ -1,8 +1,24 @@
 //! `descriptor.xml` of VIBs from 5.0 on, and its copy in a bundle's metadata (FORMAT.md D1 to D3).
 
-use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 use super::xml::{Document, Node};
+
+/// Elements that no descriptor does without (FORMAT.md D3). Those that make up the id, and the
+/// acceptance level, have rules of their own.
+const MANDATORY: [&str; 8] = [
+    "summary",
+    "description",
+    "release-date",
+    "relationships",
+    "file-list",
+    "live-install-allowed",
+    "live-remove-allowed",
+    "payloads",
+];
 
 /// What a VIB says about itself. Absent elements stay absent; nothing is filled in.
 #[derive(Debug, Clone, Serialize)]
@@ -58,6 +74,10 @@ pub struct Descriptor {
     pub overlay: Option<String>,
     /// Whether an XML declaration names an encoding (FORMAT.md D1).
     pub names_encoding: bool,
+    /// Elements of the root that stand there more than once; only the first is taken.
+    pub repeated: Vec<String>,
+    /// Elements of the root that should be there and are not.
+    pub absent: Vec<&'static str>,
     #[serde(skip)]
     pub(crate) payloads: Vec<DeclaredPayload>,
 }
@@ -73,30 +93,141 @@ pub struct Url {
     pub url: String,
 }
 
-/// The five lists of relations, as one phrase each, such as `esx-version >= 5.5.0`.
+/// The five lists of relations; in JSON one phrase each, such as `esx-version >= 5.5.0`.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Relationships {
     /// Needed.
-    pub depends: Vec<String>,
+    pub depends: Vec<Relation>,
     /// Excluded.
-    pub conflicts: Vec<String>,
+    pub conflicts: Vec<Relation>,
     /// Removed by installing this.
-    pub replaces: Vec<String>,
+    pub replaces: Vec<Relation>,
     /// Names that others may depend on.
-    pub provides: Vec<String>,
+    pub provides: Vec<Relation>,
     /// Known to work together.
-    pub compatible_with: Vec<String>,
+    pub compatible_with: Vec<Relation>,
 }
 
-/// A payload as the descriptor has it; checksums as type, process and value.
+impl Relationships {
+    /// Each list with the name of its element.
+    pub fn in_order(&self) -> [(&'static str, &[Relation]); 5] {
+        [
+            ("depends", &self.depends),
+            ("conflicts", &self.conflicts),
+            ("replaces", &self.replaces),
+            ("provides", &self.provides),
+            ("compatibleWith", &self.compatible_with),
+        ]
+    }
+}
+
+/// A relation to another package, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Relation {
+    /// Name of a package, or one that a package provides.
+    pub name: String,
+    /// `<<`, `<=`, `=`, `>=` or `>>`.
+    pub relation: Option<String>,
+    /// Version that is compared with.
+    pub version: Option<String>,
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.name)?;
+        [&self.relation, &self.version]
+            .into_iter()
+            .flatten()
+            .try_for_each(|word| write!(out, " {word}"))
+    }
+}
+
+impl Serialize for Relation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A size as it is written in XML; in JSON a number, or the text if it is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredSize(String);
+
+impl DeclaredSize {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    /// As written.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// In bytes, if it is a number.
+    pub fn bytes(&self) -> Option<u64> {
+        crate::rules::value::is_size(&self.0)
+            .then(|| self.0.parse().ok())
+            .flatten()
+    }
+}
+
+impl Serialize for DeclaredSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.bytes() {
+            Some(bytes) => serializer.serialize_u64(bytes),
+            None => serializer.serialize_str(&self.0),
+        }
+    }
+}
+
+/// A payload as the descriptor has it.
 #[derive(Debug, Clone)]
 pub(crate) struct DeclaredPayload {
     pub(crate) name: String,
     pub(crate) kind: String,
-    pub(crate) size: Option<u64>,
-    pub(crate) checksums: Vec<(String, Option<String>, String)>,
+    pub(crate) size: Option<DeclaredSize>,
+    pub(crate) checksums: Vec<DeclaredChecksum>,
+}
+
+/// A `checksum` element.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct DeclaredChecksum {
+    /// `checksum-type`, for instance `sha-256`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `verify-process`; `gunzip` means that the unpacked bytes are hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// The digest as declared, in lower-case hexadecimal digits.
+    pub value: String,
+}
+
+impl DeclaredChecksum {
+    /// Type and process as one phrase, such as `sha-256 gunzip`.
+    pub fn label(&self) -> String {
+        match &self.process {
+            Some(process) => format!("{} {process}", self.kind),
+            None => self.kind.clone(),
+        }
+    }
+
+    /// The `checksum` children of an element.
+    pub(super) fn list(node: &Node) -> Vec<Self> {
+        node.named("checksum")
+            .map(|sum| Self {
+                kind: sum
+                    .attribute("checksum-type")
+                    .unwrap_or_default()
+                    .to_owned(),
+                process: sum.attribute("verify-process").map(str::to_owned),
+                value: sum.text().to_ascii_lowercase(),
+            })
+            .collect()
+    }
 }
 
 impl Descriptor {
@@ -109,7 +240,7 @@ impl Descriptor {
         let relations = root.child("relationships");
         let relation = |name: &str| {
             let list = relations.map_or(&[][..], |node| node.list(name));
-            list.iter().map(phrase).collect()
+            list.iter().map(relation_of).collect()
         };
         let system = root.child("system-requires");
         let mode = system.and_then(|node| node.child("maintenance-mode"));
@@ -119,8 +250,7 @@ impl Descriptor {
             node.attribute(attribute).or(text).map(str::to_owned)
         };
         let platforms = |name: &str, attributes: &[&str]| {
-            let children = system.map_or(&[][..], |node| &node.children);
-            let named = children.iter().filter(|child| child.name == name);
+            let named = system.into_iter().flat_map(|node| node.named(name));
             named.map(|child| words(child, attributes)).collect()
         };
         let (kind, name, version, vendor) =
@@ -164,6 +294,11 @@ impl Descriptor {
             version,
             vendor,
             names_encoding: *names_encoding,
+            repeated: repeated(root),
+            absent: MANDATORY
+                .into_iter()
+                .filter(|name| root.child(name).is_none())
+                .collect(),
         }
     }
 }
@@ -173,36 +308,30 @@ fn payload(node: &Node) -> DeclaredPayload {
     DeclaredPayload {
         name: attribute("name"),
         kind: attribute("type"),
-        size: node.attribute("size").and_then(|size| size.parse().ok()),
-        checksums: checksums(node),
+        size: node.attribute("size").map(DeclaredSize::new),
+        checksums: DeclaredChecksum::list(node),
     }
 }
 
-/// The `checksum` children of an element.
-pub(super) fn checksums(node: &Node) -> Vec<(String, Option<String>, String)> {
-    let named = node
-        .children
-        .iter()
-        .filter(|child| child.name == "checksum");
-    named
-        .map(|sum| {
-            (
-                sum.attribute("checksum-type")
-                    .unwrap_or_default()
-                    .to_owned(),
-                sum.attribute("verify-process").map(str::to_owned),
-                sum.text().to_ascii_lowercase(),
-            )
-        })
-        .collect()
+/// Names of elements that the root has twice, each once.
+fn repeated(root: &Node) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let names = root.children.iter().map(|child| child.name.as_str());
+    let twice: BTreeSet<_> = names.filter(|name| !seen.insert(*name)).collect();
+    twice.into_iter().map(str::to_owned).collect()
 }
 
 fn texts(nodes: &[Node]) -> Vec<String> {
     nodes.iter().map(|node| node.text().to_owned()).collect()
 }
 
-fn phrase(constraint: &Node) -> String {
-    words(constraint, &["name", "relation", "version"])
+fn relation_of(constraint: &Node) -> Relation {
+    let attribute = |name: &str| constraint.attribute(name).map(str::to_owned);
+    Relation {
+        name: attribute("name").unwrap_or_default(),
+        relation: attribute("relation"),
+        version: attribute("version"),
+    }
 }
 
 fn words(node: &Node, attributes: &[&str]) -> String {

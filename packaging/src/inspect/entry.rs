@@ -35,6 +35,8 @@ pub struct Entry {
     pub extension: Option<Extension>,
     /// Whether the path is stored with a leading `./`.
     pub dotted: bool,
+    /// Whether the path is stored in another form that is longer than needed, such as `a//b`.
+    pub crooked: bool,
     /// Where the header begins, in bytes from the start of the unpacked archive.
     pub offset: u64,
     /// What a program's headers say.

@@ -1,9 +1,34 @@
 //! Why a file cannot be read: what, where, and what was there instead.
 
-use std::io;
+use std::{fmt, io};
 
-use super::vib::DESCRIPTOR;
+use super::XmlKind;
 use crate::rules::{self, Rule};
+
+/// What should have stood in the place of an ar member (FORMAT.md A4, R3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expected {
+    /// `descriptor.xml`, at the beginning.
+    Descriptor,
+    /// `sig.pkcs7`, behind it.
+    Signature,
+    /// This member of a VIB of 4.x.
+    Legacy(&'static str),
+    /// No member at all, unless it is a signature.
+    Nothing,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Descriptor => "descriptor.xml",
+            Self::Signature => "sig.pkcs7, empty if the package is not signed,",
+            Self::Legacy(member) => member,
+            Self::Nothing => "nothing but a signature",
+        })
+    }
+}
 
 /// An error of the reader.
 ///
@@ -58,7 +83,7 @@ pub enum ReadError {
         /// The member that is there; empty if there is none.
         found: String,
         /// What should be there.
-        expected: &'static str,
+        expected: Expected,
     },
     /// A name that stands for two things.
     #[error("{part} at byte {offset}: there is an earlier one called {name:?}")]
@@ -83,12 +108,22 @@ pub enum ReadError {
     /// XML that is not well-formed, or that asks for more than elements and text.
     #[error("XML, element {element:?} at byte {offset}: {problem}")]
     Xml {
+        /// The file.
+        kind: XmlKind,
         /// The innermost open element; empty outside the root.
         element: String,
         /// Where the parser stood.
         offset: u64,
         /// What is wrong.
         problem: String,
+    },
+    /// XML in another encoding than UTF-8, by its own words (FORMAT.md D1, R9).
+    #[error("XML: it declares the encoding {encoding:?} and is not UTF-8")]
+    Encoding {
+        /// The file.
+        kind: XmlKind,
+        /// The encoding that it declares.
+        encoding: String,
     },
     /// A part that everything else depends on is not there.
     #[error("{part}: there is no {name}")]
@@ -111,15 +146,23 @@ pub enum ReadError {
         /// What the descriptor says.
         expected: String,
     },
-    /// The input cannot be read, or the extracted part not be written.
-    #[error("{part} at byte {offset}: {error}")]
+    /// The input cannot be read. This says nothing about the file.
+    #[error("{part} at byte {offset}: it cannot be read: {cause}")]
     Io {
         /// The part.
         part: String,
         /// Where it begins.
         offset: u64,
         /// The error of the system.
-        error: io::Error,
+        cause: io::Error,
+    },
+    /// An extracted file or directory cannot be written. This says nothing about the file.
+    #[error("{path:?} cannot be written: {cause}")]
+    Sink {
+        /// What should have been written.
+        path: String,
+        /// The error of the system.
+        cause: io::Error,
     },
     /// An error inside a part of the file.
     #[error("{part}: {error}")]
@@ -137,33 +180,101 @@ impl ReadError {
         match self {
             Self::UnknownKind { .. } => rules::KIND,
             Self::MemberOrder { .. } => rules::MEMBER_ORDER,
-            Self::Xml { .. } => rules::XML_FORM,
+            Self::Encoding {
+                kind: XmlKind::Descriptor,
+                ..
+            } => rules::NO_DECLARATION,
+            Self::Xml { .. } | Self::Encoding { .. } => rules::XML_FORM,
             Self::Missing { .. } => rules::DEPOT_PATHS,
             Self::TooLarge { .. } => rules::BOUNDS,
             Self::Path { .. } => rules::CONTAINED,
             Self::Duplicate { .. } => rules::ONE_ENTRY_PER_PATH,
             Self::Checksum { .. } => rules::CHECKSUMS,
             Self::Within { error, .. } => error.rule(),
-            Self::Truncated { .. } | Self::Malformed { .. } | Self::Io { .. } => rules::WHOLE,
+            Self::Truncated { .. }
+            | Self::Malformed { .. }
+            | Self::Io { .. }
+            | Self::Sink { .. } => rules::WHOLE,
+        }
+    }
+
+    /// Whether the fault is that of the system that reads or writes, and not of the file.
+    pub fn is_of_the_system(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Sink { .. } => true,
+            Self::Within { error, .. } => error.is_of_the_system(),
+            _ => false,
+        }
+    }
+
+    /// Where the part begins, or where the bytes end, from the start of the thing that it is in.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Truncated { offset, .. }
+            | Self::Malformed { offset, .. }
+            | Self::TooLarge { offset, .. }
+            | Self::MemberOrder { offset, .. }
+            | Self::Duplicate { offset, .. }
+            | Self::Path { offset, .. }
+            | Self::Xml { offset, .. }
+            | Self::Io { offset, .. } => Some(*offset),
+            Self::Within { error, .. } => error.offset(),
+            Self::UnknownKind { .. }
+            | Self::Encoding { .. }
+            | Self::Missing { .. }
+            | Self::Checksum { .. }
+            | Self::Sink { .. } => None,
+        }
+    }
+
+    /// The next step, as an imperative.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::UnknownKind { .. } => "give a VIB, an offline bundle or a gzipped tar",
+            Self::Truncated { .. } => "fetch the file again; if that does not help, build it again",
+            Self::Malformed { .. } | Self::Checksum { .. } => {
+                "fetch the file again, or have it built again"
+            }
+            Self::TooLarge { .. } => {
+                "do not trust the file; if it is sound, split it or read it with higher limits"
+            }
+            Self::MemberOrder { .. } => {
+                "pack descriptor.xml, sig.pkcs7 and the payloads in this order"
+            }
+            Self::Duplicate { .. } => "pack one of the two",
+            Self::Path { .. } => "do not trust the file; pack relative paths and no links",
+            Self::Xml { .. } => "mend the XML and build the file again",
+            Self::Encoding { .. } => "write it in UTF-8, without a declaration",
+            Self::Missing { .. } => "add it, or mend the name that leads to it",
+            Self::Io { .. } => "read the file from another place",
+            Self::Sink { .. } => "make room, or name another directory",
+            Self::Within { error, .. } => error.remedy(),
         }
     }
 
     /// What a host says to such a file, where that is known.
     pub fn host_message(&self) -> Option<&'static str> {
         match self {
-            Self::MemberOrder { expected, .. } if expected.starts_with("sig.pkcs7") => {
-                Some("Expected second member of Vib file to be sig.pkcs7")
-            }
-            Self::MemberOrder { .. } => Some(
-                "unsupported format. The first member found was .., but descriptor.xml was expected",
-            ),
+            Self::MemberOrder { expected, .. } => match expected {
+                Expected::Descriptor => Some(
+                    "unsupported format. The first member found was .., but descriptor.xml was expected",
+                ),
+                Expected::Signature => Some("Expected second member of Vib file to be sig.pkcs7"),
+                // No release of 5.0 and later looks that far.
+                Expected::Legacy(_) | Expected::Nothing => Some("This VIB is a ESX 4.x VIB"),
+            },
             Self::Missing { .. } => {
                 Some("[MetadataDownloadError] Could not download from depot at zip:..")
             }
-            Self::Within { part, error } => match **error {
-                Self::Xml { .. } if part == DESCRIPTOR => Some("Could not parse VIB XML data"),
-                _ => error.host_message(),
-            },
+            Self::Encoding {
+                kind: XmlKind::Descriptor,
+                ..
+            } => Some("Could not parse VIB XML data: Unicode strings with encoding declaration"),
+            Self::Xml {
+                kind: XmlKind::Descriptor,
+                ..
+            } => Some("Could not parse VIB XML data"),
+            Self::Within { error, .. } => error.host_message(),
             _ => None,
         }
     }
@@ -185,17 +296,16 @@ impl ReadError {
             Ok(inner) => inner,
             Err(source) => match source.kind() {
                 io::ErrorKind::UnexpectedEof => Self::Truncated { part, offset },
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-                    Self::Malformed {
-                        part,
-                        offset,
-                        problem: source.to_string(),
-                    }
-                }
+                // Decompressors say this about what they are given.
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Malformed {
+                    part,
+                    offset,
+                    problem: source.to_string(),
+                },
                 _ => Self::Io {
                     part,
                     offset,
-                    error: source,
+                    cause: source,
                 },
             },
         }

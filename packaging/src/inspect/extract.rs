@@ -1,14 +1,18 @@
 //! Unpacking a file, one layer deep: what is written where is decided here, writing is the
 //! caller's.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 
 use super::entry::{Entry, EntryKind, contained};
 use super::limits::{Limits, Meter};
-use super::zip::Zip;
+use super::source::Source;
+use super::stream::{Hashed, Sums};
+use super::zip::{Zip, ZipEntry};
 use super::{
-    Contents, DepotVib, Ignore, Observer, ReadError, Vib, inspect_with, payload::ChecksumState,
+    Bundle, Contents, DepotVib, Ignore, Observer, ReadError, Vib, inspect_with,
+    payload::ChecksumState,
 };
 
 /// Takes what is unpacked. Paths are relative, have no `..`, and no file or link on the way.
@@ -19,7 +23,7 @@ pub trait Sink {
     /// Whatever goes wrong; it ends the extraction.
     fn directory(&mut self, path: &str) -> io::Result<()>;
 
-    /// Writes a file; its folder may not exist yet.
+    /// Writes a file; its folder may not exist yet. An error of `data` must be handed on as it is.
     ///
     /// # Errors
     /// Whatever goes wrong; it ends the extraction.
@@ -34,6 +38,8 @@ pub struct Extracted {
     pub files: usize,
     /// Links, devices and pipes, each as one line. None is ever made.
     pub left_out: Vec<String>,
+    /// Members of a VIB that its descriptor does not declare. They are not unpacked.
+    pub undeclared: Vec<String>,
 }
 
 /// Unpacks a file: a VIB into its descriptor, its signature and a folder for each payload; a VIB of
@@ -45,8 +51,8 @@ pub struct Extracted {
 /// moves that when this has succeeded.
 ///
 /// # Errors
-/// [`ReadError`]; also for checksums that differ, names that stand for two things, and whatever the
-/// sink reports.
+/// [`ReadError`]; also for checksums that differ, names that stand for two things, a file that
+/// changes meanwhile, and [`ReadError::Sink`] for whatever the sink reports.
 pub fn extract<R: Read + Seek>(
     mut input: R,
     limits: &Limits,
@@ -61,10 +67,13 @@ pub fn extract<R: Read + Seek>(
     let inspection = inspect_with(&mut input, &Meter::new(limits.clone()), &mut unpacker)?;
     match &inspection.contents {
         Contents::Vib(vib) => check(vib)?,
-        Contents::Bundle(bundle) | Contents::WrappedBundle { bundle, .. } => {
+        Contents::Bundle(bundle) => {
             bundle.vibs.iter().try_for_each(check_file)?;
-            input.rewind().map_err(ReadError::reading("zip", 0))?;
-            unpack_zip(input, limits, &mut unpacker)?;
+            unpack_zip(input, limits, &mut unpacker, Some(bundle))?;
+        }
+        Contents::WrappedBundle { bundle, .. } => {
+            bundle.vibs.iter().try_for_each(check_file)?;
+            unpack_zip(input, limits, &mut unpacker, None)?;
         }
         Contents::LegacyVib(_) | Contents::Archive(_) => {}
     }
@@ -77,9 +86,9 @@ fn check(vib: &Vib) -> Result<(), ReadError> {
             if let ChecksumState::Differs { actual } = &checksum.state {
                 return Err(ReadError::Checksum {
                     part: format!("payload {:?}", payload.name),
-                    kind: checksum.label(),
+                    kind: checksum.declared.label(),
                     actual: actual.clone(),
-                    expected: checksum.value.clone(),
+                    expected: checksum.declared.value.clone(),
                 });
             }
         }
@@ -91,32 +100,76 @@ fn check_file(file: &DepotVib) -> Result<(), ReadError> {
     if let (Some(expected), Some(actual)) = (&file.sha256, &file.actual_sha256)
         && expected != actual
     {
-        return Err(ReadError::Checksum {
-            part: file.relative_path.clone().unwrap_or_default(),
-            kind: "sha-256".to_owned(),
-            actual: actual.clone(),
-            expected: expected.clone(),
-        });
+        return Err(differs(
+            file.relative_path.clone().unwrap_or_default(),
+            actual,
+            expected,
+        ));
     }
     file.vib.iter().try_for_each(check)
 }
 
+fn differs(part: String, actual: &str, expected: &str) -> ReadError {
+    ReadError::Checksum {
+        part,
+        kind: "sha-256".to_owned(),
+        actual: actual.to_owned(),
+        expected: expected.to_owned(),
+    }
+}
+
+/// Unpacks the entries of a zip. It is read for the second time: a VIB must still be the one that
+/// was looked at, byte for byte.
 fn unpack_zip<R: Read + Seek>(
     input: R,
     limits: &Limits,
     unpacker: &mut Unpacker<'_>,
+    bundle: Option<&Bundle>,
 ) -> Result<(), ReadError> {
     let meter = Meter::new(limits.clone());
-    let mut zip = Zip::new(input, &meter)?;
-    for entry in zip.entries().to_vec() {
+    let file = RefCell::new(input);
+    let source = Source::file(&file).map_err(ReadError::reading("zip", 0))?;
+    let zip = Zip::new(source, &meter)?;
+    if bundle.is_some_and(|bundle| bundle.entries != zip.entries()) {
+        return Err(ReadError::Malformed {
+            part: "zip directory".to_owned(),
+            offset: 0,
+            problem: "it has changed while it was read".to_owned(),
+        });
+    }
+    let vibs = bundle.into_iter().flat_map(|bundle| &bundle.vibs);
+    let seen: BTreeMap<_, _> = vibs
+        .filter_map(|vib| {
+            let entry = zip.find(vib.relative_path.as_deref()?)?;
+            Some((entry.offset, vib.actual_sha256.as_deref()?))
+        })
+        .collect();
+    for entry in zip.entries() {
         if entry.path.ends_with('/') {
             unpacker.directory(&entry.path, entry.offset)?;
-        } else {
-            let mut data = zip.open(&entry)?;
-            unpacker.file(&entry.path, 0o644, entry.offset, &mut data)?;
+            continue;
+        }
+        let written = unpack_entry(&zip, entry, unpacker)?;
+        if let Some(expected) = seen.get(&entry.offset)
+            && written.sha256 != **expected
+        {
+            return Err(differs(entry.path.clone(), &written.sha256, expected));
         }
     }
     Ok(())
+}
+
+fn unpack_entry(
+    zip: &Zip<'_, '_>,
+    entry: &ZipEntry,
+    unpacker: &mut Unpacker<'_>,
+) -> Result<Sums, ReadError> {
+    let mut data = Hashed::new(zip.open(entry)?);
+    unpacker.file(&entry.path, 0o644, entry.offset, &mut data)?;
+    // The sink has read to the end; this would notice if it had not.
+    let rest = data.finish();
+    let (sums, _) = rest.map_err(ReadError::reading(entry.path.clone(), entry.offset))?;
+    Ok(sums)
 }
 
 /// Guards the sink: every path is taken once, and nothing lies below a file or a link.
@@ -168,7 +221,7 @@ impl Unpacker<'_> {
     fn directory(&mut self, path: &str, offset: u64) -> Result<(), ReadError> {
         self.take(path, true, offset)?;
         let written = self.sink.directory(path.trim_end_matches('/'));
-        written.map_err(ReadError::reading(path, offset))
+        written.map_err(sinking(path))
     }
 
     fn file(
@@ -180,8 +233,37 @@ impl Unpacker<'_> {
     ) -> Result<(), ReadError> {
         self.take(path, false, offset)?;
         self.extracted.files += 1;
-        let written = self.sink.file(path, mode, data);
-        written.map_err(ReadError::reading(path, offset))
+        let mut data = Marked { data, path, offset };
+        let written = self.sink.file(path, mode, &mut data);
+        written.map_err(sinking(path))
+    }
+}
+
+/// For `map_err` on what a sink returns: its own error, or that of the data it was given.
+fn sinking(path: &str) -> impl FnOnce(io::Error) -> ReadError {
+    move |error| match error.downcast::<ReadError>() {
+        Ok(inner) => inner,
+        Err(cause) => ReadError::Sink {
+            path: path.to_owned(),
+            cause,
+        },
+    }
+}
+
+/// Marks the errors of what is read, so that they can be told from those of what is written.
+struct Marked<'d> {
+    data: &'d mut dyn Read,
+    path: &'d str,
+    offset: u64,
+}
+
+impl Read for Marked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.data.read(buffer).map_err(|error| match error.kind() {
+            // Whoever reads tries again.
+            io::ErrorKind::Interrupted => error,
+            _ => ReadError::reading(self.path, self.offset)(error).into_io(),
+        })
     }
 }
 
@@ -211,6 +293,10 @@ impl Observer for Unpacker<'_> {
             }
         }
     }
+
+    fn undeclared(&mut self, name: &str) {
+        self.extracted.undeclared.push(name.to_owned());
+    }
 }
 
 impl Observer for Ignore {
@@ -221,4 +307,6 @@ impl Observer for Ignore {
     fn entry(&mut self, _: &str, _: &Entry, _: &mut dyn Read) -> Result<(), ReadError> {
         Ok(())
     }
+
+    fn undeclared(&mut self, _: &str) {}
 }

@@ -121,9 +121,11 @@ fn record(
     offset: u64,
 ) -> Result<Vec<u8>, ReadError> {
     let part = "tar record for a long name";
-    let size = fields
-        .entry_size()
-        .map_err(ReadError::reading(part, offset))?;
+    let size = fields.entry_size().map_err(|_| ReadError::Malformed {
+        part: part.to_owned(),
+        offset,
+        problem: "its size is not a number".to_owned(),
+    })?;
     let limit = meter.limits.long_name_bytes;
     if size > limit {
         return Err(ReadError::TooLarge {
@@ -201,6 +203,8 @@ fn entry(
         return Err(malformed("its name is not UTF-8"));
     };
     let (mut path, dotted) = contained(text, offset)?;
+    let plain = text.strip_prefix("./").unwrap_or(text);
+    let crooked = !path.is_empty() && path != plain.strip_suffix('/').unwrap_or(plain);
     let kind = kind(fields.entry_type(), flavour, text);
     if kind == EntryKind::Directory {
         if !path.is_empty() {
@@ -248,6 +252,7 @@ fn entry(
             flavour,
             extension: overrides.extension,
             dotted,
+            crooked,
             offset,
             program: None,
         },

@@ -11,7 +11,7 @@ use super::payload::gunzip_archive;
 use super::stream::whole;
 use super::vib::{DESCRIPTOR, SIGNATURE};
 use super::xml::Node;
-use super::{Observer, ReadError, xml};
+use super::{Expected, Observer, ReadError, XmlKind, xml};
 
 pub(super) const DEBIAN: &str = "debian-binary";
 const CONTROL: &str = "control.tar.gz";
@@ -79,19 +79,12 @@ pub(super) fn read<R: Read>(
     let mut root = None;
     let (mut control, mut data) = (None, None);
     while let Some(member) = next {
-        if members.iter().any(|earlier| earlier.name == member.name) {
-            return Err(ReadError::Duplicate {
-                part: "ar member".to_owned(),
-                offset: member.offset,
-                name: member.name,
-            });
-        }
         match member.name.as_str() {
             CONTROL => control = Some(tarball(archive, "control", &member, meter, observer)?),
             DATA => data = Some(tarball(archive, "data", &member, meter, observer)?),
             DESCRIPTOR => {
                 let text = whole(archive, meter.limits.xml_bytes, DESCRIPTOR, member.offset)?;
-                let document = xml::parse(&text, "descriptor", meter)
+                let document = xml::parse(&text, XmlKind::LegacyDescriptor, meter)
                     .map_err(ReadError::within(DESCRIPTOR))?;
                 observer.member(DESCRIPTOR, &mut text.as_slice())?;
                 root = Some(document.root);
@@ -118,9 +111,9 @@ fn tarball<R: Read>(
     observer: &mut dyn Observer,
 ) -> Result<Archive, ReadError> {
     let mut stored = BufReader::new(archive);
-    let (entries, _) = gunzip_archive(&mut stored, folder, meter, observer)
+    let found = gunzip_archive(&mut stored, folder, meter, observer)
         .map_err(ReadError::within(format!("member {:?}", member.name)))?;
-    Ok(entries)
+    Ok(found.archive)
 }
 
 fn facts(
@@ -175,6 +168,7 @@ fn check_order(vib: &LegacyVib, end: u64) -> Result<(), ReadError> {
         "cross" => &[DEBIAN, CONTROL, DATA, "*.rpm", DESCRIPTOR],
         other => {
             return Err(ReadError::Xml {
+                kind: XmlKind::LegacyDescriptor,
                 element: "vibType".to_owned(),
                 offset: 0,
                 problem: format!("it is {other:?} in place of deb, rpm or cross"),
@@ -192,7 +186,7 @@ fn check_order(vib: &LegacyVib, end: u64) -> Result<(), ReadError> {
             return Err(ReadError::MemberOrder {
                 offset: member.map_or(end, |member| member.offset),
                 found: member.map(|member| member.name.clone()).unwrap_or_default(),
-                expected,
+                expected: Expected::Legacy(expected),
             });
         }
     }
@@ -201,7 +195,7 @@ fn check_order(vib: &LegacyVib, end: u64) -> Result<(), ReadError> {
         Some(member) => Err(ReadError::MemberOrder {
             offset: member.offset,
             found: member.name.clone(),
-            expected: "nothing but a signature",
+            expected: Expected::Nothing,
         }),
     }
 }

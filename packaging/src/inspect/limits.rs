@@ -29,11 +29,14 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of all names in the file together.
     pub name_bytes: u64,
-    /// Bytes of one name in a long-name or pax record.
+    /// Bytes of the record before a tar header that holds one long name, in GNU's or pax's form.
     pub long_name_bytes: u64,
+    /// Bytes of the table of all long names of an ar archive.
+    pub long_names_bytes: u64,
     /// Bytes that all compressed parts of the file may unpack to, together.
     pub unpacked_bytes: u64,
-    /// Bytes of a zip inside a zip, which is unpacked in memory.
+    /// Bytes of a compressed zip inside a zip, which is unpacked in memory. One that is stored as it
+    /// is has no such limit.
     pub inner_zip_bytes: u64,
     /// Bytes of a program whose ELF tables are read; bigger ones are left alone.
     pub elf_bytes: u64,
@@ -53,6 +56,7 @@ impl Default for Limits {
             entries: 100_000,
             name_bytes: 8 << 20,
             long_name_bytes: 4096,
+            long_names_bytes: 64 << 10,
             unpacked_bytes: 16 << 30,
             inner_zip_bytes: 24 << 20,
             elf_bytes: 16 << 20,

@@ -19,21 +19,25 @@ mod archive;
 mod bundle;
 mod depot;
 mod descriptor;
+mod directory;
 mod entry;
 mod error;
 mod extract;
+mod gunzip;
 mod header;
 mod legacy;
 mod limits;
 mod payload;
 mod signable;
+mod source;
 mod stream;
 mod text;
 mod vib;
 mod xml;
 mod zip;
 
-use std::io::{BufReader, Cursor, Read, Seek};
+use std::cell::RefCell;
+use std::io::{BufReader, Read, Seek};
 
 use serde::Serialize;
 
@@ -41,20 +45,24 @@ pub use self::ar::Member;
 pub use self::archive::Archive;
 pub use self::bundle::{Bundle, DepotVib};
 pub use self::depot::{Bulletin, Component, Metadata, Record, Vendor};
-pub use self::descriptor::{Descriptor, Relationships, Url};
+pub use self::descriptor::{
+    DeclaredChecksum, DeclaredSize, Descriptor, Relation, Relationships, Url,
+};
 pub use self::entry::{Entry, EntryKind, Extension, Flavour, Program};
-pub use self::error::ReadError;
+pub use self::error::{Expected, ReadError};
 pub use self::extract::{Extracted, Sink, extract};
 pub use self::legacy::LegacyVib;
 pub use self::limits::Limits;
 pub use self::payload::{Checksum, ChecksumState, Payload};
 pub use self::vib::{Signature, Vib};
+pub use self::xml::XmlKind;
 pub use self::zip::ZipEntry;
 
 pub(crate) use self::signable::signable;
 pub(crate) use self::vib::SIGNATURE;
 
 use self::limits::Meter;
+use self::source::Source;
 use self::stream::fill;
 use self::zip::Zip;
 use crate::sign::Trust;
@@ -106,6 +114,9 @@ pub(crate) trait Observer {
 
     /// An entry of the archive that is unpacked into `folder`.
     fn entry(&mut self, folder: &str, entry: &Entry, data: &mut dyn Read) -> Result<(), ReadError>;
+
+    /// A member that its package does not declare.
+    fn undeclared(&mut self, name: &str);
 }
 
 /// Sees nothing.
@@ -146,8 +157,8 @@ fn inspect_with<R: Read + Seek>(
         read_ar(input, meter, observer)?
     } else if magic.starts_with(payload::GZIP) {
         let mut input = BufReader::new(input);
-        let (archive, _) = payload::gunzip_archive(&mut input, "", meter, observer)?;
-        Contents::Archive(archive)
+        let found = payload::gunzip_archive(&mut input, "", meter, observer)?;
+        Contents::Archive(found.archive)
     } else if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
         read_zip(input, meter)?
     } else {
@@ -180,36 +191,31 @@ fn read_ar<R: Read>(
             let vib = legacy::read(&mut archive, first, meter, observer)?;
             Ok(Contents::LegacyVib(Box::new(vib)))
         }
-        other => Err(archive.unexpected(other, vib::DESCRIPTOR)),
+        other => Err(archive.unexpected(other, Expected::Descriptor)),
     }
 }
 
 /// A bundle, or the first bundle in the zips of a zip. Those are not searched further (FORMAT.md
 /// R5).
 fn read_zip<R: Read + Seek>(input: R, meter: &Meter) -> Result<Contents, ReadError> {
-    let mut zip = Zip::new(input, meter)?;
+    let file = RefCell::new(input);
+    let source = Source::file(&file).map_err(ReadError::reading("zip", 0))?;
+    let zip = Zip::new(source, meter)?;
     if zip.find(bundle::INDEX).is_some() {
-        return Ok(Contents::Bundle(Box::new(bundle::read(zip, meter)?)));
+        return Ok(Contents::Bundle(Box::new(bundle::read(&zip, meter)?)));
     }
     let is_zip = |path: &str| {
         path.rsplit_once('.')
             .is_some_and(|(_, end)| end.eq_ignore_ascii_case("zip"))
     };
-    let inner: Vec<_> = zip
-        .entries()
-        .iter()
-        .filter(|entry| is_zip(&entry.path))
-        .cloned()
-        .collect();
-    for entry in inner {
-        let bytes = zip.whole(&entry.path, meter.limits.inner_zip_bytes)?;
-        let inner = Zip::new(Cursor::new(bytes.as_slice()), meter)
-            .map_err(ReadError::within(entry.path.clone()))?;
+    for entry in zip.entries().iter().filter(|entry| is_zip(&entry.path)) {
+        let within = || ReadError::within(entry.path.clone());
+        let inner = zip.inner(entry)?;
+        let inner = Zip::new(inner, meter).map_err(within())?;
         if inner.find(bundle::INDEX).is_some() {
-            let bundle =
-                bundle::read(inner, meter).map_err(ReadError::within(entry.path.clone()))?;
+            let bundle = bundle::read(&inner, meter).map_err(within())?;
             return Ok(Contents::WrappedBundle {
-                inner: entry.path,
+                inner: entry.path.clone(),
                 bundle: Box::new(bundle),
             });
         }

@@ -3,12 +3,12 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
 
 use super::archive::{Archive, walk};
-use super::descriptor::DeclaredPayload;
+use super::descriptor::{DeclaredChecksum, DeclaredPayload, DeclaredSize};
 use super::entry::{Entry, EntryKind, Program};
+use super::gunzip::Gunzip;
 use super::limits::Meter;
 use super::stream::{Hashed, Metered, Sums, fill, whole};
 use super::{Observer, ReadError};
@@ -28,13 +28,15 @@ pub struct Payload {
     pub kind: String,
     /// Size in bytes as declared.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub declared_size: Option<u64>,
+    pub declared_size: Option<DeclaredSize>,
     /// Size in bytes as stored; absent if the VIB has no such member.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Size in bytes after unpacking the gzip layer; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpacked_size: Option<u64>,
+    /// Whether something other than zeros stands behind the gzip layer.
+    pub has_more_behind: bool,
     /// The checksums, in the order of the descriptor.
     pub checksums: Vec<Checksum>,
     /// Files and directories; absent for types that are not archives or not unpacked.
@@ -47,27 +49,12 @@ pub struct Payload {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Checksum {
-    /// `checksum-type`, for instance `sha-256`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// `verify-process`; `gunzip` means that the unpacked bytes are hashed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub process: Option<String>,
-    /// The digest as declared, in lower-case hexadecimal digits.
-    pub value: String,
+    /// What the descriptor says.
+    #[serde(flatten)]
+    pub declared: DeclaredChecksum,
     /// The comparison with the bytes.
     #[serde(flatten)]
     pub state: ChecksumState,
-}
-
-impl Checksum {
-    /// Type and process as one phrase, such as `sha-256 gunzip`.
-    pub fn label(&self) -> String {
-        match &self.process {
-            Some(process) => format!("{} {process}", self.kind),
-            None => self.kind.clone(),
-        }
-    }
 }
 
 /// The comparison of a checksum with the bytes.
@@ -95,7 +82,7 @@ impl Payload {
         let state = |_: &_| ChecksumState::Unverified {
             reason: "the payload is missing",
         };
-        Self::new(declared, None, None, state, None)
+        Self::new(declared, None, None, state)
     }
 
     /// Reads the bytes of a payload to their end.
@@ -122,58 +109,61 @@ impl Payload {
         }
         let mut archive = None;
         let mut unpacked = None;
-        if gzipped {
-            let sums = if archived {
-                let (found, sums) = gunzip_archive(&mut stored, &declared.name, meter, observer)
-                    .map_err(ReadError::within(part.clone()))?;
-                archive = Some(found);
-                sums
-            } else {
-                let plain = Metered::new(MultiGzDecoder::new(&mut stored), meter);
-                let mut plain = Hashed::new(plain);
-                observer.member(&declared.name, &mut plain)?;
-                plain.finish().map_err(reading(0))?
-            };
+        let mut has_more_behind = false;
+        if archived {
+            let found = gunzip_archive(&mut stored, &declared.name, meter, observer)
+                .map_err(ReadError::within(part.clone()))?;
+            archive = Some(found.archive);
+            unpacked = Some(found.sums);
+            has_more_behind = found.has_more_behind;
+        } else if gzipped {
+            let mut plain = Hashed::new(Metered::new(Gunzip::new(&mut stored), meter));
+            observer.member(&declared.name, &mut plain)?;
+            let (sums, rest) = plain.finish().map_err(reading(0))?;
             unpacked = Some(sums);
+            has_more_behind = rest.into_inner().has_more_behind();
         } else {
             observer.member(&declared.name, &mut stored)?;
         }
-        let stored = stored.into_inner().finish().map_err(reading(0))?;
-        let state = |checksum: &(String, Option<String>, String)| {
+        let (stored, _) = stored.into_inner().finish().map_err(reading(0))?;
+        let state = |checksum: &DeclaredChecksum| {
             compare(&declared.kind, checksum, &stored, unpacked.as_ref())
         };
-        Ok(Self::new(
-            declared,
-            Some(&stored),
-            unpacked.as_ref(),
-            state,
+        Ok(Self {
+            has_more_behind,
             archive,
-        ))
+            ..Self::new(declared, Some(&stored), unpacked.as_ref(), state)
+        })
     }
 
     fn new(
         declared: &DeclaredPayload,
         stored: Option<&Sums>,
         unpacked: Option<&Sums>,
-        state: impl Fn(&(String, Option<String>, String)) -> ChecksumState,
-        archive: Option<Archive>,
+        state: impl Fn(&DeclaredChecksum) -> ChecksumState,
     ) -> Self {
         let checksums = declared.checksums.iter().map(|declared| Checksum {
-            kind: declared.0.clone(),
-            process: declared.1.clone(),
-            value: declared.2.clone(),
+            declared: declared.clone(),
             state: state(declared),
         });
         Self {
             name: declared.name.clone(),
             kind: declared.kind.clone(),
-            declared_size: declared.size,
+            declared_size: declared.size.clone(),
             size: stored.map(|sums| sums.length),
             unpacked_size: unpacked.map(|sums| sums.length),
+            has_more_behind: false,
             checksums: checksums.collect(),
-            archive,
+            archive: None,
         }
     }
+}
+
+/// A gzipped archive, with the digests of what was unpacked.
+pub(super) struct Unpacked {
+    pub(super) archive: Archive,
+    sums: Sums,
+    pub(super) has_more_behind: bool,
 }
 
 /// Unpacks and walks a gzipped archive in one pass, to the end of the gzip layer.
@@ -182,13 +172,17 @@ pub(super) fn gunzip_archive(
     folder: &str,
     meter: &Meter,
     observer: &mut dyn Observer,
-) -> Result<(Archive, Sums), ReadError> {
-    let mut plain = Hashed::new(Metered::new(MultiGzDecoder::new(stored), meter));
+) -> Result<Unpacked, ReadError> {
+    let mut plain = Hashed::new(Metered::new(Gunzip::new(stored), meter));
     let archive = walk(&mut plain, meter, &mut |entry, data| {
         visit(folder, entry, data, meter, observer)
     })?;
-    let sums = plain.finish().map_err(ReadError::reading("gzip", 0))?;
-    Ok((archive, sums))
+    let (sums, rest) = plain.finish().map_err(ReadError::reading("gzip", 0))?;
+    Ok(Unpacked {
+        archive,
+        sums,
+        has_more_behind: rest.into_inner().has_more_behind(),
+    })
 }
 
 /// Looks at programs, and passes everything on to the observer.
@@ -226,7 +220,7 @@ fn visit(
 
 fn compare(
     kind: &str,
-    (sum_type, process, value): &(String, Option<String>, String),
+    checksum: &DeclaredChecksum,
     stored: &Sums,
     unpacked: Option<&Sums>,
 ) -> ChecksumState {
@@ -236,7 +230,9 @@ fn compare(
         "sha-1" => Some(sums.sha1.clone()),
         _ => None,
     };
-    let actual = match (process.as_deref(), sum_type.strip_suffix("-gunzip1")) {
+    let sum_type = checksum.kind.as_str();
+    let process = checksum.process.as_deref();
+    let actual = match (process, sum_type.strip_suffix("-gunzip1")) {
         (None, None) => digest(stored, sum_type),
         // What one gunzip gives, which for vzstd is not yet the archive.
         (_, Some(name)) => unpacked.and_then(|sums| digest(sums, name)),
@@ -251,7 +247,7 @@ fn compare(
     };
     match actual {
         None => unverified("a kind of checksum that this reader does not know"),
-        Some(actual) if actual == *value => ChecksumState::Verified,
+        Some(actual) if actual == checksum.value => ChecksumState::Verified,
         Some(actual) => ChecksumState::Differs { actual },
     }
 }

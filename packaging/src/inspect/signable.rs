@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek};
 use super::limits::{Limits, Meter};
 use super::stream::{fill, whole};
 use super::vib::{DESCRIPTOR, SIGNATURE};
-use super::{ReadError, ar, legacy, payload};
+use super::{Expected, ReadError, ar, legacy, payload};
 use crate::sign::SignError;
 
 /// The front of a VIB.
@@ -51,15 +51,12 @@ pub(crate) fn signable<R: Read + Seek>(
                 remedy: "build a package for 5.0 or later",
             });
         }
-        other => return Err(archive.unexpected(other, DESCRIPTOR).into()),
+        other => return Err(archive.unexpected(other, Expected::Descriptor).into()),
     };
     let descriptor = whole(&mut archive, limits.xml_bytes, DESCRIPTOR, first.offset)?;
     let second = match archive.next_member()? {
         Some(second) if second.name == SIGNATURE => second,
-        other => {
-            let expected = "sig.pkcs7, empty if the package is not signed,";
-            return Err(archive.unexpected(other, expected).into());
-        }
+        other => return Err(archive.unexpected(other, Expected::Signature).into()),
     };
     // The header of the next member, if there is one, tells where it begins.
     let ends = match archive.next_member()? {

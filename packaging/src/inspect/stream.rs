@@ -52,6 +52,22 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// Reads from a part with so many bytes left; that it ends before them is an error, not an end.
+pub(super) fn read_part(
+    input: &mut impl Read,
+    left: &mut u64,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    let most = usize::try_from(*left).unwrap_or(usize::MAX);
+    let (buffer, _) = buffer.split_at_mut(most.min(buffer.len()));
+    let count = input.read(buffer)?;
+    if count == 0 && !buffer.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    *left -= count as u64;
+    Ok(count)
+}
+
 /// Both digests of a run of bytes.
 pub(super) type Digests = Digesting<Digesting<io::Sink, Sha1>, Sha256>;
 
@@ -77,16 +93,17 @@ impl<R: Read> Hashed<R> {
         }
     }
 
-    /// Reads on to the end, and tells what all bytes hash to.
-    pub(super) fn finish(mut self) -> io::Result<Sums> {
+    /// Reads on to the end, and tells what all bytes hash to. Gives the reader back.
+    pub(super) fn finish(mut self) -> io::Result<(Sums, R)> {
         io::copy(&mut self, &mut io::sink())?;
         let (rest, sha256) = self.digests.finish();
         let (_, sha1) = rest.finish();
-        Ok(Sums {
+        let sums = Sums {
             length: sha256.length,
             sha256: sha256.hex,
             sha1: sha1.hex,
-        })
+        };
+        Ok((sums, self.inner))
     }
 }
 
@@ -111,6 +128,12 @@ impl<'m, R: Read> Metered<'m, R> {
             inner: Counted::new(inner),
             meter,
         }
+    }
+}
+
+impl<R> Metered<'_, R> {
+    pub(super) fn into_inner(self) -> R {
+        self.inner.inner
     }
 }
 

@@ -106,12 +106,13 @@ impl Display for Descriptor {
             field(out, "url", &format!("{} {}", url.key, url.url))?;
         }
         let relations = &self.relationships;
+        for (name, list) in relations.in_order() {
+            if !list.is_empty() {
+                let list: Vec<_> = list.iter().map(ToString::to_string).collect();
+                field(out, name, &list.join(", "))?;
+            }
+        }
         for (name, list) in [
-            ("depends", &relations.depends),
-            ("conflicts", &relations.conflicts),
-            ("replaces", &relations.replaces),
-            ("provides", &relations.provides),
-            ("compatible", &relations.compatible_with),
             ("tags", &self.software_tags),
             ("hardware", &self.hardware_platforms),
             ("releases", &self.software_platforms),
@@ -152,7 +153,7 @@ impl Display for Payload {
 
 impl Display for Checksum {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
-        let value = Plain(&self.value);
+        let value = Plain(&self.declared.value);
         let state = match &self.state {
             ChecksumState::Verified => format!("verified {value}"),
             ChecksumState::Differs { actual } => {
@@ -160,7 +161,7 @@ impl Display for Checksum {
             }
             ChecksumState::Unverified { reason } => format!("not verified ({reason}) {value}"),
         };
-        field(out, &self.label(), &state)
+        field(out, &self.declared.label(), &state)
     }
 }
 

@@ -11,7 +11,7 @@ use super::limits::Meter;
 use super::payload::Payload;
 use super::stream::whole;
 use super::xml::Node;
-use super::{Observer, ReadError, xml};
+use super::{Expected, Observer, ReadError, XmlKind, xml};
 use crate::sign::SignatureCheck;
 
 pub(super) const DESCRIPTOR: &str = "descriptor.xml";
@@ -60,7 +60,8 @@ pub(super) fn read<R: Read>(
     observer: &mut dyn Observer,
 ) -> Result<(Vib, Node), ReadError> {
     let text = whole(archive, meter.limits.xml_bytes, DESCRIPTOR, first.offset)?;
-    let document = xml::parse(&text, "vib", meter).map_err(ReadError::within(DESCRIPTOR))?;
+    let document =
+        xml::parse(&text, XmlKind::Descriptor, meter).map_err(ReadError::within(DESCRIPTOR))?;
     observer.member(DESCRIPTOR, &mut text.as_slice())?;
     let descriptor_text = text;
     let descriptor = Descriptor::new(&document);
@@ -68,10 +69,7 @@ pub(super) fn read<R: Read>(
 
     let second = match archive.next_member()? {
         Some(second) if second.name == SIGNATURE => second,
-        other => {
-            let expected = "sig.pkcs7, empty if the package is not signed,";
-            return Err(archive.unexpected(other, expected));
-        }
+        other => return Err(archive.unexpected(other, Expected::Signature)),
     };
     let text = whole(
         archive,
@@ -95,16 +93,12 @@ pub(super) fn read<R: Read>(
             .payloads
             .iter()
             .find(|payload| payload.name == member.name);
-        if members.iter().any(|earlier| earlier.name == member.name) {
-            return Err(ReadError::Duplicate {
-                part: "ar member".to_owned(),
-                offset: member.offset,
-                name: member.name,
-            });
-        }
-        if let Some(declared) = declared {
-            let payload = Payload::read(declared, archive, meter, observer)?;
-            found.insert(member.name.clone(), payload);
+        match declared {
+            Some(declared) => {
+                let payload = Payload::read(declared, archive, meter, observer)?;
+                found.insert(member.name.clone(), payload);
+            }
+            None => observer.undeclared(&member.name),
         }
         members.push(member);
     }

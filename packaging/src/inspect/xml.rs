@@ -21,6 +21,43 @@ pub(crate) struct Node {
     pub(crate) children: Vec<Node>,
 }
 
+/// The XML files that are read, by their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum XmlKind {
+    /// `descriptor.xml` of 5.0 and later.
+    Descriptor,
+    /// `descriptor.xml` of 4.x.
+    LegacyDescriptor,
+    /// `index.xml` of a bundle.
+    Index,
+    /// A vendor's index.
+    VendorIndex,
+    /// A file of `vibs/` in the metadata.
+    Record,
+    /// A file of `bulletins/`.
+    Bulletin,
+    /// A file of `profiles/`.
+    Profile,
+    /// `vmware.xml`.
+    Response,
+}
+
+impl XmlKind {
+    /// Name of the root.
+    pub fn root(self) -> &'static str {
+        match self {
+            Self::Descriptor | Self::Record => "vib",
+            Self::LegacyDescriptor => "descriptor",
+            Self::Index => "vendorList",
+            Self::VendorIndex => "metaList",
+            Self::Bulletin => "bulletin",
+            Self::Profile => "imageprofile",
+            Self::Response => "metadataResponse",
+        }
+    }
+}
+
 /// The root, and what stood before it.
 #[derive(Debug)]
 pub(crate) struct Document {
@@ -33,6 +70,11 @@ impl Node {
     /// The first child of that name.
     pub(crate) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
+    }
+
+    /// All children of that name.
+    pub(crate) fn named<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n Self> {
+        self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The children of the first child of that name.
@@ -62,34 +104,62 @@ impl Node {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether both say the same: order of attributes and blanks around text do not count.
-    pub(crate) fn means(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.text() == other.text()
-            && self.attributes.len() == other.attributes.len()
-            && self
-                .attributes
-                .iter()
-                .all(|pair| other.attributes.contains(pair))
-            && self.children.len() == other.children.len()
-            && self
-                .children
-                .iter()
-                .zip(&other.children)
-                .all(|(one, two)| one.means(two))
+    /// Whether it says nothing, which hosts take for its absence.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text().is_empty()
+            && self.attributes.is_empty()
+            && self.children.iter().all(Self::is_empty)
+    }
+
+    /// Whether both say the same: order of attributes, blanks around text and empty elements do
+    /// not count, and neither does the order of elements in `unordered` ones.
+    pub(crate) fn means(&self, other: &Self, unordered: &[&str]) -> bool {
+        self.meaning(unordered, false) == other.meaning(unordered, false)
+    }
+
+    /// The element in a form of which there is one for each meaning. Inside an element that is
+    /// `unordered`, everything is.
+    fn meaning(&self, unordered: &[&str], sorted: bool) -> Meaning<'_> {
+        let sorted = sorted || unordered.contains(&self.name.as_str());
+        let mut attributes: Vec<_> = self.attributes.iter().collect();
+        attributes.sort_unstable();
+        let said = self.children.iter().filter(|child| !child.is_empty());
+        let mut children: Vec<_> = said.map(|child| child.meaning(unordered, sorted)).collect();
+        if sorted {
+            children.sort_unstable();
+        }
+        Meaning {
+            name: &self.name,
+            text: self.text(),
+            attributes,
+            children,
+        }
     }
 }
 
-/// Reads a document whose root is called `root`.
-pub(super) fn parse(bytes: &[u8], root: &str, meter: &Meter) -> Result<Document, ReadError> {
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Meaning<'n> {
+    name: &'n str,
+    text: &'n str,
+    attributes: Vec<&'n (String, String)>,
+    children: Vec<Meaning<'n>>,
+}
+
+/// Reads a document.
+pub(super) fn parse(bytes: &[u8], kind: XmlKind, meter: &Meter) -> Result<Document, ReadError> {
     meter.xml(bytes.len(), 0)?;
-    let text = std::str::from_utf8(bytes).map_err(|error| ReadError::Xml {
-        element: String::new(),
-        offset: error.valid_up_to() as u64,
-        problem: "it is not UTF-8".to_owned(),
+    let text = std::str::from_utf8(bytes).map_err(|error| match declared_encoding(bytes) {
+        Some(encoding) => ReadError::Encoding { kind, encoding },
+        None => ReadError::Xml {
+            kind,
+            element: String::new(),
+            offset: error.valid_up_to() as u64,
+            problem: "it is not UTF-8".to_owned(),
+        },
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut parser = Parser {
+        kind,
         reader: Reader::from_str(text),
         meter,
         open: Vec::new(),
@@ -99,12 +169,13 @@ pub(super) fn parse(bytes: &[u8], root: &str, meter: &Meter) -> Result<Document,
     };
     while parser.step()? {}
     match parser.root {
-        Some(node) if node.name == root => Ok(Document {
+        Some(node) if node.name == kind.root() => Ok(Document {
             root: node,
             names_encoding: parser.names_encoding,
         }),
         Some(node) => Err(ReadError::Xml {
-            problem: format!("the root should be {root:?}"),
+            kind,
+            problem: format!("the root should be {:?}", kind.root()),
             element: node.name,
             offset: 0,
         }),
@@ -112,7 +183,24 @@ pub(super) fn parse(bytes: &[u8], root: &str, meter: &Meter) -> Result<Document,
     }
 }
 
+/// What bytes that are not UTF-8 say about themselves: by a mark of UTF-16, or by a declaration
+/// in a form of ASCII.
+fn declared_encoding(bytes: &[u8]) -> Option<String> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Some("UTF-16".to_owned());
+    }
+    let declaration = bytes.strip_prefix(b"<?xml")?;
+    let end = declaration.windows(2).position(|two| two == b"?>")?;
+    let declaration = std::str::from_utf8(declaration.get(..end)?).ok()?;
+    let (_, value) = declaration.split_once("encoding")?;
+    let value = value.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let name = value.split(quote).nth(1)?;
+    Some(name.chars().take(40).collect())
+}
+
 struct Parser<'a> {
+    kind: XmlKind,
     reader: Reader<&'a [u8]>,
     meter: &'a Meter,
     open: Vec<Node>,
@@ -226,6 +314,7 @@ impl Parser<'_> {
 
     fn problem(&self, problem: &str) -> ReadError {
         ReadError::Xml {
+            kind: self.kind,
             element: self
                 .open
                 .last()

@@ -4,25 +4,48 @@ use super::{CONSTRAINT, Finding, name};
 use crate::manifest::Constraint;
 use crate::version::{Version, fields_problem};
 
+/// How versions may be compared.
+const RELATIONS: [&str; 5] = ["<<", "<=", "=", ">=", ">>"];
+
 /// What is wrong with a constraint of `list`, one of the descriptor's five lists.
 pub fn constraint(list: &str, constraint: &Constraint) -> Option<Finding> {
-    let key = format!("relationships.{list}");
+    let relation = constraint.relation.map(|relation| relation.to_string());
+    let version = constraint.version.as_deref();
+    parts(
+        &format!("relationships.{list}"),
+        &constraint.name,
+        relation.as_deref(),
+        version,
+    )
+}
+
+/// What is wrong with the parts of a constraint as they stand in a descriptor; `key` ends in the
+/// name of the list.
+pub fn parts(
+    key: &str,
+    name: &str,
+    relation: Option<&str>,
+    version: Option<&str>,
+) -> Option<Finding> {
     let found = |problem: &str, remedy: &str| {
-        let place = format!("{key} {:?}", constraint.name);
+        let place = format!("{key} {name:?}");
         Some(Finding::new(CONSTRAINT, place, problem, remedy))
     };
-    if let Some(finding) = name::name(&key, &constraint.name) {
+    if let Some(finding) = name::name(key, name) {
         return Some(finding);
     }
-    match (constraint.relation, &constraint.version) {
-        (Some(_), _) if list == "provides" => {
-            found("has a relation", "give what is provided a version only")
-        }
+    let provides = key.ends_with("provides");
+    match (relation, version) {
+        (Some(relation), _) if !RELATIONS.contains(&relation) => found(
+            &format!("has the relation {relation:?}"),
+            "use one of <<, <=, =, >= and >>",
+        ),
+        (Some(_), _) if provides => found("has a relation", "give what is provided a version only"),
         (Some(_), None) => found(
             "has a relation without a version",
             "add the version or remove the relation",
         ),
-        (None, Some(_)) if list != "provides" => found(
+        (None, Some(_)) if !provides => found(
             "has a version without a relation",
             "add a relation such as \">=\"",
         ),

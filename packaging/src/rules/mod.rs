@@ -6,135 +6,196 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 pub mod constraint;
+mod level;
 pub mod name;
 pub mod path;
+mod release;
+pub mod value;
 
-/// A rule of `FORMAT.md`, by its number there.
+pub use self::level::{Level, Levels};
+pub use self::release::{Releases, UnknownRelease};
+
+/// A rule of `FORMAT.md`: its number there, and where it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rule(&'static str);
+pub struct Rule {
+    number: &'static str,
+    releases: Releases,
+    levels: Levels,
+}
 
 impl Rule {
+    /// A rule of all releases and levels.
+    const fn new(number: &'static str) -> Self {
+        Self {
+            number,
+            releases: Releases::ALL,
+            levels: Levels::All,
+        }
+    }
+
+    /// The rule, or a part of it, for these releases only.
+    #[must_use]
+    pub const fn on(self, releases: Releases) -> Self {
+        Self {
+            releases: self.releases.and(releases),
+            ..self
+        }
+    }
+
+    /// The rule for these acceptance levels only.
+    const fn of(self, levels: Levels) -> Self {
+        Self { levels, ..self }
+    }
+
     /// The number as written in `FORMAT.md`, for instance `L3`.
     pub fn number(self) -> &'static str {
-        self.0
+        self.number
+    }
+
+    /// Releases of the host where it holds.
+    pub fn releases(self) -> Releases {
+        self.releases
+    }
+
+    /// Acceptance levels that it is for.
+    pub fn levels(self) -> Levels {
+        self.levels
     }
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "FORMAT.md {}", self.0)
+        write!(out, "FORMAT.md {}", self.number)
+    }
+}
+
+/// The number.
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.number)
     }
 }
 
 /// Texts become XML and must consist of characters that XML has.
-pub const TEXT: Rule = Rule("D6");
+pub const TEXT: Rule = Rule::new("D6");
 /// Syntax of a version.
-pub const VERSION: Rule = Rule("I2");
+pub const VERSION: Rule = Rule::new("I2");
 /// How a pre-release is written.
-pub const PRE_RELEASE: Rule = Rule("I4");
+pub const PRE_RELEASE: Rule = Rule::new("I4");
 /// Name and vendor.
-pub const NAME: Rule = Rule("I5");
+pub const NAME: Rule = Rule::new("I5");
 /// The three characters that tell vendors apart.
-pub const VENDOR_CODE: Rule = Rule("I6");
+pub const VENDOR_CODE: Rule = Rule::new("I6");
 /// Length of the summary.
-pub const SUMMARY: Rule = Rule("I7");
+pub const SUMMARY: Rule = Rule::new("I7");
 /// Keys of the addresses in the descriptor.
-pub const URL_KEY: Rule = Rule("I8");
+pub const URL_KEY: Rule = Rule::new("I8");
 /// Name of a payload.
-pub const PAYLOAD_NAME: Rule = Rule("I9");
+pub const PAYLOAD_NAME: Rule = Rule::new("I9");
 /// Constraints on other packages.
-pub const CONSTRAINT: Rule = Rule("I10");
+pub const CONSTRAINT: Rule = Rule::new("I10");
 /// Form of a path.
-pub const PATH_FORM: Rule = Rule("L1");
+pub const PATH_FORM: Rule = Rule::new("L1");
 /// Length of a path.
-pub const PATH_LENGTH: Rule = Rule("L2");
+pub const PATH_LENGTH: Rule = Rule::new("L2");
 /// Where a package of a given acceptance level may install to.
-pub const LOCATION: Rule = Rule("L3");
+pub const LOCATION: Rule = Rule::new("L3").of(Levels::Community);
 /// One entry per path.
-pub const ONE_ENTRY_PER_PATH: Rule = Rule("L4");
+pub const ONE_ENTRY_PER_PATH: Rule = Rule::new("L4");
 /// Editable files are saved below `/etc` only.
-pub const CONFIG_BELOW_ETC: Rule = Rule("L5");
+pub const CONFIG_BELOW_ETC: Rule = Rule::new("L5");
 /// Permission bits.
-pub const MODE: Rule = Rule("L6");
+pub const MODE: Rule = Rule::new("L6");
 /// A package holds at least one file, and every file has its bytes.
-pub const CONTENT: Rule = Rule("L7");
+pub const CONTENT: Rule = Rule::new("L7");
 /// Which payload holds what.
-pub const PAYLOAD_CONTENT: Rule = Rule("L8");
+pub const PAYLOAD_CONTENT: Rule = Rule::new("L8");
 /// File names in the boot bank.
-pub const BOOT_BANK_NAME: Rule = Rule("H2");
+pub const BOOT_BANK_NAME: Rule = Rule::new("H2");
 /// Levels above community need a signature.
-pub const SIGNATURE: Rule = Rule("S2");
+pub const SIGNATURE: Rule = Rule::new("S2");
 /// Form of a signature, and what it covers.
-pub const SIGNATURE_FORM: Rule = Rule("S3");
+pub const SIGNATURE_FORM: Rule = Rule::new("S3");
 /// Whose signatures count.
-pub const TRUST: Rule = Rule("S4");
+pub const TRUST: Rule = Rule::new("S4");
 /// Values that index files and bulletins cannot do without.
-pub const BULLETIN: Rule = Rule("B6");
+pub const BULLETIN: Rule = Rule::new("B6");
 /// Releases of the host that a bundle is offered for.
-pub const PLATFORM: Rule = Rule("B8");
+pub const PLATFORM: Rule = Rule::new("B8");
 /// What may share a bundle.
-pub const ONE_DEPOT: Rule = Rule("B9");
+pub const ONE_DEPOT: Rule = Rule::new("B9");
 
 /// Members of a VIB and their order.
-pub const MEMBER_ORDER: Rule = Rule("A4");
+pub const MEMBER_ORDER: Rule = Rule::new("A4");
 /// No declaration in a descriptor.
-pub const NO_DECLARATION: Rule = Rule("D1");
+pub const NO_DECLARATION: Rule = Rule::new("D1");
 /// Root and version of a descriptor.
-pub const DESCRIPTOR_ROOT: Rule = Rule("D2");
+pub const DESCRIPTOR_ROOT: Rule = Rule::new("D2");
+/// Elements of a descriptor.
+pub const ELEMENTS: Rule = Rule::new("D3");
 /// The file list names the files of the payloads.
-pub const FILE_LIST: Rule = Rule("D4");
+pub const FILE_LIST: Rule = Rule::new("D4");
 /// Community packages do not overlay.
-pub const OVERLAY: Rule = Rule("D5");
+pub const OVERLAY: Rule = Rule::new("D5").of(Levels::Community);
 /// Size of a payload.
-pub const PAYLOAD_SIZE: Rule = Rule("D7");
+pub const PAYLOAD_SIZE: Rule = Rule::new("D7");
+/// Truth values.
+pub const TRUTH: Rule = Rule::new("D10");
 /// How a package is identified.
-pub const IDENTITY: Rule = Rule("I1");
+pub const IDENTITY: Rule = Rule::new("I1");
 /// Type of a payload.
-pub const PAYLOAD_TYPE: Rule = Rule("T1");
+pub const PAYLOAD_TYPE: Rule = Rule::new("T1");
 /// Dialect of a payload's archive.
-pub const TAR_FLAVOUR: Rule = Rule("T2");
+pub const TAR_FLAVOUR: Rule = Rule::new("T2");
 /// Parents before their files.
-pub const PARENTS: Rule = Rule("T3");
+pub const PARENTS: Rule = Rule::new("T3");
 /// Owner of a payload's files.
-pub const OWNER: Rule = Rule("T4");
+pub const OWNER: Rule = Rule::new("T4");
 /// End of a payload's archive.
-pub const TAR_END: Rule = Rule("T5");
+pub const TAR_END: Rule = Rule::new("T5");
+/// Kinds of entries of a payload's archive.
+pub const ENTRY_KIND: Rule = Rule::new("T9");
 /// Checksums of a payload.
-pub const CHECKSUMS: Rule = Rule("C1");
+pub const CHECKSUMS: Rule = Rule::new("C1");
 /// Order of the checksums.
-pub const CHECKSUM_ORDER: Rule = Rule("C2");
+pub const CHECKSUM_ORDER: Rule = Rule::new("C2");
 /// The way from a bundle's index to its VIBs.
-pub const DEPOT_PATHS: Rule = Rule("B1");
+pub const DEPOT_PATHS: Rule = Rule::new("B1");
 /// Elements of `index.xml`.
-pub const INDEX: Rule = Rule("B2");
+pub const INDEX: Rule = Rule::new("B2");
 /// Elements of a vendor's index.
-pub const VENDOR_INDEX: Rule = Rule("B3");
+pub const VENDOR_INDEX: Rule = Rule::new("B3");
 /// What a metadata zip holds.
-pub const METADATA: Rule = Rule("B4");
+pub const METADATA: Rule = Rule::new("B4");
 /// A bundle describes its VIBs as they describe themselves.
-pub const RECORD: Rule = Rule("B5");
+pub const RECORD: Rule = Rule::new("B5");
 /// Records for Update Manager.
-pub const UPDATE_MANAGER: Rule = Rule("B7");
+pub const UPDATE_MANAGER: Rule = Rule::new("B7");
 /// Programs that a host runs.
-pub const PROGRAM: Rule = Rule("H4");
+pub const PROGRAM: Rule = Rule::new("H4");
 /// Kinds of files that are read.
-pub const KIND: Rule = Rule("R1");
+pub const KIND: Rule = Rule::new("R1");
 /// VIBs of 4.x.
-pub const LEGACY: Rule = Rule("R3");
+pub const LEGACY: Rule = Rule::new("R3");
 /// A zip around a bundle.
-pub const WRAPPER: Rule = Rule("R5");
+pub const WRAPPER: Rule = Rule::new("R5");
 /// Bounds of what is read.
-pub const BOUNDS: Rule = Rule("R6");
+pub const BOUNDS: Rule = Rule::new("R6");
 /// Paths that stay inside.
-pub const CONTAINED: Rule = Rule("R7");
+pub const CONTAINED: Rule = Rule::new("R7");
 /// Archives and streams are whole.
-pub const WHOLE: Rule = Rule("R8");
+pub const WHOLE: Rule = Rule::new("R8");
 /// Form of XML files.
-pub const XML_FORM: Rule = Rule("R9");
+pub const XML_FORM: Rule = Rule::new("R9");
 
 /// All rules that a finding can name.
 pub const ALL: &[Rule] = &[
+    ELEMENTS,
+    TRUTH,
+    ENTRY_KIND,
     MEMBER_ORDER,
     NO_DECLARATION,
     DESCRIPTOR_ROOT,
@@ -190,7 +251,8 @@ pub const ALL: &[Rule] = &[
 ];
 
 /// A broken rule: where, what is wrong there, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Finding {
     /// The rule.
     pub rule: Rule,

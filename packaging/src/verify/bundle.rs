@@ -1,21 +1,31 @@
-//! A bundle: the way from its index to its VIBs, and whether its metadata says what they say.
+//! A bundle: the way from its index to its VIBs, and whether its metadata says what they say
+//! (FORMAT.md B1 to B5).
 
 use std::collections::BTreeSet;
 
-use super::{Report, Severity, vib};
-use crate::Version;
-use crate::inspect::{Bulletin, Bundle, DepotVib, Record, Vendor};
-use crate::rules::{self, name};
+use super::Severity::{Error, Warning};
+use super::report::Report;
+use super::{bulletins, vib};
+use crate::inspect::{Bundle, DepotVib, Vendor};
+use crate::rules::{self, Releases, name, value};
 
 const FORMAT_ERROR: &str = "[MetadataFormatError] Element .. was expected, but not found";
 const NO_VIB: &str = "[VibDownloadError] Unable to download VIB from any of the URLs";
 const UNEQUAL: &str =
     "[InstallationError] VIBs .. and .. have unequal values of the '..' attribute";
+
 pub(super) fn check(bundle: &Bundle, report: &mut Report) {
+    check_zip(bundle, report);
     if bundle.vendors.is_empty() {
         report
-            .error(rules::INDEX, "index.xml", "names no vendor", "add one")
-            .host_message = Some(FORMAT_ERROR);
+            .add(
+                Error,
+                rules::INDEX,
+                "index.xml",
+                "names no vendor",
+                "add one",
+            )
+            .says(FORMAT_ERROR);
     }
     for vendor in &bundle.vendors {
         check_vendor(vendor, report);
@@ -23,28 +33,31 @@ pub(super) fn check(bundle: &Bundle, report: &mut Report) {
     check_releases(bundle, report);
     if bundle.vibs.is_empty() {
         report
-            .error(
+            .add(
+                Error,
                 rules::METADATA,
                 "metadata",
                 "describes no VIB",
                 "add a file to vibs/ for each VIB",
             )
-            .host_message = Some("Host is not changed.");
+            .says("Host is not changed.");
     }
     for path in &bundle.undescribed {
-        report.warning(
+        report.add(
+            Warning,
             rules::METADATA,
             format!("entry {path:?}"),
             "is a VIB that the metadata does not describe, so that no host sees it",
             "add a file to vibs/ for it",
         );
     }
-    check_bulletins(bundle, report);
+    bulletins::check(bundle, report);
     let mut ids = BTreeSet::new();
     for file in &bundle.vibs {
         let id = &file.id;
         if !ids.insert(id) {
-            report.error(
+            report.add(
+                Error,
                 rules::ONE_DEPOT,
                 format!("VIB {id:?}"),
                 "is described twice",
@@ -53,7 +66,32 @@ pub(super) fn check(bundle: &Bundle, report: &mut Report) {
         }
         check_vib(file, report);
     }
-    check_records(bundle, report);
+}
+
+fn check_zip(bundle: &Bundle, report: &mut Report) {
+    if bundle.behind > 0 {
+        report.add(
+            Warning,
+            rules::WHOLE,
+            "zip",
+            format!(
+                "is followed by {} bytes that belong to nothing",
+                bundle.behind
+            ),
+            "cut them off",
+        );
+    }
+    for entry in bundle.entries.iter().filter(|entry| entry.crooked) {
+        report
+            .add(
+                Warning,
+                rules::DEPOT_PATHS,
+                format!("entry {:?} at byte {}", entry.path, entry.offset),
+                "is stored in a longer form, by which hosts do not find it",
+                "store it without \"./\" and \"//\"",
+            )
+            .at(entry.offset);
+    }
 }
 
 fn check_vendor(vendor: &Vendor, report: &mut Report) {
@@ -66,26 +104,30 @@ fn check_vendor(vendor: &Vendor, report: &mut Report) {
         if value.is_none() {
             let place = format!("index.xml, vendor, {element}");
             report
-                .error(rules::INDEX, place, "is missing", "add it; it may be empty")
-                .host_message = Some(FORMAT_ERROR);
+                .add(
+                    Error,
+                    rules::INDEX,
+                    place,
+                    "is missing",
+                    "add it; it may be empty",
+                )
+                .says(FORMAT_ERROR);
         }
     }
-    if let Some(finding) = vendor
-        .code
-        .as_deref()
-        .and_then(|code| name::vendor_code("index.xml, code", code))
-    {
-        report.found(Severity::Warning, finding);
+    let code = vendor.code.as_deref();
+    if let Some(finding) = code.and_then(|code| name::vendor_code("index.xml, code", code)) {
+        report.found(Warning, finding);
     }
     if vendor.metadata.is_empty() {
         report
-            .error(
+            .add(
+                Error,
                 rules::VENDOR_INDEX,
                 "vendor index",
                 "lists no metadata",
                 "add one for each release of the host",
             )
-            .host_message = Some(FORMAT_ERROR);
+            .says(FORMAT_ERROR);
     }
     for metadata in &vendor.metadata {
         for (element, value) in [
@@ -97,17 +139,22 @@ fn check_vendor(vendor: &Vendor, report: &mut Report) {
             if value.is_none() {
                 let place = format!("vendor index, metadata, {element}");
                 report
-                    .error(rules::VENDOR_INDEX, place, "is missing", "add it")
-                    .host_message = Some(FORMAT_ERROR);
+                    .add(Error, rules::VENDOR_INDEX, place, "is missing", "add it")
+                    .says(FORMAT_ERROR);
             }
+        }
+        if let Some(url) = &metadata.url {
+            check_form("vendor index, metadata, url", url, report);
         }
     }
 }
 
-/// Index, its copy and the bulletins offer the bundle for the same releases.
+/// Index, its copy and the bulletins offer the bundle for the same releases, and for those that are
+/// asked for.
 fn check_releases(bundle: &Bundle, report: &mut Report) {
     if !bundle.index_copies_agree {
-        report.warning(
+        report.add(
+            Warning,
             rules::PLATFORM,
             "vendor index",
             "differs from its copy in the metadata",
@@ -119,12 +166,10 @@ fn check_releases(bundle: &Bundle, report: &mut Report) {
         .filter_map(|metadata| metadata.version.as_deref())
         .collect();
     for bulletin in &bundle.bulletins {
-        for release in bulletin
-            .platforms
-            .iter()
-            .filter(|release| !offered.contains(release.as_str()))
-        {
-            report.warning(
+        let platforms = bulletin.platforms.iter();
+        for release in platforms.filter(|release| !offered.contains(release.as_str())) {
+            report.add(
+                Warning,
                 rules::PLATFORM,
                 format!("bulletin {:?}", bulletin.id),
                 format!("is for release {release:?}, which the vendor index does not offer"),
@@ -132,100 +177,39 @@ fn check_releases(bundle: &Bundle, report: &mut Report) {
             );
         }
     }
-}
-
-fn check_bulletins(bundle: &Bundle, report: &mut Report) {
-    if bundle
-        .bulletins
-        .iter()
-        .all(|bulletin| bulletin.component.is_none())
-    {
-        report.warning(
-            rules::BULLETIN,
-            "bulletins",
-            "hold no component, without which images of 7.0 and later cannot take the bundle",
-            "add a bulletin with componentNameSpec and componentVersionSpec",
-        );
+    let mut known = Releases::NONE;
+    for release in &offered {
+        match release.parse::<Releases>() {
+            Ok(releases) => known = known.or(releases),
+            Err(_) => report_release(release, report),
+        }
     }
-    let known: BTreeSet<_> = bundle.vibs.iter().map(|vib| vib.id.as_str()).collect();
-    for bulletin in &bundle.bulletins {
-        let place = format!("bulletin {:?}", bulletin.id);
-        check_bulletin(&place, bulletin, report);
-        for id in bulletin
-            .vibs
-            .iter()
-            .filter(|id| !known.contains(id.as_str()))
-        {
-            report.error(
-                rules::BULLETIN,
-                &place,
-                format!("names the VIB {id:?}, which the bundle does not describe"),
-                "add the VIB or remove its name",
-            );
-        }
-        let repeated = bundle
-            .repeated_bulletins
-            .iter()
-            .find(|other| other.id == bulletin.id);
-        if !bundle.repeated_bulletins.is_empty() && repeated != Some(bulletin) {
-            let problem = match repeated {
-                Some(_) => "says something else in vmware.xml",
-                None => "is not in vmware.xml",
-            };
-            report.warning(
-                rules::UPDATE_MANAGER,
-                place,
-                problem,
-                "repeat it there as it is",
-            );
-        }
+    let missing = report.releases().without(known);
+    if report.is_asked() && !missing.is_empty() {
+        report
+            .add(
+                Warning,
+                rules::PLATFORM.on(missing),
+                "vendor index",
+                format!("does not offer the bundle for {missing}"),
+                "add a metadata element for each release, here, in the copy and in the bulletins",
+            )
+            .says("invalid package (Update Manager)");
     }
 }
 
-fn check_bulletin(place: &str, bulletin: &Bulletin, report: &mut Report) {
-    let id = Some(bulletin.id.clone());
-    for (element, value) in [
-        ("id", &id),
-        ("vendor", &bulletin.vendor),
-        ("summary", &bulletin.summary),
-        ("category", &bulletin.category),
-        ("urgency", &bulletin.urgency),
-        ("description", &bulletin.description),
-        ("kbUrl", &bulletin.kb_url),
-        ("contact", &bulletin.contact),
-    ] {
-        if value.as_deref().unwrap_or_default().is_empty() {
-            report.warning(
-                rules::BULLETIN,
-                format!("{place}, {element}"),
-                "is empty or missing",
-                "fill it in",
-            );
-        }
-    }
-    if bulletin.vibs.is_empty() {
-        report.error(
-            rules::BULLETIN,
-            place,
-            "names no VIB",
-            "name those that it is about",
-        );
-    }
-    let Some(component) = &bulletin.component else {
-        return;
+fn report_release(release: &str, report: &mut Report) {
+    let place = "vendor index, metadata, version";
+    match name::platform(place, release) {
+        Some(finding) => report.found(Warning, finding),
+        None => report.add(
+            Warning,
+            rules::PLATFORM,
+            format!("{place} {release:?}"),
+            "is none of the releases that are known",
+            r#"write it like "6.*" or "7.0.3""#,
+        ),
     };
-    if let Err(finding) = Version::parse(&component.version) {
-        report.found(Severity::Warning, finding);
-    }
-    let (name, version) = (&component.name, &component.version);
-    if bulletin.id != format!("{name}_{version}") && bulletin.id != format!("{name}-{version}") {
-        report.warning(
-            rules::BULLETIN,
-            place,
-            format!("has another id than its component {name}_{version}"),
-            "give it the id NAME_VERSION",
-        );
-    }
 }
 
 /// The file is there, is the one that was described, and says of itself what the metadata says.
@@ -233,37 +217,94 @@ fn check_vib(file: &DepotVib, report: &mut Report) {
     let path = file.relative_path.clone().unwrap_or_default();
     let Some(found) = &file.vib else {
         report
-            .error(
+            .add(
+                Error,
                 rules::DEPOT_PATHS,
                 format!("{}, relative-path {path:?}", file.record),
                 "leads to no file of the bundle",
                 "add the VIB there, or mend the path",
             )
-            .host_message = Some(NO_VIB);
+            .says(NO_VIB);
         return;
     };
-    let mut differs = |element: &str, declared: &str, actual: &str| {
-        report.error(
-            rules::RECORD,
-            format!("{}, {element}", file.record),
-            format!("is {declared}, but that of the file is {actual}"),
-            "write the metadata again",
-        );
-    };
-    match (&file.sha256, &file.actual_sha256) {
-        (Some(declared), Some(actual)) if declared != actual => {
-            differs("checksum", declared, actual);
-        }
-        _ => {}
-    }
-    match (file.packed_size, file.actual_size) {
-        (Some(declared), Some(actual)) if declared != actual => {
-            differs("packed-size", &declared.to_string(), &actual.to_string());
-        }
-        _ => {}
-    }
+    check_form(&format!("{}, relative-path", file.record), &path, report);
+    check_checksum(file, report);
+    check_packed_size(file, report);
     check_differences(file, report);
     report.inside(&path, |report| vib::check(found, report));
+}
+
+/// This reader finds files by any spelling of their path. Hosts put addresses together.
+fn check_form(place: &str, path: &str, report: &mut Report) {
+    let is_plain = |name: &str| !matches!(name, "" | "." | "..");
+    if !path.split('/').all(is_plain) {
+        report.add(
+            Warning,
+            rules::DEPOT_PATHS,
+            format!("{place} {path:?}"),
+            "is not in its shortest form",
+            "write it without \"./\", \"//\" and slashes at either end",
+        );
+    }
+}
+
+fn check_checksum(file: &DepotVib, report: &mut Report) {
+    let place = format!("{}, checksum", file.record);
+    for checksum in &file.checksums {
+        if !value::is_digest(&checksum.kind, &checksum.value) {
+            report.add(
+                Error,
+                rules::RECORD,
+                format!("{place} {}", checksum.label()),
+                format!("is {:?}, which is no digest of its type", checksum.value),
+                "write it as hexadecimal digits",
+            );
+        }
+    }
+    match (&file.sha256, &file.actual_sha256) {
+        (None, _) => {
+            report.add(
+                Error,
+                rules::RECORD,
+                format!("{place} sha-256"),
+                "is missing",
+                "add the SHA-256 of the VIB",
+            );
+        }
+        (Some(declared), Some(actual))
+            if declared != actual && value::is_digest("sha-256", declared) =>
+        {
+            report.add(
+                Error,
+                rules::RECORD,
+                place,
+                format!("is {declared}, but that of the file is {actual}"),
+                "write the metadata again",
+            );
+        }
+        _ => {}
+    }
+}
+
+fn check_packed_size(file: &DepotVib, report: &mut Report) {
+    let place = format!("{}, packed-size", file.record);
+    let problem = match (&file.packed_size, file.actual_size) {
+        (None, _) => "is missing".to_owned(),
+        (Some(declared), actual) => match (declared.bytes(), actual) {
+            (None, _) => format!("is {:?}, which is no number of bytes", declared.text()),
+            (Some(bytes), Some(actual)) if bytes != actual => {
+                format!("is {bytes}, but that of the file is {actual}")
+            }
+            _ => return,
+        },
+    };
+    report.add(
+        Error,
+        rules::RECORD,
+        place,
+        problem,
+        "write the metadata again",
+    );
 }
 
 fn check_differences(file: &DepotVib, report: &mut Report) {
@@ -273,37 +314,11 @@ fn check_differences(file: &DepotVib, report: &mut Report) {
         let remedy = "write the metadata again";
         // Of two with different dates, the newer wins without a comparison.
         if element == "release-date" {
-            report.warning(rules::RECORD, place, problem, remedy);
+            report.add(Warning, rules::RECORD, place, problem, remedy);
         } else {
             report
-                .error(rules::RECORD, place, problem, remedy)
-                .host_message = Some(UNEQUAL);
-        }
-    }
-}
-
-/// What `vmware.xml` says about the files, if it says anything.
-fn check_records(bundle: &Bundle, report: &mut Report) {
-    for record in &bundle.records {
-        let Record {
-            id,
-            relative_path,
-            packed_size,
-            sha256,
-        } = record;
-        let file = bundle.vibs.iter().find(|file| file.id == *id);
-        let agrees = file.is_some_and(|file| {
-            *relative_path == file.relative_path
-                && *packed_size == file.actual_size
-                && *sha256 == file.actual_sha256
-        });
-        if !agrees {
-            report.warning(
-                rules::UPDATE_MANAGER,
-                format!("vmware.xml, VIB {id:?}"),
-                "has another path, size or checksum than the file",
-                "write the metadata again",
-            );
+                .add(Error, rules::RECORD, place, problem, remedy)
+                .says(UNEQUAL);
         }
     }
 }

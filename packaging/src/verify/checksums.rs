@@ -1,9 +1,10 @@
 //! Checksums of a payload: right, complete, and in the order that old hosts need (FORMAT.md C1,
 //! C2).
 
-use super::Report;
+use super::Severity::{Error, Warning};
+use super::report::Report;
 use crate::inspect::{Checksum, ChecksumState, Payload};
-use crate::rules;
+use crate::rules::{self, Releases, value};
 
 const DIGEST: &str = "[InstallationError] Calculated digest at EOF does not match expected result";
 const NO_SHA256_GUNZIP: &str =
@@ -12,45 +13,56 @@ const NO_GUNZIP: &str = "[LiveInstallationError] Tardisk checksum is not found f
 
 pub(super) fn check(payload: &Payload, report: &mut Report) {
     for checksum in &payload.checksums {
-        let place = format!("checksum {}", checksum.label());
-        match &checksum.state {
-            ChecksumState::Verified => {}
-            ChecksumState::Differs { actual } => {
-                let problem = format!("is {}, but the bytes hash to {actual}", checksum.value);
-                report
-                    .error(
-                        rules::CHECKSUMS,
-                        place,
-                        problem,
-                        "fetch the file again; if that does not help, build it again",
-                    )
-                    .host_message = Some(DIGEST);
-            }
-            ChecksumState::Unverified { .. } if payload.size.is_none() => {}
-            ChecksumState::Unverified { reason } => {
-                let problem = format!("could not be compared: {reason}");
-                report.warning(
-                    rules::CHECKSUMS,
-                    place,
-                    problem,
-                    "compare it by other means",
-                );
-            }
-        }
+        check_one(checksum, payload, report);
     }
     check_set(payload, report);
 }
 
+fn check_one(checksum: &Checksum, payload: &Payload, report: &mut Report) {
+    let declared = &checksum.declared;
+    let place = format!("checksum {}", declared.label());
+    match &checksum.state {
+        ChecksumState::Verified => {}
+        ChecksumState::Differs { .. } if !value::is_digest(&declared.kind, &declared.value) => {
+            report
+                .add(
+                    Error,
+                    rules::CHECKSUMS,
+                    place,
+                    format!("is {:?}, which is no digest of its type", declared.value),
+                    "write it as hexadecimal digits",
+                )
+                .says(DIGEST);
+        }
+        ChecksumState::Differs { actual } => {
+            let problem = format!("is {}, but the bytes hash to {actual}", declared.value);
+            let remedy = "fetch the file again; if that does not help, build it again";
+            report
+                .add(Error, rules::CHECKSUMS, place, problem, remedy)
+                .says(DIGEST);
+        }
+        ChecksumState::Unverified { .. } if payload.size.is_none() => {}
+        ChecksumState::Unverified { reason } => {
+            report.add(
+                Warning,
+                rules::CHECKSUMS,
+                place,
+                format!("could not be compared: {reason}"),
+                "compare it by other means",
+            );
+        }
+    }
+}
+
 fn check_set(payload: &Payload, report: &mut Report) {
     let has = |kind: &str, process: Option<&str>| {
-        let mut sums = payload.checksums.iter();
+        let mut sums = payload.checksums.iter().map(|sum| &sum.declared);
         sums.any(|sum| sum.kind == kind && sum.process.as_deref() == process)
     };
     let stored = has("sha-256", None);
-    let sha256 = has("sha-256", Some("gunzip"));
-    let sha1 = has("sha-1", Some("gunzip"));
     if !stored {
-        report.error(
+        report.add(
+            Error,
             rules::CHECKSUMS,
             "checksum sha-256",
             "is missing, by which all releases check the download",
@@ -61,34 +73,50 @@ fn check_set(payload: &Payload, report: &mut Report) {
     if !matches!(payload.kind.as_str(), "tgz" | "vgz" | "vzstd") {
         return;
     }
+    let sha256 = has("sha-256", Some("gunzip"));
+    let sha1 = has("sha-1", Some("gunzip"));
     if !sha256 {
         report
-            .error(
-                rules::CHECKSUMS,
+            .add(
+                Error,
+                rules::CHECKSUMS.on(Releases::from(8, 0)),
                 "checksum sha-256 gunzip",
                 "is missing, which 8.0 and later demand",
                 "add the SHA-256 of the unpacked archive, as the first checksum",
             )
-            .host_message = Some(if sha1 { NO_SHA256_GUNZIP } else { NO_GUNZIP });
+            .says(NO_SHA256_GUNZIP);
     }
     if !sha1 {
-        report.warning(
-            rules::CHECKSUMS,
+        report.add(
+            Warning,
+            rules::CHECKSUMS.on(Releases::from(6, 0).and(Releases::up_to(6, 7))),
             "checksum sha-1 gunzip",
             "is missing, by which 6.x checks payloads",
             "add the SHA-1 of the unpacked archive, as the last checksum",
         );
     }
-    let is_sha256 = |sum: &&Checksum| sum.kind == "sha-256";
-    let last = payload.checksums.iter().rfind(is_sha256);
-    if stored && last.is_some_and(|sum| sum.process.is_some()) {
+    if !sha256 && !sha1 {
         report
-            .error(
-                rules::CHECKSUM_ORDER,
+            .add(
+                Error,
+                rules::CHECKSUMS.on(Releases::from(6, 7).and(Releases::up_to(7, 0))),
+                "checksums",
+                "have none of the unpacked archive, without which nothing is installed live",
+                "add the SHA-256 of the unpacked archive, as the first checksum",
+            )
+            .says(NO_GUNZIP);
+    }
+    let is_sha256 = |sum: &&Checksum| sum.declared.kind == "sha-256";
+    let last = payload.checksums.iter().rfind(is_sha256);
+    if stored && last.is_some_and(|sum| sum.declared.process.is_some()) {
+        report
+            .add(
+                Error,
+                rules::CHECKSUM_ORDER.on(Releases::up_to(6, 5)),
                 "checksums",
                 "end, among those of SHA-256, with one of the unpacked archive, and releases up to 6.5 take the last for that of the stored bytes",
                 "put the SHA-256 of the stored bytes behind it",
             )
-            .host_message = Some(DIGEST);
+            .says(DIGEST);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Report, Severity};
+use super::Severity::{Error, Warning};
+use super::report::Report;
 use crate::inspect::{Archive, Entry, EntryKind, Flavour, Program};
 use crate::rules::{self, path};
 
@@ -14,40 +15,71 @@ const EXECUTABLE: u32 = 0o111;
 /// `kind` is the type of the payload; absent for an archive that is not one.
 pub(super) fn check(kind: Option<&str>, archive: &Archive, report: &mut Report) {
     check_flavour(kind, archive, report);
+    check_end(archive, report);
+    let mut seen: BTreeMap<&str, bool> = BTreeMap::new();
+    for entry in &archive.entries {
+        report.at(entry.offset, |report| check_entry(entry, &mut seen, report));
+    }
+}
+
+/// `seen` are the paths before it, without a slash at the end, and whether they are directories.
+fn check_entry<'a>(entry: &'a Entry, seen: &mut BTreeMap<&'a str, bool>, report: &mut Report) {
+    let place = format!("entry {:?} at byte {}", entry.path, entry.offset);
+    check_name(&place, entry, report);
+    check_mode(&place, entry, report);
+    if let Some(program) = &entry.program {
+        check_program(&place, entry, program, report);
+    }
+    let bare = entry.path.trim_end_matches('/');
+    check_parents(&place, bare, seen, report);
+    let is_directory = entry.kind == EntryKind::Directory;
+    if seen.insert(bare, is_directory).is_some() {
+        report.add(
+            Error,
+            rules::ONE_ENTRY_PER_PATH,
+            place,
+            "is in the archive twice",
+            "keep one of the two",
+        );
+    }
+}
+
+/// Two blocks of zeros, and nothing behind them. A vmtar has its data there.
+fn check_end(archive: &Archive, report: &mut Report) {
     if !archive.terminated {
-        report.warning(
+        report.add(
+            Warning,
             rules::TAR_END,
             "archive",
             "does not end in blocks of zeros",
             "write two behind the last entry",
         );
     }
-    let mut seen: BTreeMap<&str, bool> = BTreeMap::new();
-    for entry in &archive.entries {
-        let place = format!("entry {:?}", entry.path);
-        check_name(&place, entry, report);
-        check_mode(&place, entry, report);
-        if let Some(program) = &entry.program {
-            check_program(&place, entry, program, report);
-        }
-        let bare = entry.path.trim_end_matches('/');
-        check_parents(&place, bare, &seen, report);
-        let is_directory = entry.kind == EntryKind::Directory;
-        if seen.insert(bare, is_directory).is_some() {
-            report.error(
-                rules::ONE_ENTRY_PER_PATH,
-                place,
-                "is in the archive twice",
-                "keep one of the two",
-            );
-        }
+    if let Some(offset) = archive.behind {
+        report
+            .add(
+                Error,
+                rules::TAR_END,
+                format!("archive at byte {offset}"),
+                "goes on behind its end, where no reader looks",
+                "write two blocks of zeros behind the last entry, and nothing else",
+            )
+            .at(offset);
+    } else if archive.end_blocks == 1 {
+        report.add(
+            Warning,
+            rules::TAR_END,
+            "archive",
+            "ends in one block of zeros",
+            "write two behind the last entry",
+        );
     }
 }
 
 /// One diagnosis for the archive, not one for each entry.
 fn check_flavour(kind: Option<&str>, archive: &Archive, report: &mut Report) {
     let wanted = match kind {
-        Some("vgz") => Flavour::Visor,
+        Some("vgz" | "installer_vgz") => Flavour::Visor,
         _ => Flavour::Gnu,
     };
     let Some(entry) = archive.entries.iter().find(|entry| entry.flavour != wanted) else {
@@ -56,7 +88,8 @@ fn check_flavour(kind: Option<&str>, archive: &Archive, report: &mut Report) {
     let place = format!("header at byte {}", entry.offset);
     match (wanted, entry.flavour) {
         (Flavour::Visor, _) => {
-            report.warning(
+            report.add(
+                Warning,
                 rules::PAYLOAD_TYPE,
                 place,
                 "is of tar, but the payload's type is vgz",
@@ -64,7 +97,8 @@ fn check_flavour(kind: Option<&str>, archive: &Archive, report: &mut Report) {
             );
         }
         (_, Flavour::Visor) => {
-            report.warning(
+            report.add(
+                Warning,
                 rules::PAYLOAD_TYPE,
                 place,
                 "is of vmtar, but the payload's type is not vgz",
@@ -77,7 +111,8 @@ fn check_flavour(kind: Option<&str>, archive: &Archive, report: &mut Report) {
             } else {
                 "no magic"
             };
-            report.warning(
+            report.add(
+                Warning,
                 rules::TAR_FLAVOUR,
                 place,
                 format!("has {found}, which the vendor's tools refuse"),
@@ -89,15 +124,44 @@ fn check_flavour(kind: Option<&str>, archive: &Archive, report: &mut Report) {
 
 fn check_name(place: &str, entry: &Entry, report: &mut Report) {
     if entry.dotted {
-        report.error(
+        report.add(
+            Error,
             rules::PATH_FORM,
             place,
             "is stored with a leading \"./\", by which it does not match the file list",
             "store it without",
         );
     }
+    if entry.crooked {
+        report.add(
+            Error,
+            rules::PATH_FORM,
+            place,
+            "is stored in a longer form, by which it does not match the file list",
+            "store it without \"//\" and \"/./\"",
+        );
+    }
+    if entry.kind == EntryKind::Special {
+        report.add(
+            Error,
+            rules::ENTRY_KIND,
+            place,
+            "is a device, a pipe or of an unknown kind",
+            "pack files, directories and symbolic links only",
+        );
+    }
+    if entry.kind == EntryKind::HardLink {
+        report.add(
+            Warning,
+            rules::ENTRY_KIND,
+            place,
+            "is another name of a file, and whether hosts make it is not known",
+            "pack the file twice, or a symbolic link",
+        );
+    }
     if entry.extension.is_some() {
-        report.error(
+        report.add(
+            Error,
             rules::TAR_FLAVOUR,
             place,
             "has a pax or long-name record in front, which hosts are not known to read",
@@ -105,10 +169,11 @@ fn check_name(place: &str, entry: &Entry, report: &mut Report) {
         );
     }
     if let Some(finding) = path::length(place, &entry.path) {
-        report.found(Severity::Error, finding);
+        report.found(Error, finding);
     }
     if (entry.uid, entry.gid) != (0, 0) {
-        report.warning(
+        report.add(
+            Warning,
             rules::OWNER,
             place,
             format!("belongs to {}:{}", entry.uid, entry.gid),
@@ -123,7 +188,8 @@ fn check_mode(place: &str, entry: &Entry, report: &mut Report) {
     }
     let mode = entry.mode;
     if mode & WRITABLE_BY_OTHERS != 0 {
-        report.warning(
+        report.add(
+            Warning,
             rules::MODE,
             place,
             format!("has mode {mode:04o}, by which others than root may write"),
@@ -131,7 +197,8 @@ fn check_mode(place: &str, entry: &Entry, report: &mut Report) {
         );
     }
     if mode & SET_ID != 0 {
-        report.warning(
+        report.add(
+            Warning,
             rules::MODE,
             place,
             format!("has mode {mode:04o}, by which it runs with other rights than its caller's"),
@@ -142,7 +209,8 @@ fn check_mode(place: &str, entry: &Entry, report: &mut Report) {
     let is_program =
         matches!(&entry.program, Some(Program::Read { elf_type, .. }) if elf_type == "executable");
     if (is_script || is_program) && mode & EXECUTABLE == 0 {
-        report.error(
+        report.add(
+            Error,
             rules::MODE,
             place,
             format!("has mode {mode:04o} and cannot be started"),
@@ -150,7 +218,8 @@ fn check_mode(place: &str, entry: &Entry, report: &mut Report) {
         );
     }
     if entry.is_sticky() && !entry.path.starts_with("etc/") {
-        report.warning(
+        report.add(
+            Warning,
             rules::CONFIG_BELOW_ETC,
             place,
             "is sticky outside etc/, where a reboot drops its edits",
@@ -164,7 +233,13 @@ fn check_program(place: &str, entry: &Entry, program: &Program, report: &mut Rep
     const REMEDY: &str = "build it as a static 64-bit program with a fixed address";
     match program {
         Program::Unreadable { problem } => {
-            report.warning(rules::PROGRAM, place, problem, "look at it by other means");
+            report.add(
+                Warning,
+                rules::PROGRAM,
+                place,
+                problem,
+                "look at it by other means",
+            );
         }
         Program::Read {
             bits,
@@ -181,10 +256,11 @@ fn check_program(place: &str, entry: &Entry, program: &Program, report: &mut Rep
             if (*bits, *machine) != (64, crate::Elf::X86_64) {
                 let problem =
                     format!("is a program of {bits} bits for machine {machine}, not for x86-64");
-                report.error(rules::PROGRAM, place, problem, REMEDY);
+                report.add(Error, rules::PROGRAM, place, problem, REMEDY);
             }
             if elf_type != "executable" {
-                report.warning(
+                report.add(
+                    Warning,
                     rules::PROGRAM,
                     place,
                     "is position-independent (ET_DYN)",
@@ -198,7 +274,7 @@ fn check_program(place: &str, entry: &Entry, program: &Program, report: &mut Rep
                     .map(String::as_str)
                     .collect();
                 let problem = format!("is not static: it needs {}", parts.join(", "));
-                report.warning(rules::PROGRAM, place, problem, REMEDY);
+                report.add(Warning, rules::PROGRAM, place, problem, REMEDY);
             }
         }
     }
@@ -213,7 +289,8 @@ fn check_parents(place: &str, path: &str, seen: &BTreeMap<&str, bool>, report: &
         Some(true) => {}
         Some(false) => {
             let problem = format!("lies below {parent:?}, which is no directory");
-            report.error(
+            report.add(
+                Error,
                 rules::ONE_ENTRY_PER_PATH,
                 place,
                 problem,
@@ -221,7 +298,8 @@ fn check_parents(place: &str, path: &str, seen: &BTreeMap<&str, bool>, report: &
             );
         }
         None => {
-            report.warning(
+            report.add(
+                Warning,
                 rules::PARENTS,
                 place,
                 format!("has no entry for its directory {parent:?} before it"),

@@ -1,19 +1,16 @@
-//! A VIB: its descriptor, its members, and whether they speak of the same files.
+//! A VIB: its members and payloads, and whether they and the descriptor speak of the same files.
 
 use std::collections::BTreeSet;
 
-use super::{Report, Severity, checksums, entries};
-use crate::Version;
-use crate::inspect::{Descriptor, EntryKind, Payload, Vib};
-use crate::rules::{self, Finding, name, path};
+use super::Severity::{Error, Warning};
+use super::report::Report;
+use super::{checksums, descriptor, entries, signature};
+use crate::inspect::{EntryKind, Payload, Vib};
+use crate::rules::{self, Level, Releases, name, path};
 
-const PARSE_VERSION: &str = "Could not parse VIB XML data: .. invalid version";
 const PARSE_PAYLOAD: &str = "invalid payload: Invalid value .. for name";
-const PARSE_DECLARATION: &str =
-    "Could not parse VIB XML data: Unicode strings with encoding declaration";
-const PATH_LIST: &str = "[VibValidationError] .. violates extensibility rule checks";
-const LEVELS: [&str; 4] = ["community", "partner", "accepted", "certified"];
-/// Types of payloads, the last one from 9.0 on.
+pub(super) const PATH_LIST: &str = "[VibValidationError] .. violates extensibility rule checks";
+/// Types of payloads; `vzstd` is one from 9.0 on.
 const TYPES: [&str; 12] = [
     "tgz",
     "vgz",
@@ -26,209 +23,118 @@ const TYPES: [&str; 12] = [
     "eltorito_image_efi",
     "text",
     "installer_vgz",
-    "vzstd",
+    VZSTD,
 ];
+const VZSTD: &str = "vzstd";
+/// Types whose files the file list names.
+const ARCHIVES: [&str; 4] = ["tgz", "vgz", "installer_vgz", VZSTD];
 
 pub(super) fn check(vib: &Vib, report: &mut Report) {
-    check_descriptor(&vib.descriptor, report);
-    check_level(vib, report);
-    check_members(vib, report);
-    for payload in &vib.payloads {
-        report.inside(&format!("payload {:?}", payload.name), |report| {
-            check_payload(payload, report);
-        });
-    }
-    check_file_list(vib, report);
-}
-
-fn check_descriptor(descriptor: &Descriptor, report: &mut Report) {
-    if descriptor.names_encoding {
-        report
-            .error(
-                rules::NO_DECLARATION,
-                "descriptor.xml",
-                "has an XML declaration that names an encoding",
-                "remove the declaration",
-            )
-            .host_message = Some(PARSE_DECLARATION);
-    }
-    if descriptor.format_version.as_deref() != Some("5.0") {
-        report.warning(
-            rules::DESCRIPTOR_ROOT,
-            "descriptor.xml",
-            "is not of version 5.0",
-            "write <vib version=\"5.0\">",
-        );
-    }
-    for (element, value) in [
-        ("type", &descriptor.kind),
-        ("name", &descriptor.name),
-        ("vendor", &descriptor.vendor),
-    ] {
-        if value.is_empty() {
-            report.error(
-                rules::IDENTITY,
-                element,
-                "is empty or missing",
-                "fill it in",
-            );
+    let level = descriptor::level(&vib.descriptor);
+    let releases = descriptor::releases(&vib.descriptor, report);
+    report.of_package(level, releases, |report| {
+        descriptor::check(&vib.descriptor, report);
+        check_level(vib, level, report);
+        check_members(vib, report);
+        for payload in &vib.payloads {
+            report.inside(&format!("payload {:?}", payload.name), |report| {
+                check_payload(payload, report);
+            });
         }
-    }
-    if let Err(finding) = Version::parse(&descriptor.version) {
-        // Only the schema insists on the dash.
-        let severity = if descriptor.version.contains('-') {
-            Severity::Error
-        } else {
-            Severity::Warning
-        };
-        let diagnosis = report.found(severity, finding);
-        diagnosis.host_message = (severity == Severity::Error).then_some(PARSE_VERSION);
-    }
-    // These are rules of the vendor's build tool. Hosts take more.
-    let mut findings = Vec::from_iter(name::name("name", &descriptor.name));
-    findings.extend(name::name("vendor", &descriptor.vendor));
-    findings.extend(name::summary(
-        "summary",
-        descriptor.summary.as_deref().unwrap_or_default(),
-    ));
-    for url in &descriptor.urls {
-        findings.extend(name::url("urls", &url.key, &url.url));
-    }
-    for finding in findings {
-        report.found(Severity::Warning, finding);
-    }
+        check_file_list(vib, report);
+    });
 }
 
 /// What the level allows, and what it demands.
-fn check_level(vib: &Vib, report: &mut Report) {
-    let level = vib
-        .descriptor
-        .acceptance_level
-        .as_deref()
-        .unwrap_or_default();
-    let place = format!("acceptance-level {level:?}");
-    if !LEVELS.contains(&level) {
+fn check_level(vib: &Vib, level: Option<Level>, report: &mut Report) {
+    let written = vib.descriptor.acceptance_level.as_deref();
+    let written = written.unwrap_or_default();
+    let Some(level) = level else {
         report
-            .error(
+            .add(
+                Error,
                 rules::SIGNATURE,
-                place,
+                format!("acceptance-level {written:?}"),
                 "is unknown",
-                format!("use one of {}", LEVELS.join(", ")),
+                format!("use one of {}", Level::NAMES.join(", ")),
             )
-            .host_message = Some("has invalid acceptance level");
+            .says("has invalid acceptance level");
         return;
-    }
-    let demanded = level != "community";
-    check_signature(vib, place, demanded, report);
-    if demanded {
+    };
+    signature::check(vib, written, report);
+    if level != Level::Community {
         return;
-    }
-    if vib
-        .descriptor
-        .overlay
-        .as_deref()
-        .is_some_and(|overlay| overlay != "false")
-    {
-        report
-            .error(
-                rules::OVERLAY,
-                "overlay",
-                "is not false in a community package",
-                "set it to false",
-            )
-            .host_message = Some(PATH_LIST);
     }
     for file in &vib.descriptor.files {
-        if let Some(finding) = path::community_location(&format!("file-list {file:?}"), file) {
-            report.found(Severity::Error, finding).host_message = Some(PATH_LIST);
-        }
-    }
-}
-
-/// A signature that is there must hold: above community, and wherever signers are looked for, at the
-/// price of an error. Else hosts never look at it (FORMAT.md S1).
-fn check_signature(vib: &Vib, level: String, demanded: bool, report: &mut Report) {
-    let Some(check) = &vib.signature_check else {
-        if demanded || vib.wants_signature {
+        let place = format!("file-list {file:?}");
+        if let Some(finding) = path::community_location(&place, file) {
+            report.found(Error, finding).says(PATH_LIST);
+        } else if file.starts_with("etc/init.d/") {
             report
-                .error(
-                    rules::SIGNATURE,
-                    level,
-                    "needs a signature, and there is none",
-                    "sign it",
+                .add(
+                    Error,
+                    rules::LOCATION.on(Releases::up_to(5, 0)),
+                    place,
+                    "lies in etc/init.d, which 5.0 did not yet grant to community packages",
+                    "demand esx-version >= 5.1.0",
                 )
-                .host_message = demanded.then_some("does not contain a signature");
+                .says(PATH_LIST);
         }
-        return;
-    };
-    let severity = if demanded || check.trust_checked {
-        Severity::Error
-    } else {
-        Severity::Warning
-    };
-    for fault in &check.faults {
-        let severity = if fault.is_minor() {
-            Severity::Warning
-        } else {
-            severity
-        };
-        let finding = Finding::new(fault.rule(), "sig.pkcs7", fault.to_string(), fault.remedy());
-        report.found(severity, finding).host_message = fault.host_message().filter(|_| demanded);
-    }
-    if demanded && check.holds() && !check.trust_checked {
-        report.warning(
-            rules::TRUST,
-            level,
-            "needs a trusted signer, and whether this one is trusted was not checked",
-            "give the vendor's CA with --ca",
-        );
     }
 }
 
 /// Every payload has its member, in the order of names.
 fn check_members(vib: &Vib, report: &mut Report) {
-    let payloads: Vec<_> = vib
-        .members
-        .iter()
-        .skip(2)
-        .map(|member| member.name.as_str())
-        .collect();
-    if !payloads.is_sorted() {
-        report.error(
-            rules::MEMBER_ORDER,
-            format!("members {}", payloads.join(", ")),
-            "are not sorted by name, and hosts read forward in that order",
-            "sort the payloads",
-        );
-    }
-    for name in &payloads {
-        if !vib.payloads.iter().any(|payload| payload.name == *name) {
-            report.warning(
-                rules::MEMBER_ORDER,
-                format!("member {name:?}"),
-                "is no payload of the descriptor",
-                "declare it or leave it out",
-            );
+    let declared: BTreeSet<_> = vib.payloads.iter().map(|one| one.name.as_str()).collect();
+    let mut before = "";
+    for member in vib.members.iter().skip(2) {
+        let place = format!("member {:?} at byte {}", member.name, member.offset);
+        if member.name.as_str() < before {
+            let problem =
+                format!("stands behind {before:?}, and hosts read forward in the order of names");
+            report
+                .add(
+                    Error,
+                    rules::MEMBER_ORDER,
+                    &place,
+                    problem,
+                    "sort the payloads",
+                )
+                .at(member.offset);
+        }
+        before = &member.name;
+        if !declared.contains(member.name.as_str()) {
+            report
+                .add(
+                    Warning,
+                    rules::MEMBER_ORDER,
+                    place,
+                    "is no payload of the descriptor",
+                    "declare it or leave it out",
+                )
+                .at(member.offset);
         }
     }
     let mut names = BTreeSet::new();
     for payload in &vib.payloads {
         let place = format!("payload {:?}", payload.name);
         if let Some(finding) = name::payload_name("payload", &payload.name) {
-            report.found(Severity::Error, finding).host_message = Some(PARSE_PAYLOAD);
+            report.found(Error, finding).says(PARSE_PAYLOAD);
         }
         if !names.insert(&payload.name) {
             report
-                .error(
+                .add(
+                    Error,
                     rules::PAYLOAD_NAME,
                     &place,
                     "is declared twice",
                     "give each its own name",
                 )
-                .host_message = Some(PARSE_PAYLOAD);
+                .says(PARSE_PAYLOAD);
         }
         if payload.size.is_none() {
-            report.error(
+            report.add(
+                Error,
                 rules::MEMBER_ORDER,
                 place,
                 "has no member in the VIB",
@@ -240,21 +146,31 @@ fn check_members(vib: &Vib, report: &mut Report) {
 
 fn check_payload(payload: &Payload, report: &mut Report) {
     if !TYPES.contains(&payload.kind.as_str()) {
-        report.warning(
+        report.add(
+            Warning,
             rules::PAYLOAD_TYPE,
             format!("type {:?}", payload.kind),
             "is none that hosts are known to take",
             "use tgz",
         );
     }
-    if let (Some(declared), Some(actual)) = (payload.declared_size, payload.size)
-        && declared != actual
-    {
-        report.warning(
-            rules::PAYLOAD_SIZE,
-            "size",
-            format!("is declared as {declared} bytes, but there are {actual}"),
-            "write the size as stored",
+    if payload.kind == VZSTD {
+        report.add(
+            Error,
+            rules::PAYLOAD_TYPE.on(Releases::up_to(8, 0)),
+            "type \"vzstd\"",
+            "is one that 9.0 brought",
+            "use tgz, or demand esx-version >= 9.0.0",
+        );
+    }
+    check_size(payload, report);
+    if payload.has_more_behind {
+        report.add(
+            Error,
+            rules::WHOLE,
+            "gzip layer",
+            "is followed by bytes that belong to nothing",
+            "cut them off, or have the file built again",
         );
     }
     checksums::check(payload, report);
@@ -263,64 +179,102 @@ fn check_payload(payload: &Payload, report: &mut Report) {
     }
 }
 
+fn check_size(payload: &Payload, report: &mut Report) {
+    let problem = match (&payload.declared_size, payload.size) {
+        (_, None) => return,
+        (None, Some(actual)) => format!("is not declared, and there are {actual} bytes"),
+        (Some(declared), Some(actual)) => match declared.bytes() {
+            None => format!("is {:?}, which is no number of bytes", declared.text()),
+            Some(bytes) if bytes == actual => return,
+            Some(bytes) => format!("is declared as {bytes} bytes, but there are {actual}"),
+        },
+    };
+    report.add(
+        Warning,
+        rules::PAYLOAD_SIZE,
+        "size",
+        problem,
+        "write the size as stored",
+    );
+}
+
 /// The file list names exactly the files of the payloads.
 fn check_file_list(vib: &Vib, report: &mut Report) {
     let mut listed = BTreeSet::new();
     for file in &vib.descriptor.files {
         let place = format!("file-list {file:?}");
         if !listed.insert(file.as_str()) {
-            report.warning(
+            report.add(
+                Warning,
                 rules::ONE_ENTRY_PER_PATH,
                 &place,
                 "is listed twice",
                 "list it once",
             );
         }
-        let finding = path::form(&place, file).or_else(|| path::length(&place, file));
         // Names of vendors hold characters that we would not use.
-        report_all(finding, report);
+        if let Some(finding) = path::form(&place, file).or_else(|| path::length(&place, file)) {
+            report.found(Warning, finding);
+        }
     }
-    if vib.payloads.iter().any(|payload| payload.archive.is_none()) {
+    let mut archives = vib
+        .payloads
+        .iter()
+        .filter(|payload| ARCHIVES.contains(&payload.kind.as_str()));
+    if archives.clone().any(|payload| payload.archive.is_none()) {
         if !listed.is_empty() {
-            let remedy = "compare them on a host";
-            report.warning(
+            report.add(
+                Warning,
                 rules::FILE_LIST,
                 "file-list",
                 "cannot be compared: not every payload was unpacked",
-                remedy,
+                "compare them on a host",
             );
         }
         return;
     }
-    let archives = vib
-        .payloads
-        .iter()
-        .filter_map(|payload| payload.archive.as_ref());
-    let packed: BTreeSet<_> = archives
-        .flat_map(|archive| &archive.entries)
-        .filter(|entry| entry.kind != EntryKind::Directory)
-        .map(|entry| entry.path.as_str())
-        .collect();
+    let mut packed = BTreeSet::new();
+    let entries = archives.by_ref().filter_map(|payload| {
+        let archive = payload.archive.as_ref()?;
+        Some((payload, &archive.entries))
+    });
+    for (payload, entries) in entries {
+        let files = entries
+            .iter()
+            .filter(|entry| entry.kind != EntryKind::Directory);
+        for entry in files {
+            let is_new = packed.insert(entry.path.as_str());
+            if !is_new && vib.payloads.len() > 1 {
+                report
+                    .add(
+                        Warning,
+                        rules::ONE_ENTRY_PER_PATH,
+                        format!("payload {:?}: entry {:?}", payload.name, entry.path),
+                        "is packed by the package more than once",
+                        "keep it in one payload",
+                    )
+                    .at(entry.offset);
+            }
+            if is_new && !listed.contains(entry.path.as_str()) {
+                report
+                    .add(
+                        Error,
+                        rules::FILE_LIST,
+                        format!("entry {:?}", entry.path),
+                        "is not in the file list, so that no conflict over it is noticed",
+                        "list exactly the files of the payloads",
+                    )
+                    .at(entry.offset);
+            }
+        }
+    }
     for file in listed.difference(&packed) {
-        report.error(
+        report.add(
+            Error,
             rules::FILE_LIST,
             format!("file-list {file:?}"),
             "is in no payload",
             "list exactly the files of the payloads",
         );
-    }
-    for file in packed.difference(&listed) {
-        report.error(
-            rules::FILE_LIST,
-            format!("entry {file:?}"),
-            "is not in the file list, so that no conflict over it is noticed",
-            "list exactly the files of the payloads",
-        );
-    }
-}
-
-fn report_all(findings: impl IntoIterator<Item = Finding>, report: &mut Report) {
-    for finding in findings {
-        report.found(Severity::Warning, finding);
     }
 }

@@ -134,7 +134,7 @@ fn two_entries_of_one_name_are_refused() {
         "z.writestr('hi.vib', vib)",
         "z.writestr('hi.vib', vib); z.writestr('hi.vib', b'')",
     );
-    assert!(refusal(&zip(&twice)).contains("two entries have the same name"));
+    assert!(refusal(&zip(&twice)).contains("there is an earlier one called \"hi.vib\""));
 }
 
 #[test]

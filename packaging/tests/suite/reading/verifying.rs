@@ -182,12 +182,12 @@ fn faults_of_members() {
     assert_found(
         &bytes,
         Severity::Error,
-        "members hi, extra: are not sorted by name",
+        "stands behind \"hi\", and hosts read forward in the order of names",
     );
     assert_found(
         &bytes,
         Severity::Warning,
-        "member \"extra\": is no payload of the descriptor",
+        ": is no payload of the descriptor",
     );
     let partner = text.replace("level>community<", "level>partner<");
     for (signature, severity, wanted) in [
@@ -261,7 +261,7 @@ fn faults_of_entries() {
         (
             "[('opt/a', 0o644, 0)]",
             Warning,
-            "payload \"hi\": entry \"opt/a\": has no entry for its directory \"opt\" before it; add one with mode 0755 (FORMAT.md T3)",
+            "payload \"hi\": entry \"opt/a\" at byte 0: has no entry for its directory \"opt\" before it; add one with mode 0755 (FORMAT.md T3)",
         ),
         (
             "[('opt/', 0o755, 0), ('opt/a', 0o666, 0)]",

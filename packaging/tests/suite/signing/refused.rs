@@ -15,12 +15,17 @@ fn refused(vib: &[u8], ca: &str, wanted: &str) {
 
 #[test]
 fn a_package_without_a_signature_when_one_is_wanted() {
-    for level in ["community", "partner"] {
-        refused(
-            &package(level),
-            "ca",
-            "needs a signature, and there is none",
-        );
+    for (level, wanted) in [
+        (
+            "community",
+            "sig.pkcs7: is empty, but a signature is asked for",
+        ),
+        (
+            "partner",
+            "is above community, but the package is not signed",
+        ),
+    ] {
+        refused(&package(level), "ca", wanted);
     }
 }
 
