@@ -3,9 +3,10 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    time::Duration,
 };
 
-use crate::harness::PATIENCE;
+use crate::PATIENCE;
 
 /// A control connection.
 pub(crate) struct Ftp {
@@ -20,6 +21,14 @@ impl Ftp {
         Self {
             stream: BufReader::new(stream),
         }
+    }
+
+    /// Waits for each reply no longer than this.
+    pub(crate) fn patience(&mut self, patience: Duration) {
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(patience))
+            .unwrap();
     }
 
     /// The next reply as one string: `code text`, the lines of a multi-line reply joined by
@@ -42,10 +51,12 @@ impl Ftp {
 
     /// Sends a line without waiting for the reply.
     pub(crate) fn send(&mut self, line: &str) {
-        self.stream
-            .get_mut()
-            .write_all(format!("{line}\r\n").as_bytes())
-            .unwrap();
+        self.send_bytes(format!("{line}\r\n").as_bytes());
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
     }
 
     /// Sends a command and returns the reply.

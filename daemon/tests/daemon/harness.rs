@@ -21,10 +21,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::ftp::Ftp;
-
-/// No step of a test takes this long, unless it never ends.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use crate::{PATIENCE, ftp::Ftp};
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_esxftpd");

@@ -16,3 +16,8 @@ mod logs;
 mod panics;
 mod signals;
 mod transfers;
+
+use std::time::Duration;
+
+/// No step of a test takes this long, unless it never ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
