@@ -1,6 +1,6 @@
 //! cargo, without what the environment would do to its builds.
 
-use std::env;
+use std::{env, ffi::OsString};
 
 use xshell::{Cmd, Shell, cmd};
 
@@ -43,12 +43,16 @@ const ALLOWED_PREFIXES: &[&str] = &[
 /// program that the VMkernel may not be able to run; `CFLAGS`, wrappers and profiles would give
 /// other bytes.
 pub(crate) fn cargo<'s>(sh: &'s Shell, arguments: &[&str]) -> Cmd<'s> {
-    let allowed = env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_allowed));
     cmd!(sh, "cargo {arguments...}")
         .env_clear()
-        .envs(allowed)
+        .envs(allowed())
         // Incremental builds give other bytes, and these are not repeated often.
         .env("CARGO_INCREMENTAL", "0")
+}
+
+/// The part of the environment that builds may see.
+pub(crate) fn allowed() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_allowed))
 }
 
 fn is_allowed(name: &str) -> bool {

@@ -5,7 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{cargo::cargo, compile::TARGET, steps::Steps, test, tidy};
+use crate::{cargo::cargo, compile::TARGET, fuzz, steps::Steps, test, tidy};
+
+/// Enough to notice a target that does not build, or breaks at once; not a search.
+const FUZZ_SECONDS: u32 = 10;
 
 /// Runs every check and reports all failures.
 ///
@@ -37,5 +40,8 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
     });
     // Tests include `dist`.
     steps.run("tests", || test::run(sh, root));
+    steps.run("fuzzing, briefly", || {
+        fuzz::if_possible(sh, root, FUZZ_SECONDS)
+    });
     steps.finish()
 }

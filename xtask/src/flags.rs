@@ -11,7 +11,8 @@ use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
-    ci, clients, dist, e2e, extract, inspect, package, sign, test, tidy, tools, userworld, verify,
+    ci, clients, dist, e2e, extract, fuzz, inspect, package, sign, test, tidy, tools, userworld,
+    verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -95,6 +96,14 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Feed hostile input to the readers; takes a nightly compiler and cargo-fuzz
+    Fuzz {
+        /// The target; without it, all of them, one after the other
+        target: Option<String>,
+        /// Seconds for each target
+        #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+    },
     /// Run every test; install the programs that they need, or name them
     Test,
     /// Run everything that must be green before a commit
@@ -164,6 +173,7 @@ impl Xtask {
                 return verify::run(&file, trust, &release, json);
             }
             Command::Sign { file, keys, out } => sign::run(&file, &keys, out.as_deref())?,
+            Command::Fuzz { target, seconds } => fuzz::run(&sh, root, target.as_deref(), seconds)?,
             Command::Test => test::run(&sh, root)?,
             Command::Ci => ci::run(&sh, root)?,
             Command::Tidy => tidy::run(root)?,

@@ -13,6 +13,7 @@ mod dist;
 mod e2e;
 mod extract;
 mod flags;
+mod fuzz;
 mod host;
 #[cfg(test)]
 mod init_script;

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write as _};
+use std::sync::LazyLock;
 
 use flate2::{Compression, write::GzEncoder};
 use packaging::inspect::{self, Extracted, Inspection, Limits, ReadError, Sink};
+use packaging::sign::{self, Trust};
 use packaging::verify::{self, Severity};
-use packaging::{Bundle, Error, Manifest, Package, Vib, rules};
+use packaging::{Bundle, Epoch, Error, Manifest, Package, Vib, rules};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// A file as it comes: `ar` by its magic, else whatever it looks like.
@@ -53,10 +55,60 @@ pub fn manifest(data: &[u8]) {
     }
 }
 
+/// A signature, in DER behind the descriptor and a line `==`; it is wrapped into PEM here. What begins
+/// with dashes is PEM as it comes.
+pub fn signature(data: &[u8]) {
+    let mark = data.windows(MARK.len()).position(|window| window == MARK);
+    let (descriptor, rest) = data.split_at(mark.unwrap_or(0));
+    let signature = rest.strip_prefix(MARK).unwrap_or(rest);
+    let text = if signature.starts_with(b"-") {
+        signature.to_vec()
+    } else {
+        pem(signature).into_bytes()
+    };
+    for trust in [None, TRUST.as_ref()] {
+        let found = sign::check(descriptor, &text, trust);
+        let broken = found.faults.iter().any(|fault| !fault.is_minor());
+        assert!(broken || !found.signers.is_empty(), "held by nobody");
+        for fault in &found.faults {
+            drop(fault.to_string());
+        }
+        drop(serde_json::to_string(&found).expect("every check has a JSON form"));
+    }
+}
+
+/// What separates the sections of an input.
+const MARK: &[u8] = b"\n==";
+
+/// The CA of the seeds.
+static TRUST: LazyLock<Option<Trust>> = LazyLock::new(|| {
+    let at = Epoch::from_unix(1_800_000_000).ok()?;
+    Trust::from_pem(include_bytes!("../ca.pem"), at).ok()
+});
+
+fn pem(der: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::from("-----BEGIN PKCS7-----\n");
+    for line in der.chunks(48) {
+        for three in line.chunks(3) {
+            let bits = three
+                .iter()
+                .zip([16, 8, 0])
+                .fold(0, |bits, (byte, shift)| bits | u32::from(*byte) << shift);
+            for (place, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+                let letter = char::from(LETTERS[(bits >> shift) as usize & 63]);
+                text.push(if place <= three.len() { letter } else { '=' });
+            }
+        }
+        text.push('\n');
+    }
+    text + "-----END PKCS7-----\n"
+}
+
 fn pack(
     manifest: Manifest,
     sources: &BTreeMap<String, Vec<u8>>,
-    epoch: packaging::Epoch,
+    epoch: Epoch,
 ) -> Result<[Vec<u8>; 2], Error> {
     let package = Package::new(manifest, sources, epoch)?;
     let (mut spool, mut bytes) = (Cursor::new(Vec::new()), Vec::new());
@@ -66,7 +118,8 @@ fn pack(
     Ok([bytes, bundle.into_inner()])
 }
 
-fn must_be_sound(file: &[u8]) {
+/// What this crate writes, it reads, and finds nothing wrong with.
+pub fn must_be_sound(file: &[u8]) {
     let inspection = match inspect::inspect(Cursor::new(file), &limits()) {
         Ok(inspection) => inspection,
         Err(error) => panic!("what was written cannot be read: {error}"),
@@ -146,7 +199,7 @@ fn gzip(data: &[u8]) -> io::Result<Vec<u8>> {
 /// them into a zip in the zip.
 fn zip_of(data: &[u8]) -> Option<Vec<u8>> {
     let mut outer = Vec::new();
-    let mut inner: Vec<(String, Vec<(String, &[u8])>)> = Vec::new();
+    let mut inner: Vec<(String, Vec<Section<'_>>)> = Vec::new();
     for (path, bytes) in sections(data) {
         let Some((zip, path)) = path.split_once('!') else {
             outer.push((path, bytes.to_vec()));
@@ -163,8 +216,10 @@ fn zip_of(data: &[u8]) -> Option<Vec<u8>> {
     stored(&outer)
 }
 
-fn sections(data: &[u8]) -> Vec<(String, &[u8])> {
-    const MARK: &[u8] = b"\n==";
+/// A path and what stands there.
+type Section<'d> = (String, &'d [u8]);
+
+fn sections(data: &[u8]) -> Vec<Section<'_>> {
     const MOST: usize = 64;
     let mut rest = data.strip_prefix(b"==").unwrap_or_default();
     let mut sections = Vec::new();

@@ -11,6 +11,8 @@ mod bad_input;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
+mod corpora;
+#[cfg(test)]
 mod elf;
 #[cfg(test)]
 mod format;

@@ -175,6 +175,18 @@ fn a_file_that_others_may_write() {
 }
 
 #[test]
+fn an_init_script_that_cannot_be_started() {
+    refuses(
+        "\"etc/init.d/hello\"\nmode = \"0755\"",
+        "\"etc/init.d/hello\"\nmode = \"0644\"",
+        &[
+            "has mode 0644 and cannot be started; set it to 0755",
+            "FORMAT.md L6",
+        ],
+    );
+}
+
+#[test]
 fn a_missing_source() {
     let mut sources = sources();
     sources.remove("build/hello");
