@@ -5,6 +5,7 @@
 //! session only.
 
 mod context;
+pub(crate) mod data;
 mod engine;
 pub mod gate;
 mod passive;

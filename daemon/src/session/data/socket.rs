@@ -1,0 +1,116 @@
+//! The bare connection: non-blocking calls made to wait, in slices.
+
+use std::{
+    io::{self, ErrorKind, Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+    os::fd::{AsFd as _, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+
+use crate::{session::Run, storage::Failure};
+
+/// How long to wait before looking whether to go on, in milliseconds. Cancelling has to take
+/// effect within 100.
+const SLICE_MS: u8 = 50;
+
+/// How long to wait for the client to end a connection that we have ended.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// A connected socket in non-blocking mode.
+#[derive(Debug)]
+pub(super) struct Socket {
+    /// Works for every kind of stream socket: std only calls recv(2), send(2) and shutdown(2).
+    stream: TcpStream,
+    run: Run,
+}
+
+impl Socket {
+    pub(super) fn new(descriptor: OwnedFd, run: Run) -> Self {
+        Self {
+            stream: descriptor.into(),
+            run,
+        }
+    }
+
+    /// Counts bytes of a file that were moved.
+    pub(super) fn count(&self, bytes: usize) {
+        self.run.add(bytes as u64);
+    }
+
+    /// Reads what is there; waits if nothing is. Zero bytes are the end.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        loop {
+            self.run.check()?;
+            match (&self.stream).read(buffer) {
+                Ok(read) => return Ok(read),
+                Err(error) => self.wait_or_fail(&error, PollFlags::POLLIN)?,
+            }
+        }
+    }
+
+    /// Writes all bytes. They count as `worth` bytes of the file.
+    pub(super) fn write_all(&self, bytes: &[u8], worth: usize) -> Result<(), Failure> {
+        let (mut written, mut counted) = (0, 0);
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            self.run.check()?;
+            match (&self.stream).write(rest) {
+                Ok(0) => return Err(Failure::ConnectionLost),
+                Ok(some) => {
+                    written += some;
+                    // Counted as it goes: a slow client is not a stalled one.
+                    let share = worth as u128 * written as u128 / bytes.len() as u128;
+                    let share = usize::try_from(share).unwrap_or(worth);
+                    self.count(share - counted);
+                    counted = share;
+                }
+                Err(error) => self.wait_or_fail(&error, PollFlags::POLLOUT)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the client that nothing more will come.
+    pub(super) fn end(&self) {
+        // It fails when the client has closed the connection, and then there is nobody to tell.
+        let _ended = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Waits until the client ends the connection, but not for long, and throws away what it sends.
+    pub(super) fn await_end(&self) {
+        let until = Instant::now() + LINGER;
+        let mut waste = [0; 512];
+        while Instant::now() < until && self.run.check().is_ok() {
+            match (&self.stream).read(&mut waste) {
+                Ok(0) => return,
+                Ok(_wasted) => {}
+                Err(error) => {
+                    if self.wait_or_fail(&error, PollFlags::POLLIN).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for one slice if that is what the kernel wants.
+    fn wait_or_fail(&self, error: &io::Error, what: PollFlags) -> Result<(), Failure> {
+        match error.kind() {
+            ErrorKind::Interrupted => Ok(()),
+            ErrorKind::WouldBlock => {
+                let mut descriptors = [PollFd::new(self.stream.as_fd(), what)];
+                match poll(&mut descriptors, PollTimeout::from(SLICE_MS)) {
+                    Ok(_ready) => Ok(()),
+                    Err(Errno::EINTR | Errno::EAGAIN) => Ok(()),
+                    Err(_broken) => Err(Failure::ConnectionLost),
+                }
+            }
+            ErrorKind::OutOfMemory => Err(Failure::Resources),
+            _ => Err(Failure::ConnectionLost),
+        }
+    }
+}
