@@ -12,6 +12,7 @@ mod finding;
 mod limits;
 mod listen;
 mod storage;
+mod transfers;
 
 use std::{
     fs::{self, File},
@@ -30,6 +31,7 @@ pub use self::{
     limits::Limits,
     listen::{Listen, Passive, PortRange},
     storage::{ByteSize, RootChoice, Storage, Umask, UtcOffset},
+    transfers::Transfers,
 };
 
 /// Where the VIB puts the configuration on a host.
@@ -59,6 +61,8 @@ pub struct Config {
     pub limits: Limits,
     /// How files are stored and listed.
     pub storage: Storage,
+    /// How files are sent and stored.
+    pub transfers: Transfers,
     /// What is logged.
     pub log: Log,
     /// Anonymous access; absent means none.
@@ -75,6 +79,7 @@ impl Default for Config {
             passive: Passive::default(),
             limits: Limits::default(),
             storage: Storage::default(),
+            transfers: Transfers::default(),
             log: Log::default(),
             anonymous: None,
             users: Vec::new(),
@@ -172,6 +177,7 @@ impl Config {
                 "passive" => entry.read_into(&mut config.passive, findings),
                 "limits" => entry.read_into(&mut config.limits, findings),
                 "storage" => entry.read_into(&mut config.storage, findings),
+                "transfers" => entry.read_into(&mut config.transfers, findings),
                 "log" => entry.read_into(&mut config.log, findings),
                 "anonymous" => config.anonymous = entry.read(findings),
                 "users" => config.users = entry.read_all(findings).unwrap_or_default(),
@@ -194,6 +200,7 @@ impl Config {
         self.passive.check(&self.listen, findings);
         self.limits.check(findings);
         self.storage.check(findings);
+        self.transfers.check(findings);
         accounts::check(self, exposed, findings);
     }
 }

@@ -1,0 +1,78 @@
+//! How files are sent and stored.
+
+use serde::Deserialize;
+
+use super::{ByteSize, Findings};
+
+/// How files are sent and stored.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Transfers {
+    /// What is read or written with one call at the most, 64 KiB to 16 MiB; a power of two, so that
+    /// blocks of files are met.
+    pub block_size: ByteSize,
+    /// What all transfers together may use for blocks, 4 MiB to 1 GiB. With many transfers, blocks
+    /// are smaller.
+    pub buffers: ByteSize,
+    /// Whether an upload is on the medium before the client is told that it is complete.
+    pub sync: bool,
+    /// Whether long runs of zeros in uploads become holes, so that thin disks stay thin.
+    pub sparse: bool,
+    /// What one session may move per second; 0 for as much as it can.
+    pub session_rate: ByteSize,
+    /// What all sessions of one account together may move per second; 0 for as much as they can.
+    pub account_rate: ByteSize,
+    /// Whether an upload over TLS counts as complete although the client ended the connection
+    /// without ending TLS. Whoever can cut a connection can then cut files.
+    pub accept_truncated_tls: bool,
+}
+
+impl Default for Transfers {
+    fn default() -> Self {
+        Self {
+            block_size: ByteSize(1 << 20),
+            buffers: ByteSize(32 << 20),
+            sync: true,
+            sparse: true,
+            session_rate: ByteSize(0),
+            account_rate: ByteSize(0),
+            accept_truncated_tls: false,
+        }
+    }
+}
+
+impl Transfers {
+    pub(super) fn check(&self, findings: &mut Findings) {
+        let block = self.block_size.0;
+        if !block.is_power_of_two() || !(64 << 10..=16 << 20).contains(&block) {
+            findings.error(
+                "transfers.block-size",
+                "not a power of two within 64 KiB to 16 MiB",
+                "choose \"1 MiB\", which suits most datastores, or another power of two",
+            );
+        }
+        if !(4 << 20..=1 << 30).contains(&self.buffers.0) {
+            findings.error(
+                "transfers.buffers",
+                "not within 4 MiB to 1 GiB",
+                "choose a size in the range; \"32 MiB\" serves 50 transfers",
+            );
+        }
+        for (key, rate) in [
+            ("transfers.session-rate", self.session_rate),
+            ("transfers.account-rate", self.account_rate),
+        ] {
+            if (1..LEAST_RATE).contains(&rate.0) {
+                findings.error(
+                    key,
+                    "slower than 1 KiB per second",
+                    "choose at least \"1 KiB\", or 0 for no limit",
+                );
+            }
+        }
+    }
+}
+
+/// Slower transfers would look stalled.
+const LEAST_RATE: u64 = 1 << 10;
