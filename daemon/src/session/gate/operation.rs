@@ -1,0 +1,229 @@
+//! What is answered on the control connection: an operation of the storage, and then the reply.
+
+use super::{
+    Gate,
+    command::DigestReply,
+    interface::Action,
+    reply::Reply,
+    state::{Progress, State, Then},
+};
+use crate::{
+    storage::{Algorithm, Failure, Listing, Operation, Outcome, Transfer},
+    virtual_path::VirtualPath,
+};
+
+/// An operation that is under way.
+#[derive(Debug)]
+pub(super) struct Performing {
+    /// What it is for.
+    job: Job,
+    /// What the storage says about it.
+    outcome: Option<Result<Outcome, Failure>>,
+    /// What the engine says about it.
+    code: Option<u16>,
+    /// Copies and digests take their time; they have the deadline of a transfer.
+    pub(super) progress: Option<Progress>,
+    /// It has been told to end.
+    pub(super) cancelled: bool,
+}
+
+/// What an operation is for.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A reply that does not depend on the outcome.
+    Simple(VirtualPath, Reply),
+    /// CWD and CDUP.
+    Directory(VirtualPath),
+    /// RNFR.
+    RenameFrom(VirtualPath),
+    /// SITE CPFR.
+    CopyFrom(VirtualPath),
+    /// SIZE.
+    Size(VirtualPath),
+    /// MDTM.
+    Modified(VirtualPath),
+    /// MLST.
+    Facts(VirtualPath),
+    /// STAT with a path: looks what it is.
+    Status(Listing),
+    /// STAT with a path: lists, with the code for what it is.
+    StatusLines(VirtualPath, u16),
+    /// MFF: sets the permission bits after the time.
+    Mode(VirtualPath, u32, Reply),
+    /// HASH, XCRC and their like.
+    Digest(VirtualPath, Algorithm, DigestReply),
+    /// AVBL.
+    Available(VirtualPath),
+    /// SITE DF.
+    Space(VirtualPath),
+    /// LIST, NLST and STAT with a glob: looks whether it is a name after all.
+    Glob {
+        /// The listing of the name.
+        name: Listing,
+        /// The listing of what matches.
+        pattern: Listing,
+        /// Whether it goes over a data connection.
+        transfer: bool,
+    },
+}
+
+impl Job {
+    /// What the client named.
+    fn path(&self) -> &VirtualPath {
+        match self {
+            Self::Simple(path, _)
+            | Self::Directory(path)
+            | Self::RenameFrom(path)
+            | Self::CopyFrom(path)
+            | Self::Size(path)
+            | Self::Modified(path)
+            | Self::Facts(path)
+            | Self::StatusLines(path, _)
+            | Self::Mode(path, ..)
+            | Self::Digest(path, ..)
+            | Self::Available(path)
+            | Self::Space(path) => path,
+            Self::Status(listing) => &listing.path,
+            Self::Glob { name, .. } => &name.path,
+        }
+    }
+}
+
+impl Gate {
+    /// Asks the storage. The engine carries the question, so that it is asked in a session that has
+    /// logged in and in no other.
+    pub(super) fn ask(&mut self, operation: Operation) {
+        self.act(Action::Perform(operation));
+        self.tell_engine("SITE DO");
+    }
+
+    /// Has the storage do something, for a reply.
+    pub(super) fn perform(&mut self, job: Job, operation: Operation) {
+        let long = matches!(operation, Operation::Copy { .. } | Operation::Digest { .. });
+        let progress = long.then(|| Progress::new(self.now));
+        self.ask(operation);
+        self.enter(State::Performing(Performing {
+            job,
+            outcome: None,
+            code: None,
+            progress,
+            cancelled: false,
+        }));
+    }
+
+    /// Takes what the engine or the storage says. When both have spoken, the job goes on.
+    pub(super) fn performed(
+        &mut self,
+        performing: Performing,
+        code: Option<u16>,
+        outcome: Option<Result<Outcome, Failure>>,
+    ) {
+        let performing = Performing {
+            outcome: performing.outcome.or(outcome),
+            code: performing.code.or(code),
+            ..performing
+        };
+        // The engine's words add nothing to what the storage says, but it must have spoken before
+        // it hears the next line.
+        if performing.code.is_none() || performing.outcome.is_none() {
+            self.state = State::Performing(performing);
+            return;
+        }
+        let Performing { job, outcome, .. } = performing;
+        self.state = State::Ready;
+        self.since = self.now;
+        match outcome {
+            Some(Ok(outcome)) => self.job_done(job, outcome),
+            Some(Err(failure)) => self.job_failed(job, failure),
+            None => {}
+        }
+    }
+
+    fn job_failed(&mut self, job: Job, failure: Failure) {
+        match job {
+            Job::Glob {
+                pattern, transfer, ..
+            } if failure != Failure::Cancelled => self.list_or_tell(pattern, transfer),
+            Job::Mode(path, ..) => {
+                let text = format!("The time is set, the mode is not: {failure}.");
+                let reply = Reply::failure_of(&path, failure);
+                self.reply(reply.with_text(text));
+            }
+            job => self.reply(Reply::failure_of(job.path(), failure)),
+        }
+    }
+
+    fn job_done(&mut self, job: Job, outcome: Outcome) {
+        let reply = match (job, outcome) {
+            (Job::Simple(_, reply), _) => reply,
+            (Job::Directory(path), Outcome::Facts(facts)) => self.directory_found(path, &facts),
+            (Job::RenameFrom(path), Outcome::Facts(_)) => {
+                self.parameters.rename_from = Some(path);
+                Reply::new(350, "Send the new name with RNTO.")
+            }
+            (Job::CopyFrom(path), Outcome::Facts(facts)) => self.copy_source_found(path, &facts),
+            (Job::Size(path), Outcome::Facts(facts)) => Self::size_reply(&path, &facts),
+            (Job::Modified(path), Outcome::Facts(facts)) => Self::modified_reply(&path, &facts),
+            (Job::Facts(path), Outcome::Facts(facts)) => self.facts_reply(&path, &facts),
+            (Job::Status(listing), Outcome::Facts(facts)) => {
+                self.tell_status(listing, &facts);
+                return;
+            }
+            (Job::StatusLines(path, code), Outcome::Lines { lines, cut }) => {
+                Self::status_reply(&path, code, lines, cut)
+            }
+            (Job::Mode(path, mode, reply), _) => {
+                let operation = Operation::SetMode {
+                    path: path.clone(),
+                    mode,
+                };
+                self.perform(Job::Simple(path, reply), operation);
+                return;
+            }
+            (Job::Digest(path, algorithm, form), Outcome::Digest { hex, start, end }) => {
+                Self::digest_reply(&path, algorithm, form, &hex, start, end)
+            }
+            (Job::Available(_), Outcome::Space(space)) => {
+                Reply::new(213, space.available.to_string())
+            }
+            (Job::Space(path), Outcome::Space(space)) => Self::space_reply(&path, space),
+            (Job::Glob { name, transfer, .. }, Outcome::Facts(_)) => {
+                self.list_or_tell(name, transfer);
+                return;
+            }
+            (job, _) => Reply::failure_of(job.path(), Failure::Internal),
+        };
+        self.reply(reply);
+    }
+
+    /// Sends a listing over a data connection, or tells it in a reply.
+    fn list_or_tell(&mut self, listing: Listing, transfer: bool) {
+        if transfer {
+            self.prepare(Transfer::List(listing));
+        } else if listing.pattern.is_some() {
+            self.tell_lines(listing, 212);
+        } else {
+            self.look_for_status(listing);
+        }
+    }
+
+    /// Ends what is under way because the client wants it. What it is says so in its reply; ABOR
+    /// has its own behind it.
+    pub(super) fn abort(&mut self) {
+        if let State::Performing(performing) = &mut self.state {
+            if !performing.cancelled {
+                performing.cancelled = true;
+                self.since = self.now;
+                self.act(Action::Cancel);
+            }
+        } else {
+            self.abort_transfer();
+        }
+    }
+
+    /// An operation does not end although it has been told to.
+    pub(super) fn operation_stuck(&mut self) {
+        self.reply(Reply::failure(Failure::Cancelled));
+        self.restart_engine(Then::Nothing);
+    }
+}

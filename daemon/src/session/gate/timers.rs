@@ -1,0 +1,140 @@
+//! Every deadline of a session.
+
+use std::time::Instant;
+
+use super::{
+    Gate,
+    interface::Action,
+    state::{State, Who},
+    transfer::{Cause, Moving, Phase, Transferring},
+};
+use crate::storage::Failure;
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// A log-in.
+    LogIn,
+    /// A command.
+    Command,
+    /// The end of a TLS handshake.
+    Handshake,
+    /// The end of the session, because the daemon stops.
+    Stop,
+    /// An answer of the engine or the storage.
+    Answer,
+    /// The end of an operation that was cancelled.
+    OperationEnd,
+    /// Progress of an operation.
+    OperationProgress,
+    /// A data connection.
+    DataConnection,
+    /// Progress of a transfer.
+    TransferProgress,
+    /// The end of a transfer that was cancelled, or that one side calls over.
+    TransferEnd,
+}
+
+impl Gate {
+    /// When to call [`Gate::timeout`], if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines()
+            .into_iter()
+            .flatten()
+            .map(|(at, _)| at)
+            .min()
+    }
+
+    /// Looks at the deadlines. It does no harm to call this early.
+    pub fn timeout(&mut self, now: Instant) {
+        self.now = now;
+        let deadlines = self.deadlines();
+        let passed = deadlines.into_iter().flatten().filter(|(at, _)| *at <= now);
+        if let Some((_, due)) = passed.min_by_key(|(at, _)| *at) {
+            self.overdue(due);
+        }
+    }
+
+    /// The deadlines of what does not depend on the state, and the one of the state.
+    fn deadlines(&self) -> [Option<(Instant, Due)>; 3] {
+        if matches!(self.state, State::Closed) {
+            return [None; 3];
+        }
+        [
+            self.log_in_by.map(|at| (at, Due::LogIn)),
+            self.stop_by.map(|at| (at, Due::Stop)),
+            self.state_deadline(),
+        ]
+    }
+
+    fn state_deadline(&self) -> Option<(Instant, Due)> {
+        let times = &self.settings.times;
+        Some(match &self.state {
+            // The deadline for the log-in goes on; there is no other.
+            State::LoggingIn | State::Closed => return None,
+            State::Ready => (self.since + times.idle, Due::Command),
+            State::Starting(..) | State::Listening(_) => (self.since + times.engine, Due::Answer),
+            State::Handshaking => (self.since + times.handshake, Due::Handshake),
+            State::Performing(performing) => match performing.progress {
+                _ if performing.cancelled => (self.since + times.engine, Due::OperationEnd),
+                Some(progress) => (progress.at + times.stall, Due::OperationProgress),
+                None => (self.since + times.engine, Due::Answer),
+            },
+            State::Transferring(transfer) => self.transfer_deadline(transfer),
+        })
+    }
+
+    fn transfer_deadline(&self, transfer: &Transferring) -> (Instant, Due) {
+        let times = &self.settings.times;
+        if let Some((_, at)) = transfer.cancelled {
+            return (at + times.engine, Due::TransferEnd);
+        }
+        match &transfer.phase {
+            Phase::Preparing { .. } => (self.since + times.engine, Due::Answer),
+            Phase::Connecting => (self.since + times.data_connection, Due::DataConnection),
+            Phase::Commanded(Moving { told, .. }) => (*told + times.engine, Due::Answer),
+            Phase::Announced(moving) => match (moving.ended, moving.code, moving.progress) {
+                (Some((_, at)), ..) | (None, Some((_, at)), _) => {
+                    (at + times.engine, Due::TransferEnd)
+                }
+                (None, None, Some(progress)) => (progress.at + times.stall, Due::TransferProgress),
+                (None, None, None) => (moving.told + times.data_connection, Due::DataConnection),
+            },
+        }
+    }
+
+    fn overdue(&mut self, due: Due) {
+        match due {
+            Due::LogIn => {
+                if matches!(self.state, State::LoggingIn) {
+                    self.act(Action::LogOut);
+                }
+                self.who = Who::Nobody;
+                self.end_unless_handshaking("Nobody has logged in, in the time for it.");
+            }
+            Due::Command => self.end("No command has come for too long."),
+            Due::Handshake => self.close(),
+            Due::Stop => {
+                if matches!(self.state, State::Performing(_) | State::Transferring(_)) {
+                    self.act(Action::Cancel);
+                }
+                self.end_unless_handshaking("The server is stopping.");
+            }
+            Due::Answer => self.engine_failed(),
+            Due::OperationEnd => self.operation_stuck(),
+            Due::OperationProgress => self.abort(),
+            Due::DataConnection => self.transfer_stuck(Failure::NoConnection),
+            Due::TransferProgress => self.cancel_transfer(Cause::Stall),
+            Due::TransferEnd => self.transfer_stuck(Failure::Cancelled),
+        }
+    }
+
+    /// In a handshake, nobody would understand a reply.
+    fn end_unless_handshaking(&mut self, reason: &str) {
+        if matches!(self.state, State::Handshaking) {
+            self.close();
+        } else {
+            self.end(reason);
+        }
+    }
+}
