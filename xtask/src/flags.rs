@@ -11,8 +11,8 @@ use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
-    ci, clients, dist, e2e, extract, fuzz, inspect, package, sign, test, tidy, tools, userworld,
-    verify,
+    bench_pack, ci, clients, dist, e2e, extract, fuzz, inspect, package, sign, test, tidy, tools,
+    userworld, verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -104,6 +104,18 @@ enum Command {
         #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
+    /// Measure packing and verifying beside `tar | gzip -6` on the same files
+    BenchPack {
+        /// Size of the files together
+        #[arg(long, default_value_t = 2048)]
+        mib: u64,
+        /// How often each is measured; medians are told
+        #[arg(long, default_value_t = 1)]
+        rounds: u32,
+        /// Write the figures to a file, too
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// Run every test; install the programs that they need, or name them
     Test,
     /// Run everything that must be green before a commit
@@ -174,6 +186,9 @@ impl Xtask {
             }
             Command::Sign { file, keys, out } => sign::run(&file, &keys, out.as_deref())?,
             Command::Fuzz { target, seconds } => fuzz::run(&sh, root, target.as_deref(), seconds)?,
+            Command::BenchPack { mib, rounds, json } => {
+                bench_pack::run(mib, rounds, json.as_deref())?;
+            }
             Command::Test => test::run(&sh, root)?,
             Command::Ci => ci::run(&sh, root)?,
             Command::Tidy => tidy::run(root)?,

@@ -13,8 +13,9 @@ use crate::{Epoch, Error, Vib};
 
 /// Level for XML files.
 const BEST: i64 = 9;
-/// Level for VIBs, which are compressed inside: more effort takes time and saves nothing.
-const FAST: i64 = 1;
+/// Level for VIBs, which are compressed inside: effort would take time and save nothing. Level 1 would
+/// make them bigger, it has no stored blocks.
+const FAST: i64 = 2;
 
 /// Writes an archive entry by entry.
 pub(super) struct Writer<W: Write + Seek> {
