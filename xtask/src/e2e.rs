@@ -1,6 +1,7 @@
 //! The end-to-end test: a VIB, unpacked by the system's tools into a simulated host, is started
 //! through its init script and serves files to real clients.
 
+mod life;
 mod sabotage;
 
 use std::fs::{self, OpenOptions};
@@ -15,15 +16,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::clients::{self, Samples, Target, expect_same};
-use crate::host::{DAEMON, HostRoot, PID_FILE, SCRIPT};
+use crate::host::{DAEMON, HostRoot, PID_FILE, Package, SCRIPT};
 use crate::process::Finished;
 
+pub(crate) use life::run as life;
 pub(crate) use sabotage::run as sabotage;
 
 pub(crate) const CONFIG: &str = "/etc/config/esxftpd/esxftpd.toml";
 
-/// The stand-in that the init script's tests use, too.
-const WATCHDOG: &str = include_str!("init_script/watchdog.sh");
 /// What an administrator changes first.
 const SHIPPED_ADDRESSES: &str = "addresses = [\"0.0.0.0:21\", \"[::]:21\"]";
 
@@ -66,7 +66,7 @@ pub(crate) fn run(vib: &Path) -> Result<()> {
 
     let dir = tempfile::tempdir()?;
     let trial = Trial::unpack(vib, dir.path())?;
-    trial.host.install("/sbin/watchdog.sh", WATCHDOG)?;
+    trial.host.add_commands()?;
     let target = trial.configure()?;
     trial
         .serve(&target, Depth::Quick)
@@ -78,6 +78,7 @@ pub(crate) fn run(vib: &Path) -> Result<()> {
 /// A host with the package, and a directory for what the clients need.
 pub(crate) struct Trial {
     pub(crate) host: HostRoot,
+    pub(crate) package: Package,
     pub(crate) work: PathBuf,
 }
 
@@ -86,8 +87,13 @@ impl Trial {
         let [root, work] = ["host", "work"].map(|name| dir.join(name));
         fs::create_dir(&root)?;
         fs::create_dir(&work)?;
-        let host = step("unpacking the package", || HostRoot::from_vib(vib, &root))?;
-        Ok(Self { host, work })
+        let host = HostRoot::empty(&root)?;
+        let package = step("unpacking the package", || Package::install(&host, vib))?;
+        Ok(Self {
+            host,
+            package,
+            work,
+        })
     }
 
     /// Gives the daemon a free port and one account, the way an administrator does: the file is
@@ -201,6 +207,9 @@ impl Trial {
         step("second stop", || self.script(&["stop", "remove"], 0))?;
         step("uploaded files on the datastore", || {
             self.expect_on_disk(&samples)
+        })?;
+        step("read-only files", || {
+            self.package.check_untouched(&self.host)
         })
     }
 

@@ -1,6 +1,7 @@
 //! The command line of `cargo xtask`.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -11,8 +12,8 @@ use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
-    bench_pack, ci, clients, dist, e2e, extract, fuzz, inspect, package, sign, test, tidy, tools,
-    userworld, verify,
+    bench_pack, ci, clients, dist, e2e, extract, fuzz, host, inspect, package, sign, test, tidy,
+    tools, userworld, verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -131,6 +132,18 @@ enum Command {
         #[arg(long)]
         sabotage: bool,
     },
+    /// Make a simulated host with a VIB on it, and run a command there
+    Host {
+        /// The directory to make; it must not exist, or be empty. It stays
+        #[arg(long)]
+        dir: PathBuf,
+        /// The VIB
+        #[arg(long, value_name = "FILE")]
+        vib: PathBuf,
+        /// The command and its arguments [default: /bin/sh]
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
     /// Run a command on what the VMkernel is believed to offer, and name the calls that it lacks
     ///
     /// The calls and their answers are in xtask/userworld. The exit status is the command's.
@@ -203,7 +216,13 @@ impl Xtask {
                     e2e::sabotage(&vib)?;
                 } else {
                     e2e::run(&vib)?;
+                    e2e::life(&vib)?;
                 }
+            }
+            Command::Host { dir, vib, command } => {
+                tools::ensure_root()?;
+                tools::ensure(&sh)?;
+                return host::session(&dir, &vib, &command);
             }
             Command::Matrix { vib, only } => {
                 tools::ensure_root()?;

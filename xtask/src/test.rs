@@ -37,6 +37,7 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
             .context("not run: there is no package")
     };
     steps.run("end-to-end test", || e2e::run(vib()?));
+    steps.run("life of the package", || e2e::life(vib()?));
     steps.run("end-to-end test of broken packages", || {
         e2e::sabotage(vib()?)
     });

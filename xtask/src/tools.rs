@@ -22,11 +22,13 @@ const TOOLS: &[Tool] = &[
     tool("curl", "curl"),
     tool("lftp", "lftp"),
     tool("openssl", "openssl"),
+    tool("openssl", "openssl"),
     tool("python3", "python3"),
     tool("readelf", "binutils"),
     tool("setpriv", "util-linux"),
     tool("shellcheck", "shellcheck"),
     tool("tar", "tar"),
+    tool("unshare", "util-linux"),
     tool("unzip", "unzip"),
     tool("xmllint", "libxml2-utils"),
 ];

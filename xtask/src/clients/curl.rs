@@ -106,6 +106,17 @@ impl<'a> Curl<'a> {
             .try_for_each(|sample| self.upload(&sample.path, sample.name))
     }
 
+    /// Downloads every whole sample from the target's directory and compares.
+    ///
+    /// # Errors
+    /// With the first one that differs.
+    pub(crate) fn expect_all(&self, samples: &Samples) -> Result<()> {
+        samples
+            .whole()
+            .into_iter()
+            .try_for_each(|sample| self.expect_content(sample.name, &sample.path))
+    }
+
     /// Whether a listing of the target's directory succeeds.
     pub(crate) fn can_list(&self) -> bool {
         self.succeed(&[self.target.url("").into()]).is_ok()

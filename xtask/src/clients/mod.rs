@@ -66,6 +66,14 @@ pub(crate) fn leave_samples(target: &Target, samples: &Samples, work: &Path) -> 
     curl::Curl::new(target, work)?.upload_all(samples)
 }
 
+/// Whether every sample is in the target's directory as it was uploaded.
+///
+/// # Errors
+/// With the first one that is not.
+pub(crate) fn expect_samples(target: &Target, samples: &Samples, work: &Path) -> Result<()> {
+    curl::Curl::new(target, work)?.expect_all(samples)
+}
+
 /// Whether the account can log in and list its directory.
 ///
 /// # Errors

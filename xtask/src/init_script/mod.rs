@@ -368,6 +368,43 @@ fn watchdog_restarts_the_daemon_and_stop_ends_both() {
 }
 
 #[test]
+fn watchdog_gives_up_after_quick_failures() {
+    let scene = Scene::new(Watchdog);
+    scene.tmp("refuse", "");
+    scene.expect(&["start"], 0);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !scene.host.processes().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "the watchdog did not give up");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // More than five are too many.
+    assert_eq!(scene.read("/tmp/commands").lines().count(), 6);
+    scene.expect(&["status"], 3);
+    scene.expect(&["stop"], 0);
+}
+
+#[test]
+fn end_of_the_watchdog_is_not_the_end_of_the_daemon() {
+    let scene = Scene::new(Watchdog);
+    let pid = scene.start();
+    let watchdog = |option| scene.host.run(&[WATCHDOG, option, "esxftpd"]).unwrap();
+    let named: i32 = watchdog("-r")
+        .success()
+        .unwrap()
+        .stdout
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(scene.host.is_running(named));
+    watchdog("-k").success().unwrap();
+    assert_eq!(watchdog("-k").code, Some(1));
+    assert_eq!(watchdog("-r").code, Some(1));
+    assert!(scene.host.is_running(pid));
+    scene.expect(&["stop"], 0);
+    scene.expect_silence();
+}
+
+#[test]
 fn started_processes_hold_nothing_of_the_caller() {
     for supervision in [ByHand, Watchdog] {
         let scene = Scene::new(supervision);

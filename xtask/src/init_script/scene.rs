@@ -7,11 +7,12 @@ use std::{
 };
 
 use crate::{
-    host::{DAEMON, HostRoot, PID_FILE, SCRIPT},
+    host::{DAEMON, HostRoot, PID_FILE, SCRIPT, WATCHDOG_SCRIPT},
     process::Finished,
 };
 
-pub(super) const WATCHDOG: &str = "/sbin/watchdog.sh";
+pub(super) use crate::host::WATCHDOG;
+
 pub(super) const PIDOF: &str = "/bin/pidof";
 
 /// Who keeps the daemon running.
@@ -35,7 +36,7 @@ impl Scene {
         scene.install(SCRIPT, &fs::read_to_string(script_path()).unwrap());
         scene.install(DAEMON, include_str!("daemon.sh"));
         if supervision == Supervision::Watchdog {
-            scene.install(WATCHDOG, include_str!("watchdog.sh"));
+            scene.install(WATCHDOG, WATCHDOG_SCRIPT);
         }
         scene
     }

@@ -1,24 +1,34 @@
-//! A simulated host: a directory that holds the package's files and a static busybox and nothing
-//! else, entered with chroot. No libc, no `/proc`, no `/sys`, as near to an ESXi shell as a Linux
-//! kernel allows.
+//! A simulated host: a directory that holds a static busybox, the files and devices of a host and
+//! perhaps a package, entered with chroot. No libc, no `/proc`, no `/sys`, as near to an ESXi shell
+//! as a Linux kernel allows.
 //!
 //! It needs root (chroot, mknod). What it cannot show: the VMkernel's system calls, its firewall,
 //! its file systems.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+mod furnish;
+mod package;
+mod session;
+mod syslog;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, Uid};
-use walkdir::WalkDir;
 
+use self::syslog::Syslog;
+pub(crate) use self::{
+    package::{Edits, Package},
+    session::run as session,
+    syslog::LOG,
+};
 use crate::process::{self, Finished};
 
 /// Where the package puts its init script.
@@ -33,12 +43,14 @@ const DATASTORE_UUID: &str = "66b0c2a4-1d5e7f90-3c21-0050569a1b2c";
 /// The datastore's label: a relative symlink beside the directory, as on a host.
 const DATASTORE_LABEL: &str = "datastore1";
 
-const PASSWD: &str = "\
-root:x:0:0:Administrator:/:/bin/sh
-daemon:x:2:2:System daemons:/:/sbin/nologin
-dcui:x:100:100:DCUI User:/:/sbin/nologin
-vpxuser:x:500:100:VMware VirtualCenter administration account:/:/sbin/nologin
-";
+/// Where a host has its supervisor of services.
+pub(crate) const WATCHDOG: &str = "/sbin/watchdog.sh";
+/// The stand-in for it.
+pub(crate) const WATCHDOG_SCRIPT: &str = include_str!("watchdog.sh");
+/// What the stand-ins for the host's commands were called with, one call a line.
+pub(crate) const CALLS: &str = "/var/log/calls";
+const COMMAND_SCRIPT: &str = include_str!("command.sh");
+const COMMANDS: &[&str] = &["/bin/esxcli", "/bin/localcli", "/bin/vim-cmd"];
 
 /// Time for a program outside the chroot (ar, tar, mknod) to do its work.
 const HELPER_LIMIT: Duration = Duration::from_mins(1);
@@ -50,6 +62,7 @@ const RUN_LIMIT: Duration = Duration::from_secs(40);
 /// caller's.
 pub(crate) struct HostRoot {
     root: PathBuf,
+    syslog: Option<Syslog>,
 }
 
 impl HostRoot {
@@ -69,36 +82,61 @@ impl HostRoot {
         let root = dir
             .canonicalize()
             .with_context(|| format!("{}", dir.display()))?;
-        let host = Self { root };
-        host.furnish()
-            .with_context(|| format!("furnishing the host root {}", host.root.display()))?;
-        host.check_bare()?;
+        let mut host = Self { root, syslog: None };
+        host.furnish()?;
         Ok(host)
     }
 
-    /// A host with the payload of `vib`, in the empty directory `dir`. The system's `ar` and `tar`
-    /// do the unpacking.
+    /// What is there before any package, the log service included.
+    fn furnish(&mut self) -> Result<()> {
+        furnish::furnish(&self.root)
+            .with_context(|| format!("furnishing the host root {}", self.root.display()))?;
+        furnish::check_bare(&self.root)?;
+        self.syslog = Some(Syslog::start(&self.root)?);
+        Ok(())
+    }
+
+    /// Adds stand-ins for what a host has beyond busybox: `watchdog.sh`, `esxcli`, `localcli` and
+    /// `vim-cmd`.
     ///
     /// # Errors
-    /// Also if the package cannot be split or holds anything but one payload.
-    pub(crate) fn from_vib(vib: &Path, dir: &Path) -> Result<Self> {
-        let vib = vib
-            .canonicalize()
-            .with_context(|| format!("{}; `cargo xtask dist` writes it", vib.display()))?;
-        let members = tempfile::tempdir()?;
-        helper("ar", &["x", utf8(&vib)?], members.path())?;
-        let payload = payload(members.path()).with_context(|| format!("{}", vib.display()))?;
-        helper(
-            "tar",
-            &["-xpzf", utf8(&payload)?, "-C", utf8(dir)?],
-            members.path(),
-        )?;
-        Self::empty(dir)
+    /// If they cannot be written.
+    pub(crate) fn add_commands(&self) -> Result<()> {
+        self.install(WATCHDOG, WATCHDOG_SCRIPT)?;
+        let mut commands = COMMANDS.iter();
+        commands.try_for_each(|command| self.install(command, COMMAND_SCRIPT))
+    }
+
+    /// Loses what a host loses when it is switched off: all processes, and every file but those on
+    /// datastores. Then it is a host without packages again.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub(crate) fn reset(&mut self) -> Result<()> {
+        self.end_processes();
+        self.syslog = None;
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            if entry.file_name() == "vmfs" {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        self.furnish()
     }
 
     /// Where the host's file `inside` (absolute) is on this machine.
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.root.join(inside.trim_start_matches('/'))
+    }
+
+    /// Where the host's file `relative` (to its root) is on this machine.
+    fn below(&self, relative: &Path) -> PathBuf {
+        self.root.join(relative)
     }
 
     /// Puts a script into the host, in place of whatever has its name.
@@ -124,6 +162,11 @@ impl HostRoot {
         self.path("vmfs/volumes").join(DATASTORE_UUID)
     }
 
+    /// The link that names the datastore, on this machine.
+    pub(crate) fn datastore_label(&self) -> PathBuf {
+        self.path("vmfs/volumes").join(DATASTORE_LABEL)
+    }
+
     /// Runs a program of the host the way its installer does: output through pipes, no input, a
     /// clean environment.
     ///
@@ -138,9 +181,24 @@ impl HostRoot {
     /// # Errors
     /// As for [`HostRoot::run`].
     pub(crate) fn run_with_input(&self, argv: &[&str], input: &[u8]) -> Result<Finished> {
-        let mut command = process::command("env");
+        self.run_through(&["env"], argv, input)
+    }
+
+    /// Like [`HostRoot::run`], but what is started has no network but its own.
+    ///
+    /// # Errors
+    /// As for [`HostRoot::run`].
+    pub(crate) fn run_alone(&self, argv: &[&str]) -> Result<Finished> {
+        self.run_through(&["unshare", "--net", "env"], argv, b"")
+    }
+
+    /// `outside` are words of this machine that end with `env`.
+    fn run_through(&self, outside: &[&str], argv: &[&str], input: &[u8]) -> Result<Finished> {
+        let (program, words) = outside.split_first().context("no program")?;
+        let mut command = process::command(program);
         // A shell cannot trap a signal that was ignored when it started, as it is below nohup.
         command
+            .args(words)
             .args(["--default-signal=HUP", "chroot"])
             .arg(&self.root)
             .args(argv);
@@ -180,79 +238,8 @@ impl HostRoot {
         Ok(())
     }
 
-    fn furnish(&self) -> Result<()> {
-        for dir in ["bin", "sbin", "dev", "tmp", "var/run", "etc"] {
-            fs::create_dir_all(self.path(dir)).with_context(|| format!("/{dir}"))?;
-        }
-        fs::set_permissions(self.path("tmp"), fs::Permissions::from_mode(0o1777))?;
-        fs::write(self.path("etc/passwd"), PASSWD).context("/etc/passwd")?;
-        fs::create_dir_all(self.datastore())?;
-        symlink(
-            DATASTORE_UUID,
-            self.path("vmfs/volumes").join(DATASTORE_LABEL),
-        )?;
-        for (device, minor) in [
-            ("null", "3"),
-            ("zero", "5"),
-            ("random", "8"),
-            ("urandom", "9"),
-        ] {
-            helper(
-                "mknod",
-                &["-m", "666", device, "c", "1", minor],
-                &self.path("dev"),
-            )?;
-        }
-        OpenOptions::new().write(true).open(self.path("dev/null")).with_context(|| {
-            format!(
-                "devices do not work below {}, perhaps it is mounted `nodev`; set TMPDIR to another place",
-                self.root.display()
-            )
-        })?;
-        self.install_busybox()
-    }
-
-    fn install_busybox(&self) -> Result<()> {
-        let busybox = process::find("busybox")
-            .context("busybox is missing; Debian's package is busybox-static")?;
-        fs::copy(&busybox, self.path("bin/busybox"))?;
-        let applets = helper("busybox", &["--list"], &self.root)?.stdout;
-        for applet in applets.lines().filter(|applet| *applet != "busybox") {
-            symlink("busybox", self.path("bin").join(applet))
-                .with_context(|| format!("/bin/{applet}"))?;
-        }
-        Ok(())
-    }
-
-    /// The point of the whole exercise: nothing inside that could stand in for what the host lacks.
-    fn check_bare(&self) -> Result<()> {
-        for absent in ["proc", "sys", "lib64", "usr/bin", "usr/sbin"] {
-            ensure!(
-                !self.path(absent).exists(),
-                "the host root must not hold /{absent}"
-            );
-        }
-        for entry in WalkDir::new(&self.root) {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy();
-            let library =
-                name.starts_with("libc.") || name.starts_with("ld-") || name.contains(".so.");
-            ensure!(
-                !library,
-                "the host root must not hold a shared library: {}",
-                entry.path().display()
-            );
-        }
-        let headers = helper("readelf", &["-lW", "bin/busybox"], &self.root)?.stdout;
-        if headers.contains("INTERP") {
-            bail!("this machine's busybox is not static; install Debian's package busybox-static");
-        }
-        Ok(())
-    }
-}
-
-impl Drop for HostRoot {
-    fn drop(&mut self) {
+    /// Ends whatever runs in the host.
+    fn end_processes(&self) {
         // A watchdog may start a daemon between the look and the kill, hence several rounds.
         for _ in 0..50 {
             let Ok(pids) = self.processes() else { return };
@@ -269,18 +256,9 @@ impl Drop for HostRoot {
     }
 }
 
-/// The only member of an unpacked VIB that is neither descriptor nor signature.
-fn payload(members: &Path) -> Result<PathBuf> {
-    let mut payloads = Vec::new();
-    for entry in fs::read_dir(members)? {
-        let entry = entry?;
-        if entry.file_name() != "descriptor.xml" && entry.file_name() != "sig.pkcs7" {
-            payloads.push(entry.path());
-        }
-    }
-    match payloads.as_slice() {
-        [payload] => Ok(payload.clone()),
-        _ => bail!("expected one payload, found {}", payloads.len()),
+impl Drop for HostRoot {
+    fn drop(&mut self) {
+        self.end_processes();
     }
 }
 
