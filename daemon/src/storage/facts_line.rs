@@ -1,6 +1,6 @@
 //! The line that tells the facts of one entry (MLST and MLSD; RFC 3659, section 7).
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::{Fact, FactSet, Facts, Kind, Permissions, time_val};
 use crate::wire_name;
@@ -18,33 +18,52 @@ pub enum Place {
 
 /// The facts that are wanted and known, a space and the name, without a line end.
 pub fn facts_line(facts: &Facts, wanted: FactSet, place: Place, name: &[u8]) -> String {
-    let mut line = String::new();
+    let mut line = Vec::new();
+    write_facts(&mut line, facts, wanted, place, name);
+    // It is UTF-8: names are encoded, and all else is ASCII.
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+/// Appends what [`facts_line`] gives. Listings write many lines, so nothing is allocated.
+pub(super) fn write_facts(
+    line: &mut Vec<u8>,
+    facts: &Facts,
+    wanted: FactSet,
+    place: Place,
+    name: &[u8],
+) {
     for fact in Fact::ALL {
         if !wanted.contains(fact) {
             continue;
         }
-        if let Some(value) = value(facts, fact, place) {
-            // Writing to a string does not fail.
-            let _written = write!(line, "{}={value};", fact.name());
+        let start = line.len();
+        line.extend_from_slice(fact.name().as_bytes());
+        line.push(b'=');
+        if write_value(line, facts, fact, place).is_some() {
+            line.push(b';');
+        } else {
+            line.truncate(start);
         }
     }
-    line.push(' ');
-    line.push_str(&wire_name::encode(name));
-    line
+    line.push(b' ');
+    line.extend_from_slice(wire_name::encode(name).as_bytes());
 }
 
-fn value(facts: &Facts, fact: Fact, place: Place) -> Option<String> {
+/// Appends the value of a fact, if it is known.
+fn write_value(line: &mut Vec<u8>, facts: &Facts, fact: Fact, place: Place) -> Option<()> {
+    // Writing to a vector does not fail.
     match fact {
-        Fact::Type => Some(type_name(facts.kind, place).to_owned()),
-        Fact::Size => facts.size.map(|size| size.to_string()),
-        Fact::Modify => facts.modified.and_then(time_val::format),
-        Fact::Create => facts.created.and_then(time_val::format),
-        Fact::Perm => Some(letters(facts.permissions)),
-        Fact::Unique => Some(format!("{:x}-{:x}", facts.unique.0, facts.unique.1)),
-        Fact::Mode => Some(format!("0{:o}", facts.mode & 0o7777)),
-        Fact::Owner => Some(facts.owner.to_string()),
-        Fact::Group => Some(facts.group.to_string()),
+        Fact::Type => line.extend_from_slice(type_name(facts.kind, place).as_bytes()),
+        Fact::Size => write!(line, "{}", facts.size?).ok()?,
+        Fact::Modify => time_val::write(line, facts.modified?)?,
+        Fact::Create => time_val::write(line, facts.created?)?,
+        Fact::Perm => write_letters(line, facts.permissions),
+        Fact::Unique => write!(line, "{:x}-{:x}", facts.unique.0, facts.unique.1).ok()?,
+        Fact::Mode => write!(line, "0{:o}", facts.mode & 0o7777).ok()?,
+        Fact::Owner => write!(line, "{}", facts.owner).ok()?,
+        Fact::Group => write!(line, "{}", facts.group).ok()?,
     }
+    Some(())
 }
 
 /// Section 7.5.1; what is neither file nor directory has a type of the operating system's.
@@ -59,7 +78,7 @@ fn type_name(kind: Kind, place: Place) -> &'static str {
     }
 }
 
-fn letters(permissions: Permissions) -> String {
+fn write_letters(line: &mut Vec<u8>, permissions: Permissions) {
     let Permissions {
         append,
         create,
@@ -73,19 +92,19 @@ fn letters(permissions: Permissions) -> String {
         write,
     } = permissions;
     let letters = [
-        (append, 'a'),
-        (create, 'c'),
-        (delete, 'd'),
-        (enter, 'e'),
-        (rename, 'f'),
-        (list, 'l'),
-        (make, 'm'),
-        (purge, 'p'),
-        (retrieve, 'r'),
-        (write, 'w'),
+        (append, b'a'),
+        (create, b'c'),
+        (delete, b'd'),
+        (enter, b'e'),
+        (rename, b'f'),
+        (list, b'l'),
+        (make, b'm'),
+        (purge, b'p'),
+        (retrieve, b'r'),
+        (write, b'w'),
     ];
     let held = letters.iter().filter(|(held, _)| *held);
-    held.map(|(_, letter)| letter).collect()
+    line.extend(held.map(|(_, letter)| letter));
 }
 
 #[cfg(test)]

@@ -4,9 +4,14 @@
 //! It adds what that lacks: a root per account that is opened at log-in, read-only accounts, and a
 //! log of what was transferred.
 
+mod copy;
+mod digest;
 mod errno;
 mod facts_line;
+mod files;
 pub(crate) mod glob;
+mod listing;
+mod perform;
 mod request;
 mod root;
 pub mod time_val;
@@ -18,6 +23,9 @@ pub use self::request::{
 };
 pub(crate) use self::{
     errno::{failure, io_failure},
+    files::Files,
+    listing::write as write_listing,
+    perform::perform,
     root::{Entries, Entry, RawSpace, Root, RootKind, Stat, What},
 };
 

@@ -1,6 +1,6 @@
 //! Points in time as FTP writes them (`time-val` of RFC 3659, section 2.3).
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _};
 
 use super::Timestamp;
 
@@ -9,15 +9,40 @@ const MILLISECOND: u32 = 1_000_000;
 /// `YYYYMMDDHHMMSS` in UTC, with milliseconds if there are any. Absent for years that do not have
 /// four digits.
 pub fn format(time: Timestamp) -> Option<String> {
+    let mut text = Vec::new();
+    write(&mut text, time)?;
+    String::from_utf8(text).ok()
+}
+
+/// Appends what [`format`] gives, or nothing. Listings write many.
+pub(super) fn write(text: &mut Vec<u8>, time: Timestamp) -> Option<()> {
     let date = DateTime::from_timestamp(time.seconds, time.nanoseconds)?;
-    let text = date.format("%Y%m%d%H%M%S").to_string();
-    if text.len() != 14 {
-        return None;
+    let year = u32::try_from(date.year())
+        .ok()
+        .filter(|year| *year <= 9999)?;
+    digits(text, year, 4);
+    digits(text, date.month(), 2);
+    digits(text, date.day(), 2);
+    digits(text, date.hour(), 2);
+    digits(text, date.minute(), 2);
+    digits(text, date.second(), 2);
+    match time.nanoseconds / MILLISECOND {
+        0 => {}
+        milliseconds => {
+            text.push(b'.');
+            digits(text, milliseconds, 3);
+        }
     }
-    Some(match time.nanoseconds / MILLISECOND {
-        0 => text,
-        milliseconds => format!("{text}.{milliseconds:03}"),
-    })
+    Some(())
+}
+
+/// Appends a number of at most `width` digits, with zeros before it.
+fn digits(text: &mut Vec<u8>, number: u32, width: u32) {
+    for place in (0..width).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        // Below 10.
+        text.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
 }
 
 /// The time that a client sent: 14 digits, or 12 without the seconds, and perhaps a fraction.

@@ -1,0 +1,204 @@
+//! Copies within the storage.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    os::unix::fs::FileExt as _,
+};
+
+use nix::{
+    errno::Errno,
+    unistd::{Whence, lseek},
+};
+
+use super::{
+    Failure, Files, Root, What,
+    errno::{io_failure, uninterrupted},
+    perform::allowed,
+};
+use crate::{
+    session::Run,
+    virtual_path::{NAME_BYTES, VirtualPath},
+};
+
+/// Bytes that are copied at a time; a cancel is noticed after each.
+const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// Bytes after which the reserve is looked at again.
+const SPACE_CHECK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Names that are tried for the part file.
+const MOST_NAMES: u32 = 100;
+
+/// Copies a file, its holes and permissions included. The data goes to a hidden file beside the
+/// target, which gets its name when everything is there.
+///
+/// # Errors
+/// Why it could not be done; the target is then as it was.
+pub(super) fn copy(
+    files: &Files,
+    run: &Run,
+    from: &VirtualPath,
+    to: &VirtualPath,
+) -> Result<(), Failure> {
+    let (root, rights) = (files.root(), files.rights());
+    allowed(rights.retrieve() && rights.store())?;
+    let (source, stat) = root.open_read(from)?;
+    let to = root.resolve(to)?;
+    match root.entry(&to) {
+        Err(Failure::NotFound) => {}
+        Ok(target) if (target.device, target.inode) == (stat.device, stat.inode) => {
+            return Err(Failure::Exists);
+        }
+        Ok(target) => match target.what {
+            What::File => allowed(rights.overwrite())?,
+            What::Directory => return Err(Failure::IsADirectory),
+            What::Link => return Err(Failure::LinkRefused),
+            What::Special => return Err(Failure::NotAFile),
+        },
+        Err(failure) => return Err(failure),
+    }
+    let part = Part::create(root, &to, rights.masked(stat.mode & 0o777))?;
+    let mut job = Job {
+        files,
+        run,
+        source: &source,
+        part: &part,
+        unchecked: SPACE_CHECK_BYTES,
+    };
+    job.copy(stat.size)?;
+    part.file.sync_all().map_err(|error| io_failure(&error))?;
+    part.rename(&to)
+}
+
+/// The file that a copy is written to. It is removed unless it gets its name.
+struct Part<'r> {
+    root: &'r Root,
+    path: Option<VirtualPath>,
+    file: File,
+}
+
+impl<'r> Part<'r> {
+    fn create(root: &'r Root, to: &VirtualPath, mode: u32) -> Result<Self, Failure> {
+        let name = to.file_name().ok_or(Failure::IsADirectory)?;
+        let directory = to.parent().ok_or(Failure::IsADirectory)?;
+        for number in 0..MOST_NAMES {
+            let suffix = format!(".copy{number}");
+            let kept = name.len().min(NAME_BYTES - suffix.len() - 1);
+            let name = [
+                b".",
+                name.get(..kept).unwrap_or_default(),
+                suffix.as_bytes(),
+            ]
+            .concat();
+            let path = directory
+                .join(&name)
+                .map_err(|_invalid| Failure::InvalidName)?;
+            match root.create_new(&path, mode) {
+                Err(Failure::Exists) => {}
+                Err(failure) => return Err(failure),
+                Ok(file) => {
+                    return Ok(Self {
+                        root,
+                        path: Some(path),
+                        file,
+                    });
+                }
+            }
+        }
+        Err(Failure::BeingWritten)
+    }
+
+    fn rename(mut self, to: &VirtualPath) -> Result<(), Failure> {
+        if let Some(path) = &self.path {
+            self.root.rename(path, to)?;
+        }
+        self.path = None;
+        let directory = to.parent().unwrap_or_else(VirtualPath::root);
+        self.root.sync_dir(&directory)
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // Nothing is left to do if even that fails.
+            let _removed = self.root.remove_file(path);
+        }
+    }
+}
+
+struct Job<'a> {
+    files: &'a Files,
+    run: &'a Run,
+    source: &'a File,
+    part: &'a Part<'a>,
+    /// Bytes written since the space was looked at.
+    unchecked: u64,
+}
+
+impl Job<'_> {
+    fn copy(&mut self, size: u64) -> Result<(), Failure> {
+        let mut buffer = vec![0; BLOCK_BYTES];
+        let mut position = 0;
+        while position < size {
+            let Some((start, end)) = data_after(self.source, position, size)? else {
+                break;
+            };
+            position = start;
+            while position < end {
+                self.run.check()?;
+                let wanted = usize::try_from(end - position).unwrap_or(BLOCK_BYTES);
+                let wanted = wanted.min(BLOCK_BYTES);
+                let (block, _) = buffer.split_at_mut(wanted);
+                let read = match self.source.read_at(block, position) {
+                    // Somebody makes it shorter; what there was is no whole copy.
+                    Ok(0) => return Err(Failure::Device),
+                    Ok(read) => read,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(io_failure(&error)),
+                };
+                self.write(block.get(..read).unwrap_or_default(), position)?;
+                position += read as u64;
+            }
+        }
+        self.done(self.part.file.set_len(size))
+    }
+
+    fn write(&mut self, block: &[u8], position: u64) -> Result<(), Failure> {
+        let length = block.len() as u64;
+        self.unchecked += length;
+        if self.unchecked >= SPACE_CHECK_BYTES {
+            self.unchecked = 0;
+            if let Some(path) = &self.part.path {
+                self.files.check_space(path, length)?;
+            }
+        }
+        self.done(self.part.file.write_all_at(block, position))?;
+        self.run.add(length);
+        Ok(())
+    }
+
+    fn done(&self, result: io::Result<()>) -> Result<(), Failure> {
+        result.map_err(|error| io_failure(&error))
+    }
+}
+
+/// The next part of a file that is no hole, from `position` on. Where the file system does not
+/// tell holes, it is the rest of the file.
+fn data_after(file: &File, position: u64, size: u64) -> Result<Option<(u64, u64)>, Failure> {
+    let seek = |offset: u64, whence| {
+        let offset = i64::try_from(offset).map_err(|_large| Errno::EOVERFLOW)?;
+        let found = uninterrupted(|| lseek(file, offset, whence))?;
+        u64::try_from(found).map_err(|_negative| Errno::EINVAL)
+    };
+    let start = match seek(position, Whence::SeekData) {
+        Ok(start) => start,
+        // No data behind the position.
+        Err(Errno::ENXIO) => return Ok(None),
+        Err(Errno::EIO) => return Err(Failure::Device),
+        Err(_cannot) => return Ok(Some((position, size))),
+    };
+    let end = seek(start, Whence::SeekHole).unwrap_or(size);
+    Ok((start < size).then_some((start, end.clamp(start + 1, size))))
+}

@@ -1,0 +1,170 @@
+//! What one account sees and may do: its root, its rights and the settings for all.
+
+use std::sync::Arc;
+
+use super::{
+    Facts, Failure, Kind, Permissions, Root, RootKind, Space, Stat, What, root::at_calls_work,
+};
+use crate::{
+    accounts::{Account, Rights},
+    config::{self, Config, RootChoice},
+    session::Context,
+    virtual_path::VirtualPath,
+};
+
+/// The files of an account. Clones are cheap enough to take one along to each job.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    root: Root,
+    account: Arc<Account>,
+    config: Arc<Config>,
+}
+
+impl RootKind {
+    /// The kind that the configuration wants on this kernel.
+    pub(crate) fn chosen(choice: RootChoice) -> Self {
+        match choice {
+            RootChoice::Confined => Self::Confined,
+            RootChoice::Paths => Self::Paths,
+            RootChoice::Auto if at_calls_work() => Self::Confined,
+            RootChoice::Auto => Self::Paths,
+        }
+    }
+}
+
+impl Files {
+    /// The files of whoever has logged in to this session.
+    ///
+    /// # Errors
+    /// [`Failure::PermissionDenied`] if nobody has.
+    pub(crate) fn of(context: &Context) -> Result<Self, Failure> {
+        let account = context.account().ok_or(Failure::PermissionDenied)?;
+        Self::new(account, context.config.clone())
+    }
+
+    /// The files of this account.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] if its root is not absolute, which no configuration is loaded with.
+    pub(crate) fn new(account: Arc<Account>, config: Arc<Config>) -> Result<Self, Failure> {
+        let kind = RootKind::chosen(config.storage.root);
+        let root = Root::open(&account.root, kind).map_err(|_relative| Failure::Internal)?;
+        Ok(Self {
+            root,
+            account,
+            config,
+        })
+    }
+
+    /// The root.
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The login name, for logs.
+    pub(crate) fn user(&self) -> &str {
+        &self.account.name
+    }
+
+    /// What the account may do.
+    pub(crate) fn rights(&self) -> &Rights {
+        &self.account.rights
+    }
+
+    /// The settings for all accounts.
+    pub(crate) fn settings(&self) -> &config::Storage {
+        &self.config.storage
+    }
+
+    /// The facts of a path, links followed. A link that leads nowhere, or out of the root, has
+    /// facts of its own.
+    ///
+    /// # Errors
+    /// If nothing is there.
+    pub(crate) fn facts(&self, path: &VirtualPath) -> Result<Facts, Failure> {
+        let stat = match self.root.stat(path) {
+            Err(Failure::NotFound | Failure::LinkRefused | Failure::NotADirectory) => {
+                self.root.entry(path)?
+            }
+            result => result?,
+        };
+        Ok(self.facts_of(&stat, path.is_root()))
+    }
+
+    /// The facts that go with what the kernel told. `Link` means a broken one.
+    pub(crate) fn facts_of(&self, stat: &Stat, is_root: bool) -> Facts {
+        let kind = kind_of(stat.what);
+        Facts {
+            kind,
+            size: (kind == Kind::File).then_some(stat.size),
+            modified: Some(stat.modified),
+            created: None,
+            mode: stat.mode,
+            owner: stat.owner,
+            group: stat.group,
+            links: stat.links,
+            unique: (stat.device, stat.inode),
+            permissions: self.permissions(kind, is_root),
+        }
+    }
+
+    fn permissions(&self, kind: Kind, is_root: bool) -> Permissions {
+        let rights = self.rights();
+        let any = Permissions {
+            delete: rights.delete() && !is_root,
+            rename: rights.rename() && !is_root,
+            ..Permissions::default()
+        };
+        match kind {
+            Kind::File => Permissions {
+                append: rights.overwrite(),
+                retrieve: rights.retrieve(),
+                write: rights.overwrite(),
+                ..any
+            },
+            Kind::Directory => Permissions {
+                create: rights.store(),
+                enter: true,
+                list: true,
+                make: rights.store(),
+                purge: rights.delete(),
+                ..any
+            },
+            Kind::BrokenLink | Kind::Special => any,
+        }
+    }
+
+    /// The space for uploads on the file system of a path.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if the kernel does not tell.
+    pub(crate) fn space(&self, path: &VirtualPath) -> Result<Space, Failure> {
+        let space = self.root.space(path)?;
+        Ok(Space {
+            total: space.total,
+            available: space.available.saturating_sub(self.settings().reserve.0),
+        })
+    }
+
+    /// Whether so many bytes more leave the reserve free. Where the kernel does not tell, they do.
+    ///
+    /// # Errors
+    /// [`Failure::NoSpace`] if not.
+    pub(crate) fn check_space(&self, path: &VirtualPath, bytes: u64) -> Result<(), Failure> {
+        match self.space(path) {
+            Ok(space) if space.available < bytes => Err(Failure::NoSpace),
+            Ok(_) | Err(Failure::Unsupported) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// The kind of an entry whose link, if it is one, has been followed as far as it leads.
+pub(super) fn kind_of(what: What) -> Kind {
+    match what {
+        What::File => Kind::File,
+        What::Directory => Kind::Directory,
+        What::Link => Kind::BrokenLink,
+        What::Special => Kind::Special,
+    }
+}

@@ -1,0 +1,302 @@
+//! Listings: LIST, NLST, MLSD and STAT with a path.
+//!
+//! A directory is read in one go, with at most one look at each entry, sorted and written in
+//! chunks. A link is shown as what it leads to, because clients must see that the label of a
+//! datastore is a directory; one that leads nowhere, or out of the root, is shown as a link, and
+//! where it leads is not told. Lines end with CR LF.
+
+mod dates;
+mod long;
+mod owners;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use self::{
+    long::LongLines,
+    table::{Row, Table},
+};
+use super::{Failure, Files, ListForm, Listing, Order, Place, Stat, What, facts_line::write_facts};
+use crate::{session::Run, virtual_path::VirtualPath, wire_name};
+
+/// Where a listing goes, chunk by chunk.
+pub(crate) type Sink<'s> = dyn FnMut(&[u8]) -> Result<(), Failure> + 's;
+
+/// Bytes that are collected before they go to the sink.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Directories below directories that a recursive listing opens.
+const MOST_DEPTH: usize = 32;
+
+/// Directories that a recursive listing opens in all.
+const MOST_DIRECTORIES: usize = 100_000;
+
+/// Writes a listing.
+///
+/// # Errors
+/// If the path cannot be listed, or what the sink answers.
+pub(crate) fn write(
+    files: &Files,
+    listing: &Listing,
+    run: &Run,
+    sink: &mut Sink<'_>,
+) -> Result<(), Failure> {
+    write_at(files, listing, run, now(), sink)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the date of an entry is told in another form if it is more than six months ago"
+)]
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn write_at(
+    files: &Files,
+    listing: &Listing,
+    run: &Run,
+    now: i64,
+    sink: &mut Sink<'_>,
+) -> Result<(), Failure> {
+    let mut writer = Writer {
+        files,
+        listing,
+        run,
+        long: LongLines::new(now, files.settings().utc_offset.0),
+        buffer: Vec::with_capacity(CHUNK_BYTES + 1024),
+        sink,
+    };
+    writer.write()?;
+    writer.flush()
+}
+
+struct Writer<'a, 's> {
+    files: &'a Files,
+    listing: &'a Listing,
+    run: &'a Run,
+    long: LongLines,
+    buffer: Vec<u8>,
+    sink: &'a mut Sink<'s>,
+}
+
+impl Writer<'_, '_> {
+    fn write(&mut self) -> Result<(), Failure> {
+        let listing = self.listing;
+        let path = &listing.path;
+        let itself = matches!(listing.form, ListForm::Long { itself: true, .. });
+        if listing.pattern.is_some() || !itself {
+            match self.shown(path) {
+                Ok(stat) if stat.what == What::Directory => return self.directories(path),
+                Ok(_) if listing.pattern.is_some() => return Err(Failure::NotADirectory),
+                Ok(_) if matches!(listing.form, ListForm::Machine(_)) => {
+                    return Err(Failure::NotADirectory);
+                }
+                Ok(stat) => return self.line(path.file_name().unwrap_or(b"."), &stat),
+                Err(failure) => return Err(failure),
+            }
+        }
+        let stat = self.shown(path)?;
+        self.line(path.file_name().unwrap_or(b"."), &stat)
+    }
+
+    /// What a path leads to, or the link that leads nowhere.
+    fn shown(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        let root = self.files.root();
+        match root.stat(path) {
+            Err(Failure::NotFound | Failure::LinkRefused | Failure::NotADirectory) => {
+                root.entry(path)
+            }
+            result => result,
+        }
+    }
+
+    /// Lists a directory, and those below it if that is asked for.
+    fn directories(&mut self, path: &VirtualPath) -> Result<(), Failure> {
+        let recursive = self.listing.pattern.is_none()
+            && matches!(
+                self.listing.form,
+                ListForm::Long {
+                    recursive: true,
+                    ..
+                }
+            );
+        let mut pending = vec![(path.clone(), 0)];
+        let mut opened = 0;
+        while let Some((directory, depth)) = pending.pop() {
+            opened += 1;
+            if opened > MOST_DIRECTORIES {
+                return Err(Failure::TooMuch);
+            }
+            if depth > 0 {
+                self.heading(path, &directory);
+            }
+            let below = match self.directory(&directory) {
+                Ok(below) => below,
+                // It vanished, or may not be read; the others are listed all the same.
+                Err(Failure::NotFound | Failure::NotADirectory | Failure::PermissionDenied)
+                    if depth > 0 =>
+                {
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            if recursive && depth < MOST_DEPTH {
+                let inner = below.into_iter().rev();
+                pending.extend(inner.map(|inner| (inner, depth + 1)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What `ls -R` writes before a directory below the first.
+    fn heading(&mut self, first: &VirtualPath, directory: &VirtualPath) {
+        let skipped = if first.is_root() {
+            0
+        } else {
+            first.as_bytes().len()
+        };
+        let below = directory.as_bytes().get(skipped..).unwrap_or_default();
+        self.buffer.extend_from_slice(b"\r\n.");
+        self.buffer
+            .extend_from_slice(wire_name::encode(below).as_bytes());
+        self.buffer.extend_from_slice(b":\r\n");
+    }
+
+    /// Lists one directory. Returns the directories in it, if they are to be listed, too.
+    fn directory(&mut self, path: &VirtualPath) -> Result<Vec<VirtualPath>, Failure> {
+        let table = match self.listing.form {
+            ListForm::Long { order, .. } => self.table(path, order)?,
+            ListForm::Machine(_) => self.table(path, Order::default())?,
+            ListForm::Names { order, .. } => return self.names(path, order),
+        };
+        if self.listing.pattern.is_none() {
+            self.dots(path)?;
+        }
+        let recursive = matches!(
+            self.listing.form,
+            ListForm::Long {
+                recursive: true,
+                ..
+            }
+        );
+        let mut below = Vec::new();
+        for row in table.rows() {
+            self.line(table.name(row), &row.stat)?;
+            if recursive && row.stat.what == What::Directory && !row.through_link {
+                below.extend(path.join(table.name(row)));
+            }
+        }
+        Ok(below)
+    }
+
+    fn table(&self, path: &VirtualPath, order: Order) -> Result<Table<Row>, Failure> {
+        let mut table = Table::read(self.files, path, self.run, &|name| self.wanted(name))?;
+        table.sort(order);
+        Ok(table)
+    }
+
+    /// Lists names. Where they are enough, nothing else is asked for.
+    fn names(&mut self, path: &VirtualPath, order: Order) -> Result<Vec<VirtualPath>, Failure> {
+        let by_name = order.by == Order::default().by;
+        let names = if by_name {
+            Table::read_names(self.files, path, self.run, &|name| self.wanted(name))?
+        } else {
+            None
+        };
+        if let Some(mut names) = names {
+            names.sort(order);
+            for row in names.rows() {
+                self.name(names.name(row))?;
+            }
+        } else {
+            let table = self.table(path, order)?;
+            for row in table.rows() {
+                self.name(table.name(row))?;
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether an entry of this name is listed.
+    fn wanted(&self, name: &[u8]) -> bool {
+        let dot = name.first() == Some(&b'.');
+        let all = match self.listing.form {
+            ListForm::Long { all, .. } | ListForm::Names { all, .. } => all,
+            ListForm::Machine(_) => true,
+        };
+        let matched = match &self.listing.pattern {
+            Some(pattern) => {
+                super::glob::matches(pattern, name)
+                    && (all || !dot || pattern.first() == Some(&b'.'))
+            }
+            None => all || !dot,
+        };
+        matched && !self.files.rights().hides(name)
+    }
+
+    /// The directory itself and the one above.
+    fn dots(&mut self, path: &VirtualPath) -> Result<(), Failure> {
+        match self.listing.form {
+            ListForm::Machine(wanted) => {
+                let stat = self.files.root().stat(path)?;
+                let facts = self.files.facts_of(&stat, path.is_root());
+                write_facts(&mut self.buffer, &facts, wanted, Place::Itself, b".");
+                self.buffer.extend_from_slice(b"\r\n");
+                if let Some(parent) = path.parent() {
+                    let stat = self.files.root().stat(&parent)?;
+                    let facts = self.files.facts_of(&stat, parent.is_root());
+                    write_facts(&mut self.buffer, &facts, wanted, Place::Parent, b"..");
+                    self.buffer.extend_from_slice(b"\r\n");
+                }
+            }
+            ListForm::Long { all: true, .. } => {
+                let root = self.files.root();
+                let itself = root.stat(path)?;
+                let above = root.stat(&path.parent().unwrap_or_else(VirtualPath::root))?;
+                self.line(b".", &itself)?;
+                self.line(b"..", &above)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, name: &[u8], stat: &Stat) -> Result<(), Failure> {
+        match self.listing.form {
+            ListForm::Long { .. } => self.long.write(&mut self.buffer, name, stat),
+            ListForm::Machine(wanted) => {
+                let facts = self.files.facts_of(stat, false);
+                write_facts(&mut self.buffer, &facts, wanted, Place::Entry, name);
+            }
+            ListForm::Names { .. } => return self.name(name),
+        }
+        self.end_line()
+    }
+
+    fn name(&mut self, name: &[u8]) -> Result<(), Failure> {
+        self.buffer
+            .extend_from_slice(wire_name::encode(name).as_bytes());
+        self.end_line()
+    }
+
+    fn end_line(&mut self) -> Result<(), Failure> {
+        self.buffer.extend_from_slice(b"\r\n");
+        if self.buffer.len() >= CHUNK_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.run.check()?;
+        if !self.buffer.is_empty() {
+            (self.sink)(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! The operations that are answered on the control connection.
+
+use std::sync::Arc;
+
+use super::{Failure, Files, Listing, Operation, Outcome, What, copy, digest, listing};
+use crate::{
+    session::{Context, Run},
+    virtual_path::VirtualPath,
+};
+
+/// The most that a listing on the control connection may have.
+const MOST_LINES: usize = 1_000;
+const MOST_LINE_BYTES: usize = 64 * 1024;
+
+/// Modes of new directories, before the account's umask.
+const DIRECTORY_MODE: u32 = 0o777;
+
+/// Does everything but [`Operation::Prepare`].
+///
+/// # Errors
+/// Why it could not be done. Nothing has been changed then.
+pub(crate) async fn perform(
+    context: &Arc<Context>,
+    operation: Operation,
+) -> Result<Outcome, Failure> {
+    let files = Files::of(context)?;
+    let run = context.run();
+    context
+        .blocking(move || perform_now(&files, &run, operation))
+        .await
+}
+
+/// Like [`perform`], on a thread that may block.
+pub(super) fn perform_now(
+    files: &Files,
+    run: &Run,
+    operation: Operation,
+) -> Result<Outcome, Failure> {
+    let (root, rights) = (files.root(), files.rights());
+    let done = |result: Result<(), Failure>| result.map(|()| Outcome::Done);
+    match operation {
+        Operation::Facts(path) => files.facts(&path).map(Outcome::Facts),
+        Operation::MakeDirectory(path) => {
+            allowed(rights.store())?;
+            done(root.make_dir(&path, rights.masked(DIRECTORY_MODE)))
+        }
+        Operation::RemoveDirectory(path) => {
+            allowed(rights.delete())?;
+            done(root.remove_dir(&path))
+        }
+        Operation::RemoveFile(path) => {
+            allowed(rights.delete())?;
+            done(root.remove_file(&path))
+        }
+        Operation::Rename { from, to } => done(rename(files, &from, &to)),
+        Operation::Copy { from, to } => done(copy::copy(files, run, &from, &to)),
+        Operation::SetMode { path, mode } => {
+            allowed(rights.store())?;
+            done(root.set_mode(&path, mode))
+        }
+        Operation::SetModified { path, modified } => {
+            allowed(rights.store())?;
+            done(root.set_modified(&path, modified))
+        }
+        Operation::Digest {
+            path,
+            algorithm,
+            start,
+            end,
+        } => {
+            allowed(rights.retrieve())?;
+            digest::digest(files, run, &path, algorithm, start, end)
+        }
+        Operation::Space(path) => files.space(&path).map(Outcome::Space),
+        Operation::Lines(listing) => lines(files, run, &listing),
+        // It leaves something ready in the session; see the transfers.
+        Operation::Prepare(_) => Err(Failure::Internal),
+    }
+}
+
+/// Refuses what the account may not do.
+pub(super) fn allowed(may: bool) -> Result<(), Failure> {
+    may.then_some(()).ok_or(Failure::AccountForbids)
+}
+
+fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
+    allowed(files.rights().rename())?;
+    let root = files.root();
+    let source = root.entry(from)?;
+    match root.entry(to) {
+        Err(Failure::NotFound) => {}
+        Ok(target) if (target.device, target.inode) == (source.device, source.inode) => {}
+        // The kernel would replace an empty one.
+        Ok(target) if target.what == What::Directory => return Err(Failure::Exists),
+        Ok(_) => allowed(files.rights().overwrite())?,
+        Err(failure) => return Err(failure),
+    }
+    root.rename(from, to)
+}
+
+/// Collects a listing, up to the bounds.
+fn lines(files: &Files, run: &Run, listing: &Listing) -> Result<Outcome, Failure> {
+    let mut text = Vec::new();
+    let written = listing::write(files, listing, run, &mut |chunk| {
+        text.extend_from_slice(chunk);
+        if text.len() > MOST_LINE_BYTES {
+            return Err(Failure::TooMuch);
+        }
+        Ok(())
+    });
+    let mut cut = match written {
+        Ok(()) => false,
+        Err(Failure::TooMuch) => true,
+        Err(failure) => return Err(failure),
+    };
+    text.truncate(MOST_LINE_BYTES);
+    let mut lines = Vec::new();
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let Some(line) = line.strip_suffix(b"\r\n") else {
+            // What does not end was cut off.
+            break;
+        };
+        if lines.len() == MOST_LINES {
+            cut = true;
+            break;
+        }
+        lines.push(String::from_utf8_lossy(line).into_owned());
+    }
+    Ok(Outcome::Lines { lines, cut })
+}
