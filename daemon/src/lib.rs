@@ -14,5 +14,6 @@ pub mod server;
 pub mod session;
 pub mod storage;
 mod sys;
+mod tls;
 pub mod virtual_path;
 pub mod wire_name;

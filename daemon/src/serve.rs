@@ -20,7 +20,7 @@ use self::pid_file::PidFile;
 use crate::{
     config::{self, Config, Findings, Severity},
     logging::{self, Destination, LevelControl},
-    server::{Listeners, Server},
+    server::{Listeners, Server, Setup},
     sys,
 };
 
@@ -101,7 +101,8 @@ async fn serve(
     let listeners = Listeners::bind(&config.listen)?;
     let addresses = listeners.to_string();
     let users = config.users.len();
-    let server = Server::new(config);
+    let setup = Setup::new(config)?;
+    let server = Server::new(setup);
     let _pid_file = pid_path.map(PidFile::create);
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -157,13 +158,17 @@ fn announce(addresses: &str) {
 fn reload(server: &Server, config_path: &Path, log_level: &LevelControl) {
     let (config, findings) = config::load(config_path);
     log_findings(&findings);
-    if let Some(config) = config {
-        let level = config.log.level;
-        server.reconfigure(config);
-        info!("configuration reloaded; it holds for new sessions");
-        log_level.set(level);
-    } else {
-        error!("configuration not reloaded; the old one stays");
+    let Some(config) = config else {
+        return error!("configuration not reloaded; the old one stays");
+    };
+    let level = config.log.level;
+    match Setup::new(config) {
+        Ok(setup) => {
+            server.reconfigure(setup);
+            info!("configuration reloaded; it holds for new sessions");
+            log_level.set(level);
+        }
+        Err(error) => error!("configuration not reloaded; the old one stays: {error:#}"),
     }
 }
 

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Result;
 use nix::sys::socket::{MsgFlags, send};
+use rustls::ServerConfig;
 use tokio::{
     net::TcpStream,
     sync::watch,
@@ -28,6 +30,7 @@ use crate::{
     accounts::PasswordChecks,
     config::Config,
     session::{NoThread, OUT_OF_RESOURCES, Session},
+    tls,
 };
 
 /// How often a stopping server looks whether its sessions are gone.
@@ -39,7 +42,7 @@ const SESSION_EXIT: Duration = Duration::from_secs(2);
 /// Accepts clients until it is told to stop.
 #[derive(Debug)]
 pub(crate) struct Server {
-    config: watch::Sender<Arc<Config>>,
+    setup: watch::Sender<Arc<Setup>>,
     /// How long running transfers may take when the server stops; nothing until then.
     stop: watch::Sender<Option<Duration>>,
     admission: Admission,
@@ -47,10 +50,33 @@ pub(crate) struct Server {
     sessions: AtomicU64,
 }
 
+/// What sessions start with.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The configuration.
+    pub(crate) config: Arc<Config>,
+    /// Certificate and key, if TLS is configured.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+}
+
+impl Setup {
+    /// Reads what the configuration refers to.
+    ///
+    /// # Errors
+    /// If certificate or key cannot be used.
+    pub(crate) fn new(config: Config) -> Result<Self> {
+        let tls = config.tls.as_ref().map(tls::load).transpose()?;
+        Ok(Self {
+            config: Arc::new(config),
+            tls,
+        })
+    }
+}
+
 impl Server {
-    pub(crate) fn new(config: Config) -> Arc<Self> {
+    pub(crate) fn new(setup: Setup) -> Arc<Self> {
         Arc::new(Self {
-            config: watch::Sender::new(Arc::new(config)),
+            setup: watch::Sender::new(Arc::new(setup)),
             stop: watch::Sender::new(None),
             admission: Admission::default(),
             checks: PasswordChecks::new(),
@@ -58,17 +84,18 @@ impl Server {
         })
     }
 
-    /// Uses `config` for the sessions that begin from now on. The listeners stay as they are.
-    pub(crate) fn reconfigure(&self, config: Config) {
-        if config.listen != self.config.borrow().listen {
-            warn!("listen.addresses has changed; restart the daemon to listen there");
+    /// Uses `setup` for the sessions that begin from now on. The listeners stay as they are.
+    pub(crate) fn reconfigure(&self, setup: Setup) {
+        let before = self.setup.borrow().config.clone();
+        if !setup.config.listen.all().eq(before.listen.all()) {
+            warn!("the addresses of [listen] have changed; restart the daemon to listen there");
         }
-        self.config.send_replace(Arc::new(config));
+        self.setup.send_replace(Arc::new(setup));
     }
 
     /// Tells the sessions to end once their transfers have, and waits for them, within bounds.
     pub(crate) async fn stop(&self) {
-        let grace = self.config.borrow().limits.shutdown_grace();
+        let grace = self.setup.borrow().config.limits.shutdown_grace();
         self.stop.send_replace(Some(grace));
         let deadline = Instant::now() + grace + SESSION_EXIT;
         while !self.admission.is_empty() {
@@ -82,11 +109,11 @@ impl Server {
     /// Accepts from all listeners. Returns when none is left that works.
     pub(crate) async fn run(self: Arc<Self>, listeners: Listeners) {
         let mut loops = JoinSet::new();
-        for listener in listeners.into_inner() {
+        for (listener, implicit_tls) in listeners.into_inner() {
             let server = self.clone();
             loops.spawn(async move {
                 while let Some((stream, peer)) = accept(&listener).await {
-                    server.admit(stream, peer);
+                    server.admit(stream, peer, implicit_tls);
                 }
             });
         }
@@ -98,13 +125,20 @@ impl Server {
     }
 
     /// Starts a session for a client, or tells it why not.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let config = self.config.borrow().clone();
-        let permit = match self.admission.enter(peer.ip(), &config.limits) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, implicit_tls: bool) {
+        let setup = self.setup.borrow().clone();
+        let permit = match self
+            .admission
+            .enter(peer.ip().to_canonical(), &setup.config)
+        {
             Ok(permit) => permit,
             Err(refusal) => {
                 info!(client = %peer, "refused: {refusal}");
-                return refuse(&stream, &refusal.to_string());
+                // Nothing is said to a client that expects TLS.
+                if !implicit_tls {
+                    refuse(&stream, &refusal.to_string());
+                }
+                return;
             }
         };
         let stream = match stream.into_std() {
@@ -115,7 +149,8 @@ impl Server {
             id: self.sessions.fetch_add(1, Ordering::Relaxed),
             stream,
             peer,
-            config,
+            setup,
+            implicit_tls,
             checks: self.checks.clone(),
             stop: self.stop.subscribe(),
             permit,

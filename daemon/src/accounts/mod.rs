@@ -3,26 +3,27 @@
 mod password;
 mod rights;
 
-use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Result;
-use async_trait::async_trait;
-use tokio::{
-    sync::{Mutex, Semaphore},
-    task::spawn_blocking,
-    time::sleep,
-};
+use tokio::{sync::Semaphore, time::sleep};
 use tracing::{error, info, warn};
-use unftp_core::auth::{
-    AuthenticationError, Authenticator, Credentials, Principal, UserDetail, UserDetailError,
-    UserDetailProvider,
-};
+use unftp_core::auth::UserDetail;
 
 pub use self::password::hash;
 pub(crate) use self::rights::Rights;
 use crate::{
-    config::{ANONYMOUS_NAMES, Config, PasswordHash, User},
-    session::Work,
+    config::{ANONYMOUS_NAMES, Config, PasswordHash, Required, User},
+    session::{
+        Context,
+        gate::{Access, Denied, Password},
+    },
+    storage::Failure,
 };
 
 /// Checks of passwords that may run at one time in the whole process. Each takes tens of megabytes
@@ -46,14 +47,22 @@ impl PasswordChecks {
     ///
     /// # Errors
     /// If that could not be found out.
-    async fn run(&self, hash: PasswordHash, password: String) -> Result<bool> {
+    async fn run(
+        &self,
+        hash: PasswordHash,
+        password: Password,
+        context: &Arc<Context>,
+    ) -> Result<bool> {
         let permit = self.0.clone().acquire_owned().await?;
-        let check = spawn_blocking(move || {
+        let check = context.blocking(move || {
             // The check goes on when its session is gone, and must count until its end.
             let _permit = permit;
-            password::matches(&hash, &password)
+            Ok(password::matches(&hash, &password.0))
         });
-        check.await?
+        let matches = check
+            .await
+            .map_err(|failure: Failure| anyhow::anyhow!("{failure}"))?;
+        matches
     }
 }
 
@@ -66,6 +75,17 @@ pub(crate) struct Account {
     pub(crate) root: PathBuf,
     /// What the user may do below it.
     pub(crate) rights: Rights,
+    /// What this user must protect by TLS.
+    pub(crate) tls_required: Required,
+}
+
+impl Account {
+    /// What the gate has to know.
+    pub(crate) fn access(&self) -> Access {
+        Access {
+            data_tls_required: self.tls_required == Required::Everything,
+        }
+    }
 }
 
 impl fmt::Display for Account {
@@ -79,40 +99,82 @@ impl UserDetail for Account {}
 /// The accounts as one session sees them: the configuration at its start, and its own failures.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    config: Arc<Config>,
+    context: Arc<Context>,
     checks: PasswordChecks,
-    work: Work,
-    /// Refused log-ins of this session. The lock is held during an attempt, so that attempts cannot
-    /// run side by side.
+    /// Refused log-ins of this session.
     failures: Mutex<u32>,
 }
 
 impl Accounts {
-    /// Accounts of a session that begins now. Checks of passwords count as `work`.
-    pub(crate) fn new(config: Arc<Config>, checks: PasswordChecks, work: Work) -> Self {
+    /// Accounts of a session that begins now.
+    pub(crate) fn new(context: Arc<Context>, checks: PasswordChecks) -> Self {
         Self {
-            config,
+            context,
             checks,
-            work,
             failures: Mutex::new(0),
         }
     }
 
+    /// The account that this name and password open. `secure` tells whether they came over TLS.
+    /// A refusal takes its time, and more each time.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) async fn log_in(
+        &self,
+        name: &str,
+        password: Password,
+        secure: bool,
+    ) -> Result<Account, Denied> {
+        let account = self.find(name);
+        match self.admits(name, password).await {
+            Ok(true) => {
+                let account = account.ok_or(Denied::Refused)?;
+                if account.tls_required > Required::Nothing && !secure {
+                    warn!(user = name, "log-in refused: the account needs TLS");
+                    return Err(Denied::TlsRequired);
+                }
+                info!(user = name, "logged in");
+                Ok(account)
+            }
+            Ok(false) => {
+                let failures = self.count_failure();
+                warn_refused(name, failures, account.is_some());
+                sleep(DELAY_STEP * failures.min(MOST_DELAY_STEPS)).await;
+                Err(Denied::Refused)
+            }
+            Err(error) => {
+                error!("log-in refused: the password cannot be checked: {error:#}");
+                sleep(DELAY_STEP).await;
+                Err(Denied::Unavailable)
+            }
+        }
+    }
+
+    fn count_failure(&self) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        *failures = failures.saturating_add(1);
+        *failures
+    }
+
     /// The account with this login name, whatever its password.
     fn find(&self, name: &str) -> Option<Account> {
+        let config = &self.context.config;
         if ANONYMOUS_NAMES.contains(&name) {
-            let anonymous = self.config.anonymous.as_ref()?;
+            let anonymous = config.anonymous.as_ref()?;
             return Some(Account {
                 name: name.to_owned(),
                 root: anonymous.root.clone(),
-                rights: Rights::of_anonymous(anonymous, self.config.storage.umask),
+                rights: Rights::of_anonymous(anonymous, config.storage.umask),
+                tls_required: Required::Nothing,
             });
         }
-        let user = self.config.users.iter().find(|user| user.name == name)?;
+        let user = config.users.iter().find(|user| user.name == name)?;
         Some(Account {
             name: name.to_owned(),
             root: user.root.clone(),
-            rights: Rights::of_user(user, self.config.storage.umask),
+            rights: Rights::of_user(user, config.storage.umask),
+            tls_required: user.tls_required,
         })
     }
 
@@ -120,71 +182,32 @@ impl Accounts {
     ///
     /// # Errors
     /// If that could not be found out.
-    async fn admits(&self, name: &str, password: String) -> Result<bool> {
+    async fn admits(&self, name: &str, password: Password) -> Result<bool> {
+        let config: &Config = &self.context.config;
         if ANONYMOUS_NAMES.contains(&name) {
-            return Ok(self.config.anonymous.is_some());
+            return Ok(config.anonymous.is_some());
         }
-        let users = &self.config.users;
-        let user = users.iter().find(|user| user.name == name);
+        let user = config.users.iter().find(|user| user.name == name);
         // An unknown name costs the time of the first user's hash, because an answer at once would
         // tell that there is no such user. Hashes of `hash-password` all cost the same.
-        let Some(User { password_hash, .. }) = user.or(users.first()) else {
+        let Some(User { password_hash, .. }) = user.or(config.users.first()) else {
             return Ok(false);
         };
-        let _under_way = self.work.begin();
-        let matches = self.checks.run(password_hash.clone(), password).await?;
+        let matches = self
+            .checks
+            .run(password_hash.clone(), password, &self.context)
+            .await?;
         Ok(matches && user.is_some())
-    }
-}
-
-#[async_trait]
-impl Authenticator for Accounts {
-    async fn authenticate(
-        &self,
-        username: &str,
-        credentials: &Credentials,
-    ) -> std::result::Result<Principal, AuthenticationError> {
-        let mut failures = self.failures.lock().await;
-        let password = credentials.password.clone().unwrap_or_default();
-        match self.admits(username, password).await {
-            Ok(true) => {
-                info!(user = username, "logged in");
-                return Ok(Principal {
-                    username: username.to_owned(),
-                });
-            }
-            Ok(false) => {
-                *failures += 1;
-                let known = self.find(username).is_some();
-                warn_refused(username, credentials.source_ip, *failures, known);
-            }
-            Err(error) => error!("log-in refused: the password cannot be checked: {error:#}"),
-        }
-        sleep(DELAY_STEP * (*failures).clamp(1, MOST_DELAY_STEPS)).await;
-        // The engine answers 530 to every error alike.
-        Err(AuthenticationError::BadPassword)
     }
 }
 
 /// Logs a refused log-in. A name that no account has is not logged: people type passwords at the
 /// wrong prompt.
-fn warn_refused(name: &str, address: IpAddr, failures: u32, known: bool) {
+fn warn_refused(name: &str, failures: u32, known: bool) {
     if known {
-        warn!(user = name, %address, failures, "log-in refused: wrong password");
+        warn!(user = name, failures, "log-in refused: wrong password");
     } else {
-        warn!(%address, failures, "log-in refused: no such user");
-    }
-}
-
-#[async_trait]
-impl UserDetailProvider for Accounts {
-    type User = Account;
-
-    async fn provide_user_detail(&self, principal: &Principal) -> Result<Account, UserDetailError> {
-        self.find(&principal.username)
-            .ok_or_else(|| UserDetailError::UserNotFound {
-                username: principal.username.clone(),
-            })
+        warn!(failures, "log-in refused: no such user");
     }
 }
 

@@ -39,13 +39,13 @@ pub fn hash(password: &str) -> Result<String> {
 ///
 /// # Errors
 /// If the hash cannot be read, or if there is not enough memory.
-pub(super) fn matches(hash: &PasswordHash, password: &str) -> Result<bool> {
+pub(super) fn matches(hash: &PasswordHash, password: &[u8]) -> Result<bool> {
     if password.len() > MAX_PASSWORD_BYTES {
         return Ok(false);
     }
     let hash =
         phc::PasswordHash::new(hash.as_str()).map_err(|error| anyhow!("the hash: {error}"))?;
-    match Argon2::default().verify_password(password.as_bytes(), &hash) {
+    match Argon2::default().verify_password(password, &hash) {
         Ok(()) => Ok(true),
         Err(Error::PasswordInvalid) => Ok(false),
         Err(error) => Err(anyhow!("{error}")),

@@ -1,11 +1,12 @@
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
-use unftp_core::auth::{Authenticator as _, Credentials, UserDetailProvider as _};
-
-use super::{Accounts, PasswordChecks, hash};
+use super::{Account, Accounts, PasswordChecks, hash};
 use crate::{
-    config::{Anonymous, Config, User},
-    session::Work,
+    config::{Anonymous, Config, Required, User},
+    session::{
+        Context,
+        gate::{Denied, Password},
+    },
 };
 
 /// A configuration with the user `alice`, whose password is `correct`.
@@ -21,6 +22,7 @@ fn config() -> Config {
         upload_only: false,
         umask: None,
         hidden: Vec::new(),
+        tls_required: Required::Nothing,
     };
     Config {
         users: vec![user],
@@ -30,7 +32,13 @@ fn config() -> Config {
 
 /// The accounts of a session with this configuration.
 fn accounts(config: Config) -> Accounts {
-    Accounts::new(Arc::new(config), PasswordChecks::new(), Work::new())
+    let context = Context::new(Arc::new(config), Ipv4Addr::LOCALHOST.into(), None);
+    Accounts::new(context.unwrap().0, PasswordChecks::new())
+}
+
+async fn log_in(accounts: &Accounts, name: &str, password: &str) -> Result<Account, Denied> {
+    let password = Password(password.into());
+    accounts.log_in(name, password, false).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,9 +50,7 @@ async fn only_the_right_name_and_password_log_in() {
         ("bob", "correct", false),
         ("anonymous", "me@example.org", false),
     ] {
-        let result = accounts
-            .authenticate(name, &Credentials::from(password))
-            .await;
+        let result = log_in(&accounts, name, password).await;
         assert_eq!(result.is_ok(), admitted, "{name} with {password}");
     }
 }
@@ -53,11 +59,9 @@ async fn only_the_right_name_and_password_log_in() {
 async fn without_users_every_log_in_is_refused() {
     let accounts = accounts(Config::default());
     for name in ["root", "anonymous", "ftp", ""] {
-        assert!(
-            accounts
-                .authenticate(name, &Credentials::from("x"))
-                .await
-                .is_err(),
+        assert_eq!(
+            log_in(&accounts, name, "x").await,
+            Err(Denied::Refused),
             "{name}"
         );
     }
@@ -78,13 +82,26 @@ async fn anonymous_users_get_the_anonymous_account() {
         anonymous: Some(anonymous),
         ..config()
     });
-    let principal = accounts
-        .authenticate("ftp", &Credentials::from(""))
-        .await
-        .unwrap();
-    let account = accounts.provide_user_detail(&principal).await.unwrap();
+    let account = log_in(&accounts, "ftp", "").await.unwrap();
     assert!(!account.rights.store() && account.rights.retrieve());
     assert_eq!(account.root.to_str(), Some("/srv/pub"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_needs_tls_is_told_so_only_with_its_password() {
+    let mut config = config();
+    config.users[0].tls_required = Required::Control;
+    let accounts = accounts(config);
+    assert_eq!(
+        log_in(&accounts, "alice", "wrong").await,
+        Err(Denied::Refused)
+    );
+    assert_eq!(
+        log_in(&accounts, "alice", "correct").await,
+        Err(Denied::TlsRequired)
+    );
+    let password = Password(b"correct".to_vec());
+    assert!(accounts.log_in("alice", password, true).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +109,7 @@ async fn each_refusal_makes_the_session_wait_longer() {
     let accounts = accounts(Config::default());
     let start = tokio::time::Instant::now();
     for _ in 0..3 {
-        let _refused = accounts.authenticate("root", &Credentials::from("x")).await;
+        let _refused = log_in(&accounts, "root", "x").await;
     }
     assert_eq!(start.elapsed().as_secs(), 1 + 2 + 3);
 }

@@ -9,7 +9,7 @@ use std::{
 use argon2::{Params, password_hash::phc};
 use serde::Deserialize;
 
-use super::{Config, Findings, Umask};
+use super::{Config, Findings, Required, Umask};
 use crate::virtual_path::NAME_BYTES;
 
 /// An account with a password.
@@ -44,6 +44,9 @@ pub struct User {
     /// Patterns of names that listings leave out, such as `*.key`.
     #[serde(default)]
     pub hidden: Vec<String>,
+    /// What this user must protect by TLS, beyond what `tls.required` says.
+    #[serde(default)]
+    pub tls_required: Required,
 }
 
 /// Access without a password, under the names `anonymous` and `ftp`.

@@ -15,8 +15,19 @@ pub struct Limits {
     pub sessions: u16,
     /// Control connections at one time from one client address, 1 to 1000.
     pub sessions_per_address: u16,
+    /// Seconds from the greeting to a log-in, 5 to 3600.
+    pub log_in_seconds: u32,
+    /// Refused log-ins after which a session ends, 1 to 100.
+    pub log_in_attempts: u32,
     /// Seconds after which a session without a command or a transfer ends, 10 to 86400.
     pub idle_seconds: u32,
+    /// Seconds for the TLS handshake of a control connection, 1 to 300.
+    pub handshake_seconds: u32,
+    /// Seconds from a transfer command to its data connection, its TLS handshake included, 1 to
+    /// 300. In passive mode libunftp gives up after 15 seconds anyway.
+    pub data_connection_seconds: u32,
+    /// Seconds after which a transfer that moves no byte ends, 1 to 86400.
+    pub stall_seconds: u32,
     /// Seconds that running transfers get to finish when the daemon is told to stop, 0 to 15.
     pub shutdown_grace_seconds: u32,
 }
@@ -26,7 +37,12 @@ impl Default for Limits {
         Self {
             sessions: 64,
             sessions_per_address: 16,
+            log_in_seconds: 60,
+            log_in_attempts: 3,
             idle_seconds: 300,
+            handshake_seconds: 30,
+            data_connection_seconds: 30,
+            stall_seconds: 300,
             shutdown_grace_seconds: 10,
         }
     }
@@ -58,11 +74,24 @@ impl Limits {
             "choose a number in the range",
         );
         within(
-            "limits.idle-seconds",
-            self.idle_seconds,
-            10..=86400,
-            "choose a number of seconds in the range",
+            "limits.log-in-attempts",
+            self.log_in_attempts,
+            1..=100,
+            "choose a number in the range",
         );
+        for (key, value, range) in [
+            ("limits.log-in-seconds", self.log_in_seconds, 5..=3600),
+            ("limits.idle-seconds", self.idle_seconds, 10..=86400),
+            ("limits.handshake-seconds", self.handshake_seconds, 1..=300),
+            (
+                "limits.data-connection-seconds",
+                self.data_connection_seconds,
+                1..=300,
+            ),
+            ("limits.stall-seconds", self.stall_seconds, 1..=86400),
+        ] {
+            within(key, value, range, "choose a number of seconds in the range");
+        }
         within(
             "limits.shutdown-grace-seconds",
             self.shutdown_grace_seconds,

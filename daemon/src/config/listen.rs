@@ -2,11 +2,12 @@
 
 use std::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
     str::FromStr,
 };
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
 use super::Findings;
@@ -19,6 +20,13 @@ pub struct Listen {
     /// One socket per address; an IPv6 address never takes IPv4 clients. Port 0 lets the kernel
     /// choose.
     pub addresses: Vec<SocketAddr>,
+    /// Like `addresses`, for clients that begin with a TLS handshake (implicit TLS, by custom on
+    /// port 990). They need a certificate.
+    pub implicit_tls: Vec<SocketAddr>,
+    /// Only clients from these networks are served; from everywhere if there are none.
+    pub allow: Vec<IpNet>,
+    /// Clients from these networks are not served, even if they are allowed above.
+    pub deny: Vec<IpNet>,
 }
 
 /// The FTP control port (RFC 959, section 8).
@@ -31,6 +39,9 @@ impl Default for Listen {
                 (Ipv4Addr::UNSPECIFIED, CONTROL_PORT).into(),
                 (Ipv6Addr::UNSPECIFIED, CONTROL_PORT).into(),
             ],
+            implicit_tls: Vec::new(),
+            allow: Vec::new(),
+            deny: Vec::new(),
         }
     }
 }
@@ -44,16 +55,35 @@ impl Listen {
                 "give at least one, such as \"0.0.0.0:21\"",
             );
         }
-        for (index, address) in self.addresses.iter().enumerate() {
-            let before = &self.addresses[..index];
-            if let Some(other) = before.iter().find(|other| overlap(**other, *address)) {
-                findings.error(
-                    &format!("listen.addresses.{index}"),
-                    &format!("{address} overlaps with {other}"),
-                    "remove one of the two",
-                );
+        let keyed = |key: &'static str, addresses: &[SocketAddr]| {
+            let keys = (0..addresses.len()).map(move |index| format!("listen.{key}.{index}"));
+            keys.zip(addresses.to_vec()).collect::<Vec<_>>()
+        };
+        let mut before = Vec::new();
+        for (key, address) in [
+            keyed("addresses", &self.addresses),
+            keyed("implicit-tls", &self.implicit_tls),
+        ]
+        .concat()
+        {
+            if let Some(other) = before.iter().find(|other| overlap(**other, address)) {
+                let problem = format!("{address} overlaps with {other}");
+                findings.error(&key, &problem, "remove one of the two");
             }
+            before.push(address);
         }
+    }
+
+    /// Every address, with whether clients there begin with a TLS handshake.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (SocketAddr, bool)> {
+        let plain = self.addresses.iter().map(|address| (*address, false));
+        plain.chain(self.implicit_tls.iter().map(|address| (*address, true)))
+    }
+
+    /// Whether a client at this address may have a session.
+    pub(crate) fn admits(&self, client: IpAddr) -> bool {
+        let among = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&client));
+        (self.allow.is_empty() || among(&self.allow)) && !among(&self.deny)
     }
 }
 
@@ -64,6 +94,15 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && one.port() == other.port()
         && one.is_ipv4() == other.is_ipv4()
         && (ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified())
+}
+
+/// Active data connections (PORT, EPRT): the daemon connects to the client.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Active {
+    /// Whether clients may ask for them. The host's firewall must let the daemon connect out.
+    pub enabled: bool,
 }
 
 /// How passive data connections (PASV, EPSV) are offered.
@@ -80,7 +119,7 @@ pub struct Passive {
 
 impl Passive {
     pub(super) fn check(&self, listen: &Listen, findings: &mut Findings) {
-        for address in &listen.addresses {
+        for (address, _) in listen.all() {
             if self.ports.0.contains(&address.port()) {
                 findings.error(
                     "passive.ports",

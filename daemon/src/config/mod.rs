@@ -12,6 +12,7 @@ mod finding;
 mod limits;
 mod listen;
 mod storage;
+mod tls;
 mod transfers;
 
 use std::{
@@ -29,8 +30,9 @@ pub use self::{
     accounts::{Anonymous, PasswordHash, User},
     finding::{Finding, Findings, Severity},
     limits::Limits,
-    listen::{Listen, Passive, PortRange},
+    listen::{Active, Listen, Passive, PortRange},
     storage::{ByteSize, RootChoice, Storage, Umask, UtcOffset},
+    tls::{Required, Tls},
     transfers::Transfers,
 };
 
@@ -57,6 +59,10 @@ pub struct Config {
     pub listen: Listen,
     /// How passive data connections are offered.
     pub passive: Passive,
+    /// Whether and how the daemon connects to clients for data.
+    pub active: Active,
+    /// TLS; absent means none.
+    pub tls: Option<Tls>,
     /// Bounds on what all clients together may use.
     pub limits: Limits,
     /// How files are stored and listed.
@@ -77,6 +83,8 @@ impl Default for Config {
             greeting: "esxftpd ready".to_owned(),
             listen: Listen::default(),
             passive: Passive::default(),
+            active: Active::default(),
+            tls: None,
             limits: Limits::default(),
             storage: Storage::default(),
             transfers: Transfers::default(),
@@ -175,6 +183,8 @@ impl Config {
                 "greeting" => entry.read_into(&mut config.greeting, findings),
                 "listen" => entry.read_into(&mut config.listen, findings),
                 "passive" => entry.read_into(&mut config.passive, findings),
+                "active" => entry.read_into(&mut config.active, findings),
+                "tls" => config.tls = entry.read(findings),
                 "limits" => entry.read_into(&mut config.limits, findings),
                 "storage" => entry.read_into(&mut config.storage, findings),
                 "transfers" => entry.read_into(&mut config.transfers, findings),
@@ -198,6 +208,9 @@ impl Config {
         }
         self.listen.check(findings);
         self.passive.check(&self.listen, findings);
+        if let Some(tls) = &self.tls {
+            tls.check(findings);
+        }
         self.limits.check(findings);
         self.storage.check(findings);
         self.transfers.check(findings);

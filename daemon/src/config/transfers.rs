@@ -19,6 +19,9 @@ pub struct Transfers {
     pub sync: bool,
     /// Whether long runs of zeros in uploads become holes, so that thin disks stay thin.
     pub sparse: bool,
+    /// Whether TYPE A converts line ends. Clients that choose it for a disk image would damage it,
+    /// so it is off, and TYPE A then moves bytes as TYPE I does.
+    pub ascii: bool,
     /// What one session may move per second; 0 for as much as it can.
     pub session_rate: ByteSize,
     /// What all sessions of one account together may move per second; 0 for as much as they can.
@@ -35,6 +38,7 @@ impl Default for Transfers {
             buffers: ByteSize(32 << 20),
             sync: true,
             sparse: true,
+            ascii: false,
             session_rate: ByteSize(0),
             account_rate: ByteSize(0),
             accept_truncated_tls: false,

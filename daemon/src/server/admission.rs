@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::config::Limits;
+use crate::config::Config;
 
 /// Counts sessions by client address.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ struct Counts {
 /// Why a client gets no session. The `Display` form is the text of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
+    /// The client's address is not allowed.
+    Address,
     /// The server is full.
     Sessions,
     /// This client's address has its share.
@@ -31,6 +33,7 @@ pub(super) enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Address => "no service for your address",
             Self::Sessions => "too many sessions, try again later",
             Self::SessionsOfAddress => "too many sessions from your address, close one first",
         })
@@ -46,7 +49,11 @@ pub(crate) struct Permit {
 
 impl Admission {
     /// Takes a place for a client at `address`.
-    pub(super) fn enter(&self, address: IpAddr, limits: &Limits) -> Result<Permit, Refusal> {
+    pub(super) fn enter(&self, address: IpAddr, config: &Config) -> Result<Permit, Refusal> {
+        if !config.listen.admits(address) {
+            return Err(Refusal::Address);
+        }
+        let limits = &config.limits;
         let mut counts = self.counts();
         if counts.total >= limits.sessions {
             return Err(Refusal::Sessions);
@@ -91,41 +98,70 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::config::{Limits, Listen};
 
     fn address(last: u8) -> IpAddr {
         Ipv4Addr::new(192, 0, 2, last).into()
     }
 
-    fn enter(admission: &Admission, last: u8, limits: &Limits) -> Result<Permit, Refusal> {
-        admission.enter(address(last), limits)
+    fn enter(admission: &Admission, last: u8, config: &Config) -> Result<Permit, Refusal> {
+        admission.enter(address(last), config)
     }
 
     #[test]
     fn a_place_is_free_again_after_its_session() {
-        let limits = Limits {
-            sessions: 3,
-            sessions_per_address: 2,
-            ..Limits::default()
+        let config = Config {
+            limits: Limits {
+                sessions: 3,
+                sessions_per_address: 2,
+                ..Limits::default()
+            },
+            ..Config::default()
         };
         let admission = Admission::default();
-        let first = enter(&admission, 1, &limits).unwrap();
-        let _second = enter(&admission, 1, &limits).unwrap();
+        let first = enter(&admission, 1, &config).unwrap();
+        let _second = enter(&admission, 1, &config).unwrap();
         assert_eq!(
-            enter(&admission, 1, &limits).unwrap_err(),
+            enter(&admission, 1, &config).unwrap_err(),
             Refusal::SessionsOfAddress
         );
-        let third = enter(&admission, 2, &limits).unwrap();
+        let third = enter(&admission, 2, &config).unwrap();
         assert_eq!(
-            enter(&admission, 3, &limits).unwrap_err(),
+            enter(&admission, 3, &config).unwrap_err(),
             Refusal::Sessions
         );
         drop((first, third));
-        let _again = enter(&admission, 1, &limits).unwrap();
+        let _again = enter(&admission, 1, &config).unwrap();
         assert_eq!(admission.counts().total, 2);
         assert_eq!(
             admission.counts().by_address.len(),
             1,
             "addresses without sessions are forgotten"
         );
+    }
+
+    #[test]
+    fn networks_are_allowed_and_denied() {
+        let networks = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
+        let config = |allow: &[&str], deny: &[&str]| Config {
+            listen: Listen {
+                allow: networks(allow),
+                deny: networks(deny),
+                ..Listen::default()
+            },
+            ..Config::default()
+        };
+        let admission = Admission::default();
+        let enters = |config: &Config| enter(&admission, 7, config).map(drop);
+        assert_eq!(enters(&config(&["192.0.2.0/24"], &[])), Ok(()));
+        assert_eq!(
+            enters(&config(&["2001:db8::/32"], &[])),
+            Err(Refusal::Address)
+        );
+        assert_eq!(
+            enters(&config(&["192.0.2.0/24"], &["192.0.2.4/30"])),
+            Err(Refusal::Address)
+        );
+        assert_eq!(enters(&config(&[], &["192.0.2.8/32"])), Ok(()));
     }
 }

@@ -21,9 +21,10 @@ const BACKLOG: u32 = 128;
 /// How long to wait for somebody to give a resource back.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
-/// The sockets on which control connections arrive; at least one.
+/// The sockets on which control connections arrive, at least one, and whether clients there begin
+/// with a TLS handshake.
 #[derive(Debug)]
-pub(crate) struct Listeners(Vec<TcpListener>);
+pub(crate) struct Listeners(Vec<(TcpListener, bool)>);
 
 impl Listeners {
     /// Binds every configured address. IPv6 is optional: a host may have it switched off.
@@ -32,15 +33,15 @@ impl Listeners {
     /// If an IPv4 address, or every address, cannot be bound.
     pub(crate) fn bind(listen: &Listen) -> Result<Self> {
         let mut listeners = Vec::new();
-        for address in &listen.addresses {
-            match bind(*address) {
-                Ok(listener) => listeners.push(listener),
+        for (address, implicit_tls) in listen.all() {
+            match bind(address) {
+                Ok(listener) => listeners.push((listener, implicit_tls)),
                 Err(error) if address.is_ipv6() => {
                     warn!(%address, %error, "cannot listen on this IPv6 address; going on without it");
                 }
                 Err(error) => {
                     return Err(error).with_context(|| {
-                        format!("cannot listen on {address}; end the program that uses the port, or change listen.addresses")
+                        format!("cannot listen on {address}; end the program that uses the port, or change [listen]")
                     });
                 }
             }
@@ -51,7 +52,7 @@ impl Listeners {
         Ok(Self(listeners))
     }
 
-    pub(super) fn into_inner(self) -> Vec<TcpListener> {
+    pub(super) fn into_inner(self) -> Vec<(TcpListener, bool)> {
         self.0
     }
 }
@@ -62,7 +63,7 @@ impl fmt::Display for Listeners {
         let addresses = self
             .0
             .iter()
-            .filter_map(|listener| listener.local_addr().ok());
+            .filter_map(|(listener, _)| listener.local_addr().ok());
         f.write_str(
             &addresses
                 .map(|address| address.to_string())
@@ -189,6 +190,7 @@ mod tests {
                 "127.0.0.1:0".parse().unwrap(),
                 "[2001:db8::1]:0".parse().unwrap(),
             ],
+            ..Listen::default()
         };
         let listeners = Listeners::bind(&listen).unwrap();
         assert!(listeners.to_string().starts_with("127.0.0.1:"));
@@ -199,6 +201,7 @@ mod tests {
     async fn no_address_at_all_is_an_error() {
         let listen = Listen {
             addresses: vec!["[2001:db8::1]:0".parse().unwrap()],
+            ..Listen::default()
         };
         assert!(Listeners::bind(&listen).is_err());
     }

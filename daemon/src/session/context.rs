@@ -3,18 +3,23 @@
 use std::{
     io::{self, Write as _},
     net::IpAddr,
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::{
+        fd::{AsRawFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
+use nix::sys::socket::{Shutdown, shutdown};
 use rustls::ServerConfig;
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
 };
+use tracing::Span;
 
 use super::gate::StorageEvent;
 use crate::{
@@ -47,6 +52,8 @@ struct State {
     protect: bool,
     /// Our descriptor of the data connection that the engine has opened last.
     connection: Option<OwnedFd>,
+    /// Our descriptor of the listener at which the engine waits for a data connection.
+    listener: Option<OwnedFd>,
 }
 
 /// What one end of the context's channels gives the driver.
@@ -123,10 +130,23 @@ impl Context {
         }
     }
 
-    /// Keeps the engine's newest data connection; the one before is closed.
-    pub(crate) fn set_connection(&self, connection: Option<OwnedFd>) {
-        let before = std::mem::replace(&mut self.state().connection, connection);
-        drop(before);
+    /// Keeps the data connection that the engine has just opened. Its listener has done its work.
+    pub(crate) fn set_connection(&self, connection: OwnedFd) {
+        let mut state = self.state();
+        state.listener = None;
+        state.connection = Some(connection);
+    }
+
+    /// Keeps the listener that the engine waits at for a data connection. What was offered before
+    /// is no longer valid.
+    pub(crate) fn set_listener(&self, listener: Option<OwnedFd>) {
+        let mut state = self.state();
+        state.connection = None;
+        if let Some(before) = std::mem::replace(&mut state.listener, listener) {
+            // The engine has a descriptor of its own and would wait on. Where the kernel does not
+            // end the wait, it ends after 15 seconds.
+            let _ended = shutdown(before.as_raw_fd(), Shutdown::Both);
+        }
     }
 
     /// The data connection, once. Its descriptor is in non-blocking mode, because the engine's is.
@@ -154,10 +174,11 @@ impl Context {
     {
         let (sender, result) = oneshot::channel();
         let context = self.clone();
+        let span = Span::current();
         spawn_blocking(move || {
             let _bell = RingAtEnd(context);
             // Fails if nobody waits any more.
-            let _sent = sender.send(job());
+            let _sent = sender.send(span.in_scope(job));
         });
         result.await.map_err(|_panicked| Failure::Internal)?
     }

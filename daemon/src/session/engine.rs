@@ -1,79 +1,172 @@
 //! The FTP engine: the only file that knows libunftp's `ServerBuilder`.
+//!
+//! libunftp opens, checks and closes data connections, and keeps the order of what uses them. It
+//! serves one end of a pair of local sockets; the gate speaks to the other. It starts when a user
+//! has logged in and can be replaced at any time, because everything that it does is in the
+//! session's [`Context`] as well.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    io,
+    net::{SocketAddr, TcpStream},
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
+use async_trait::async_trait;
 use libunftp::{
     Server, ServerBuilder,
-    options::{ActivePassiveMode, PassiveHost, SiteMd5},
+    options::{
+        ActivePassiveMode, PassiveHost, Reply, ReplyCode, SiteCommandContext, SiteCommandHandler,
+        SiteMd5,
+    },
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpStream as EngineStream, UnixStream},
+    task::JoinHandle,
+};
+use tracing::debug;
+use unftp_core::auth::{
+    AuthenticationError, Authenticator, Credentials, Principal, UserDetailError, UserDetailProvider,
 };
 
-use super::passive::PassivePorts;
-use crate::{
-    accounts::{Account, Accounts, PasswordChecks},
-    config::Config,
-    session::Work,
-    storage::Storage,
-};
+use super::{Context, passive::PassivePorts};
+use crate::{accounts::Account, storage::Storage, sys::Disguise, sys::stream_pair};
 
-/// Makes the engine of one session.
-///
-/// # Errors
-/// If libunftp refuses the combination of options, which would be a fault of ours.
-pub(super) fn build(
-    config: &Arc<Config>,
-    checks: PasswordChecks,
-    work: Work,
-) -> Result<Server<Storage, Account>> {
-    let accounts = Arc::new(Accounts::new(Arc::clone(config), checks, work.clone()));
-    let ports = PassivePorts { work: work.clone() };
-    let storage = Box::new(move || Storage::new(work.clone()));
-    ServerBuilder::<Storage, Account>::with_user_detail_provider(storage, accounts.clone())
-        .authenticator(accounts)
-        .greeting(interned(&config.greeting))
-        .idle_session_timeout(config.limits.idle_seconds.into())
-        // Active mode would let a client make the host connect anywhere: libunftp does not check
-        // the address.
-        .active_passive_mode(ActivePassiveMode::PassiveOnly)
-        .passive_ports(config.passive.ports.0.clone())
-        .passive_host(
-            config
-                .passive
-                .host
-                .map_or(PassiveHost::FromConnection, PassiveHost::Ip),
-        )
-        .binder(ports)
+/// The gate has all timers.
+const NEVER: Duration = Duration::from_hours(365 * 24);
+
+/// A running engine. It ends when this is dropped, up to what waits for data connections: that
+/// ends within 15 seconds, or with the session's runtime.
+#[derive(Debug)]
+pub(super) struct Engine {
+    stream: UnixStream,
+    service: JoinHandle<()>,
+    /// Until the engine has greeted.
+    disguise: Disguise,
+}
+
+impl Engine {
+    /// Starts an engine that sees a client at `client`, connected to `local`.
+    ///
+    /// # Errors
+    /// If there are no sockets, or libunftp refuses its options, which would be a fault of ours.
+    pub(super) fn start(
+        context: &Arc<Context>,
+        client: SocketAddr,
+        local: SocketAddr,
+    ) -> Result<Self> {
+        let (ours, theirs) = stream_pair().context("no sockets for the engine")?;
+        // To tokio and libunftp it is a TCP stream. They only read, write and close it, and ask for
+        // its addresses.
+        let theirs = TcpStream::from(OwnedFd::from(theirs));
+        let disguise = Disguise::put_on(theirs.as_fd(), client, local, {
+            let context = context.clone();
+            move |connection| context.set_connection(connection)
+        });
+        let theirs = EngineStream::from_std(theirs)?;
+        let server = build(context)?;
+        let service = tokio::spawn(async move {
+            if let Err(error) = server.service(theirs).await {
+                debug!(%error, "the engine has ended");
+            }
+        });
+        Ok(Self {
+            stream: UnixStream::from_std(ours)?,
+            service,
+            disguise,
+        })
+    }
+
+    /// Waits for something that the engine says; 0 bytes when it has ended.
+    pub(super) async fn hear(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(bytes).await?;
+        // It asks for the addresses before it greets, and the numbers of descriptors are used
+        // again.
+        self.disguise.reveal_control();
+        Ok(count)
+    }
+
+    /// Sends a line. The engine gets one line at a time, so there is always room for it.
+    pub(super) async fn tell(&mut self, line: &str) -> io::Result<()> {
+        self.stream
+            .write_all(format!("{line}\r\n").as_bytes())
+            .await
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.service.abort();
+    }
+}
+
+fn build(context: &Arc<Context>) -> Result<Server<Storage, Account>> {
+    let user = Arc::new(LoggedIn(context.clone()));
+    let storage = {
+        let context = context.clone();
+        Box::new(move || Storage::new(context.clone()))
+    };
+    ServerBuilder::<Storage, Account>::with_user_detail_provider(storage, user.clone())
+        .authenticator(user)
+        .idle_session_timeout(NEVER.as_secs())
+        .active_passive_mode(ActivePassiveMode::ActiveAndPassive)
+        .passive_ports(context.config.passive.ports.0.clone())
+        .passive_host(PassiveHost::FromConnection)
+        .binder(PassivePorts::new(context.clone()))
         .sitemd5(SiteMd5::None)
-        // Its log lines quote what clients send, passwords typed at the wrong prompt included.
+        .site_command("DO", Do)
+        // Its log lines quote what clients send.
         .logger(slog::Logger::root(slog::Discard, slog::o!()))
         .build()
         .context("libunftp refuses its options")
 }
 
-/// libunftp wants the greeting for ever. One copy is kept for each greeting that the configuration
-/// has had.
-fn interned(greeting: &str) -> &'static str {
-    static GREETINGS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut greetings = GREETINGS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = greetings.get(greeting) {
-        return known;
+/// Runs what the gate has put into the session's context. The result goes the same way back; the
+/// reply only says that the engine is free again.
+#[derive(Debug)]
+struct Do;
+
+#[async_trait]
+impl SiteCommandHandler<Storage, Account> for Do {
+    async fn handle(&self, command: &SiteCommandContext<Storage, Account>) -> Reply {
+        command.storage.perform().await;
+        Reply::new(ReplyCode::CommandOkay, "Done")
     }
-    let kept: &'static str = Box::leak(greeting.to_owned().into_boxed_str());
-    greetings.insert(kept);
-    kept
 }
 
-#[cfg(test)]
-mod tests {
-    use std::ptr;
+/// Whoever has logged in at the gate.
+#[derive(Debug)]
+struct LoggedIn(Arc<Context>);
 
-    use super::interned;
+#[async_trait]
+impl Authenticator for LoggedIn {
+    async fn authenticate(
+        &self,
+        username: &str,
+        _credentials: &Credentials,
+    ) -> Result<Principal, AuthenticationError> {
+        match self.0.account() {
+            Some(_) => Ok(Principal {
+                username: username.to_owned(),
+            }),
+            None => Err(AuthenticationError::BadUser),
+        }
+    }
+}
 
-    #[test]
-    fn a_greeting_is_kept_once() {
-        assert!(ptr::eq(interned("hello"), interned(&String::from("hello"))));
+#[async_trait]
+impl UserDetailProvider for LoggedIn {
+    type User = Account;
+
+    async fn provide_user_detail(&self, principal: &Principal) -> Result<Account, UserDetailError> {
+        let account = self.0.account();
+        account
+            .map(|account| Account::clone(&account))
+            .ok_or_else(|| UserDetailError::UserNotFound {
+                username: principal.username.clone(),
+            })
     }
 }

@@ -5,21 +5,22 @@
 //! session only.
 
 mod context;
+mod control;
 pub(crate) mod data;
+mod driver;
 mod engine;
 pub mod gate;
 mod passive;
-mod work;
 
 use std::{
+    any::Any,
     cell::Cell,
-    convert::Infallible,
     io,
     net::{self, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc::sync_channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -28,17 +29,20 @@ use tokio::{
     net::TcpStream,
     runtime::{Builder, Runtime},
     sync::watch,
-    time::sleep,
+    time::timeout,
 };
 use tracing::{debug, error, info, info_span, warn};
 
 pub(crate) use self::context::{Context, Protection, Run};
-use self::work::Unfinished;
-pub(crate) use self::work::{UnderWay, Work};
+use self::{
+    control::{Control, Heard},
+    driver::Driver,
+    gate::{Gate, Settings, Times, TlsPolicy},
+};
 use crate::{
-    accounts::PasswordChecks,
-    config::Config,
-    server::{Permit, refuse},
+    accounts::{Accounts, PasswordChecks},
+    config::{Config, Required},
+    server::{Permit, Setup, refuse},
 };
 
 /// Stack of a session's threads in bytes. Hosts limit what a daemon may use; this much proved
@@ -49,18 +53,13 @@ const STACK_BYTES: usize = 512 * 1024;
 /// or lists.
 const BLOCKING_THREADS: usize = 2;
 
-/// How often a session looks around although nobody has told it anything.
-///
-/// mio's poll(2) selector loses a wake-up from another thread now and then: registering a socket
-/// empties the pipe through which it came (mio issue 1874). Without this beat, the session would
-/// then sleep until its client sends something. The selector for epoll is free of this, but may not
-/// work on the VMkernel.
-const HEARTBEAT: Duration = Duration::from_millis(500);
-
 /// Tasks that run before the runtime looks at its sockets again. With tokio's default of 61, a
 /// client that sends one command after the other keeps the engine from accepting its data
 /// connection, and the engine then takes it for the next one's.
 const EVENT_INTERVAL: u32 = 1;
+
+/// How long the engine may take for an answer that needs nothing but itself.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The reason for a 421 reply when descriptors, threads or memory have run out.
 pub(crate) const OUT_OF_RESOURCES: &str = "the server is out of resources, try again later";
@@ -74,8 +73,10 @@ pub(crate) struct Session {
     pub(crate) stream: net::TcpStream,
     /// The client's end of it.
     pub(crate) peer: SocketAddr,
-    /// The configuration at the start of the session.
-    pub(crate) config: Arc<Config>,
+    /// The configuration and certificate at the start of the session.
+    pub(crate) setup: Arc<Setup>,
+    /// Whether the client begins with a TLS handshake.
+    pub(crate) implicit_tls: bool,
     /// The checks of passwords of all sessions.
     pub(crate) checks: PasswordChecks,
     /// When the daemon is told to stop: how long running transfers may take.
@@ -136,7 +137,14 @@ impl Session {
                 return Err(error).context("no runtime for the session; lower limits.sessions");
             }
         };
-        let result = runtime.block_on(drive(self.stream, self.config, self.checks, self.stop));
+        let result = runtime.block_on(drive(
+            self.stream,
+            self.peer,
+            self.setup,
+            self.implicit_tls,
+            self.checks,
+            self.stop,
+        ));
         // Not a plain drop: that would wait for a thread that is stuck in the kernel.
         runtime.shutdown_background();
         drop(place);
@@ -146,9 +154,9 @@ impl Session {
 
 /// The runtime of a session. Its threads keep the session's `place` until they end, because one
 /// that is stuck in the kernel outlives the session, and places are what bounds their number.
-fn runtime(place: Arc<Permit>) -> io::Result<Runtime> {
+fn runtime(place: Arc<impl Send + Sync + 'static>) -> io::Result<Runtime> {
     thread_local! {
-        static PLACE: Cell<Option<Arc<Permit>>> = const { Cell::new(None) };
+        static PLACE: Cell<Option<Arc<dyn Any + Send + Sync>>> = const { Cell::new(None) };
     }
     Builder::new_current_thread()
         .enable_io()
@@ -163,52 +171,83 @@ fn runtime(place: Arc<Permit>) -> io::Result<Runtime> {
 /// Serves the connection until the client leaves or the daemon stops.
 async fn drive(
     stream: net::TcpStream,
-    config: Arc<Config>,
+    peer: SocketAddr,
+    setup: Arc<Setup>,
+    implicit_tls: bool,
     checks: PasswordChecks,
     stop: watch::Receiver<Option<Duration>>,
 ) -> Result<()> {
+    let local = stream
+        .local_addr()
+        .context("the connection has no local address")?;
+    let [client, local] = [peer, local].map(canonical);
     let stream = TcpStream::from_std(stream).context("the connection cannot be polled")?;
     tune(&stream);
-    let work = Work::new();
-    let grace = config.limits.shutdown_grace();
-    let engine = engine::build(&config, checks, work.clone())?;
-    let served = async {
-        // It reports no failure: what goes wrong in the engine ends the connection.
-        engine.service(stream).await?;
-        // A client may leave as soon as it has sent its last byte.
-        if let Err(Unfinished) = work.finish(grace).await {
-            debug!("the client left during a transfer that does not end");
+    let mut control = Control::new(stream);
+    let settings = settings(&setup, client, local, implicit_tls);
+    if implicit_tls {
+        let tls = setup
+            .tls
+            .clone()
+            .context("implicit TLS needs a certificate")?;
+        control.start_tls(tls);
+        match timeout(settings.times.handshake, control.turn(None)).await {
+            Ok(Ok(Heard::Handshake(Ok(())))) => {}
+            failed => {
+                info!(?failed, "the TLS handshake has failed");
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+    let (context, ears) = Context::new(setup.config.clone(), client.ip(), setup.tls.clone())?;
+    let driver = Driver {
+        gate: Gate::new(settings, Instant::now()),
+        accounts: Arc::new(Accounts::new(context.clone(), checks)),
+        context,
+        control,
+        tls: setup.tls.clone(),
+        client,
+        local,
     };
-    // The engine goes on while the session drains: it is what answers when a transfer has ended.
-    tokio::select! {
-        result = served => result,
-        () = drained_after_stop(stop, &work) => Ok(()),
-        never = heartbeat() => match never {},
-    }
+    driver.run(ears, stop).await
 }
 
-/// See [`HEARTBEAT`].
-async fn heartbeat() -> Infallible {
-    loop {
-        sleep(HEARTBEAT).await;
-    }
+/// An IPv4 address that came as IPv6, unwrapped.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Waits until the daemon is told to stop and what was under way has ended, or has had its time.
-async fn drained_after_stop(mut stop: watch::Receiver<Option<Duration>>, work: &Work) {
-    // Without a server, there is nobody to give a grace.
-    let told = stop.wait_for(Option::is_some).await;
-    let grace = told.ok().and_then(|grace| *grace).unwrap_or_default();
-    if !work.is_idle() {
-        info!(
-            seconds = grace.as_secs(),
-            "stopping: waiting for the transfer to finish"
-        );
-    }
-    if let Err(Unfinished) = work.finish(grace).await {
-        warn!("stopping: the transfer is cut off");
+/// What the gate has to know of the configuration.
+fn settings(setup: &Setup, client: SocketAddr, local: SocketAddr, implicit_tls: bool) -> Settings {
+    let config: &Config = &setup.config;
+    let limits = &config.limits;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let policy = |tls: &crate::config::Tls| TlsPolicy {
+        control_required: tls.required >= Required::Control,
+        data_required: tls.required == Required::Everything,
+    };
+    Settings {
+        greeting: config.greeting.clone(),
+        client: client.ip(),
+        local: local.ip(),
+        passive_host: config.passive.host,
+        active: config.active.enabled,
+        ascii: config.transfers.ascii,
+        tls: config
+            .tls
+            .as_ref()
+            .filter(|_| setup.tls.is_some())
+            .map(policy),
+        implicit_tls,
+        times: Times {
+            log_in: seconds(limits.log_in_seconds),
+            idle: seconds(limits.idle_seconds),
+            data_connection: seconds(limits.data_connection_seconds),
+            handshake: seconds(limits.handshake_seconds),
+            stall: seconds(limits.stall_seconds),
+            engine: ENGINE_PATIENCE,
+        },
+        log_in_attempts: limits.log_in_attempts,
     }
 }
 
@@ -219,5 +258,35 @@ fn tune(stream: &TcpStream) {
     }
     if let Err(error) = setsockopt(stream, sockopt::KeepAlive, &true) {
         debug!(%error, "no SO_KEEPALIVE; a vanished client is noticed by the idle limit only");
+    }
+    // Clients mark an ABOR as urgent (RFC 959, section 4.1.3); it is to come in its place.
+    if let Err(error) = setsockopt(stream, sockopt::OobInline, &true) {
+        debug!(%error, "no SO_OOBINLINE; an urgent ABOR loses a byte of its marks");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_is_stuck_keeps_the_place_of_its_session() {
+        let place = Arc::new(());
+        let runtime = runtime(place.clone()).unwrap();
+        let (started, has_started) = channel();
+        let (release, released) = channel::<()>();
+        runtime.spawn_blocking(move || {
+            started.send(()).unwrap();
+            released.recv().unwrap_err();
+        });
+        has_started.recv().unwrap();
+        runtime.shutdown_background();
+        assert!(Arc::strong_count(&place) > 1, "the thread still runs");
+        drop(release);
+        while Arc::strong_count(&place) > 1 {
+            thread::yield_now();
+        }
     }
 }

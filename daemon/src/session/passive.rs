@@ -5,6 +5,8 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
+    os::fd::AsFd as _,
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -12,13 +14,17 @@ use libunftp::options::Binder;
 use nix::sys::socket::{Backlog, listen, setsockopt, sockopt::KeepAlive};
 use tokio::net::TcpSocket;
 
-use super::Work;
+use super::Context;
 
 /// Binds the socket of a passive data connection to a free port of the passive range.
 #[derive(Debug)]
-pub(super) struct PassivePorts {
-    /// What is told of each offer.
-    pub(super) work: Work,
+pub(super) struct PassivePorts(Arc<Context>);
+
+impl PassivePorts {
+    /// Ports for a session with this context, which learns of each listener.
+    pub(super) fn new(context: Arc<Context>) -> Self {
+        Self(context)
+    }
 }
 
 #[async_trait]
@@ -28,6 +34,8 @@ impl Binder for PassivePorts {
         local_addr: IpAddr,
         passive_ports: RangeInclusive<u16>,
     ) -> io::Result<TcpSocket> {
+        // A session has one listener at a time: whoever asks for another gives up the one before.
+        self.0.set_listener(None);
         for port in candidates(passive_ports, RandomState::new().hash_one(())) {
             let socket = if local_addr.is_ipv4() {
                 TcpSocket::new_v4()?
@@ -42,7 +50,8 @@ impl Binder for PassivePorts {
             let _set = setsockopt(&socket, KeepAlive, &true);
             match claim(&socket, (local_addr, port).into()) {
                 Ok(()) => {
-                    self.work.offer();
+                    self.0
+                        .set_listener(socket.as_fd().try_clone_to_owned().ok());
                     return Ok(socket);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}

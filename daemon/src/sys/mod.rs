@@ -2,7 +2,9 @@
 //! functions. Should one need `unsafe`, this is the only place for it.
 
 mod descriptors;
+mod peer;
 mod sockets;
 
 pub(crate) use descriptors::{close_inherited, raise_descriptor_limit};
+pub(crate) use peer::Disguise;
 pub(crate) use sockets::stream_pair;

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use crate::harness::{Daemon, PATIENCE};
+use crate::{PATIENCE, harness::Daemon};
 
 struct SetOnDrop<'a>(&'a AtomicBool);
 

@@ -12,7 +12,10 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Daemon, PASSWORD, PATIENCE, PROGRAM, eventually, free_ports, user};
+use crate::{
+    PATIENCE,
+    harness::{Daemon, PASSWORD, PROGRAM, eventually, free_ports, user},
+};
 
 #[test]
 fn sigterm_and_sigint_end_an_idle_daemon_at_once() {

@@ -5,7 +5,6 @@ use super::{
     arguments::ALGORITHMS,
     file_arguments::SITE,
     reply::Reply,
-    state::Control,
     verb::{KNOWN, Known, Verb},
 };
 use crate::storage::Fact;
@@ -15,14 +14,11 @@ impl Gate {
     pub(super) fn feat(&self) -> Reply {
         let mut features: Vec<String> = Vec::new();
         let mut add = |feature: &str| features.push(format!(" {feature}"));
-        if let Some(tls) = self.settings.tls {
+        if self.settings.tls.is_some() {
             if self.security.tls() {
                 add("PBSZ");
                 add("PROT");
-                if tls.clear_command_channel {
-                    add("CCC");
-                }
-            } else if self.security.control == Control::Clear {
+            } else {
                 for mechanism in ["TLS", "TLS-C", "SSL"] {
                     add(&format!("AUTH {mechanism}"));
                 }

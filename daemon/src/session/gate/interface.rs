@@ -40,8 +40,6 @@ pub struct TlsPolicy {
     pub control_required: bool,
     /// No data connection without TLS.
     pub data_required: bool,
-    /// CCC is allowed: back to clear text after the log-in.
-    pub clear_command_channel: bool,
 }
 
 /// How long things may take.
@@ -92,8 +90,6 @@ pub enum Action {
     /// Do a TLS handshake as the server, after everything before this has been sent. Bytes of the
     /// client that have been read already are lost. The result comes as [`TlsEvent`].
     StartTls,
-    /// End TLS on the control connection (CCC), after everything before this has been sent.
-    EndTls,
     /// Close the control connection after everything before this has been sent. The session ends.
     Close,
 }

@@ -50,11 +50,6 @@ impl Gate {
             self.reply(Reply::new(504, "The mechanisms are TLS, TLS-C and SSL."));
         } else if self.security.tls() {
             self.reply(Reply::new(503, "TLS is on already."));
-        } else if self.security.control == Control::Cleared {
-            self.reply(Reply::new(
-                534,
-                "TLS was ended with CCC; connect again to have it back.",
-            ));
         } else {
             self.log_out();
             self.parameters = Parameters::default();
@@ -130,25 +125,12 @@ impl Gate {
     }
 
     pub(super) fn ccc(&mut self) {
-        let allowed = self
-            .settings
-            .tls
-            .is_some_and(|tls| tls.clear_command_channel);
-        if !self.security.tls() {
-            self.reply(Reply::new(533, "The control connection is not protected."));
-        } else if !allowed {
-            self.reply(Reply::new(
-                534,
-                "The control connection stays protected here.",
-            ));
-        } else if !matches!(self.who, Who::In(..)) {
-            self.reply(Reply::new(530, "Log in with USER and PASS first."));
+        // A client that wants it has a firewall that reads along; passwords are not the only secret.
+        self.reply(if self.security.tls() {
+            Reply::new(534, "The control connection stays protected here.")
         } else {
-            self.reply(Reply::new(200, "Back to clear text."));
-            self.act(Action::EndTls);
-            self.input.clear();
-            self.security.control = Control::Cleared;
-        }
+            Reply::new(533, "The control connection is not protected.")
+        });
     }
 }
 

@@ -145,12 +145,10 @@ pub(super) struct Security {
 /// The control connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Control {
-    /// It has been in clear text from the start.
+    /// It is in clear text.
     Clear,
     /// TLS is on.
     Tls,
-    /// CCC has ended TLS.
-    Cleared,
 }
 
 impl Security {

@@ -1,0 +1,296 @@
+//! The driver of a session: it owns the sockets and reads the clock, carries bytes and events to
+//! the gate, and does what the gate says.
+
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use rustls::ServerConfig;
+use tokio::{
+    net::UnixStream,
+    sync::watch,
+    time::{sleep, sleep_until, timeout},
+};
+use tracing::{debug, info};
+
+use super::{
+    Context,
+    context::Ears,
+    control::{Control, Heard},
+    engine::Engine,
+    gate::{Action, Denied, Gate, StorageEvent, TlsEvent},
+};
+use crate::accounts::{Account, Accounts};
+
+/// Bytes that are read from the client or the engine at once; a line of the client fits.
+const READ_BYTES: usize = 4096;
+
+/// Bytes that may wait to be sent before nothing more is read from the client.
+const OUTPUT_BYTES: usize = 64 * 1024;
+
+/// How long the client gets to take our last words.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often a session looks around although nobody has told it anything.
+///
+/// mio's poll(2) selector loses a wake-up from another thread now and then: registering a socket
+/// empties the pipe through which it came (mio issue 1874). What the session's own threads do rings
+/// a bell besides; only the daemon's wish to stop depends on this beat.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
+type LogIn = Pin<Box<dyn Future<Output = Result<Account, Denied>> + Send>>;
+
+/// See the module.
+pub(super) struct Driver {
+    pub(super) gate: Gate,
+    pub(super) context: Arc<Context>,
+    pub(super) control: Control,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) client: SocketAddr,
+    pub(super) local: SocketAddr,
+}
+
+/// What is there only some of the time.
+#[derive(Default)]
+struct Parts {
+    engine: Option<Engine>,
+    log_in: Option<LogIn>,
+    /// What must wait until everything has been sent.
+    then: Option<Then>,
+    /// Whether the client has ended its side.
+    deaf: bool,
+    secure: bool,
+}
+
+enum Then {
+    StartTls,
+    Close,
+}
+
+/// One thing that has happened.
+enum Event {
+    Control(io::Result<Heard>),
+    Engine(io::Result<usize>),
+    Storage(StorageEvent),
+    LogIn(Result<Account, Denied>),
+    Deadline,
+    Stop(Duration),
+    Bell,
+}
+
+impl Driver {
+    /// Serves the client until the gate closes the connection.
+    pub(super) async fn run(
+        mut self,
+        ears: Ears,
+        mut stop: watch::Receiver<Option<Duration>>,
+    ) -> Result<()> {
+        let Ears { mut events, bell } = ears;
+        let bell = UnixStream::from_std(bell)?;
+        let mut parts = Parts {
+            secure: self.control.is_secure(),
+            ..Parts::default()
+        };
+        let mut stopping = false;
+        let mut from_client = [0; READ_BYTES];
+        let mut from_engine = [0; READ_BYTES];
+        loop {
+            self.act(&mut parts).await;
+            if self.control.is_flushed() {
+                match parts.then.take() {
+                    Some(Then::Close) => break,
+                    Some(Then::StartTls) => {
+                        if let Some(tls) = &self.tls {
+                            self.control.start_tls(tls.clone());
+                        }
+                    }
+                    None => {}
+                }
+            }
+            let listening = !parts.deaf
+                && parts.then.is_none()
+                && self.gate.wants_input()
+                && self.control.waiting() < OUTPUT_BYTES;
+            let deadline = self.gate.next_deadline();
+            let event = tokio::select! {
+                // What the storage has to say comes before what the client says about it.
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => Event::Storage(event),
+                    None => break,
+                },
+                heard = hear(&mut parts.engine, &mut from_engine) => Event::Engine(heard),
+                account = finish(&mut parts.log_in) => Event::LogIn(account),
+                heard = self.control.turn(listening.then_some(&mut from_client[..])) => Event::Control(heard),
+                () = until(deadline) => Event::Deadline,
+                grace = told_to_stop(&mut stop), if !stopping => Event::Stop(grace),
+                rung = answer(&bell) => { rung?; Event::Bell }
+                never = heartbeat() => match never {},
+            };
+            let now = Instant::now();
+            // Before every decision that may depend on it.
+            self.gate
+                .storage(StorageEvent::Moved(self.context.run().moved()), now);
+            match event {
+                Event::Storage(event) => self.gate.storage(event, now),
+                Event::Engine(Ok(count @ 1..)) => {
+                    self.gate
+                        .from_engine(from_engine.get(..count).unwrap_or_default(), now);
+                }
+                Event::Engine(_ended) => {
+                    parts.engine = None;
+                    self.gate.engine_closed(now);
+                }
+                Event::LogIn(result) => {
+                    parts.log_in = None;
+                    let access = result.map(|account| {
+                        let access = account.access();
+                        self.context.set_account(Some(account));
+                        access
+                    });
+                    self.gate.logged_in(access, now);
+                }
+                Event::Control(Ok(Heard::Bytes(count))) => {
+                    self.gate
+                        .from_client(from_client.get(..count).unwrap_or_default(), now);
+                }
+                Event::Control(Ok(Heard::End)) => {
+                    parts.deaf = true;
+                    self.gate.client_closed(now);
+                }
+                Event::Control(Ok(Heard::Handshake(result))) => {
+                    parts.secure = result.is_ok();
+                    let event = result.map_or_else(
+                        |error| {
+                            info!(%error, "the TLS handshake has failed");
+                            TlsEvent::Failed
+                        },
+                        |()| TlsEvent::Established,
+                    );
+                    self.gate.tls(event, now);
+                }
+                Event::Control(Err(error)) => {
+                    debug!(%error, "the control connection is lost");
+                    break;
+                }
+                Event::Deadline => self.gate.timeout(now),
+                Event::Stop(grace) => {
+                    stopping = true;
+                    self.gate.stop(grace, now);
+                }
+                Event::Control(Ok(Heard::Sent)) | Event::Bell => {}
+            }
+        }
+        self.context.run().cancel();
+        drop(parts);
+        if timeout(FAREWELL, self.control.close()).await.is_err() {
+            debug!("the client did not take our last words");
+        }
+        Ok(())
+    }
+
+    /// Does what the gate says, up to what has to wait.
+    async fn act(&mut self, parts: &mut Parts) {
+        while parts.then.is_none()
+            && let Some(action) = self.gate.poll()
+        {
+            match action {
+                Action::ToClient(bytes) => self.control.send(&bytes),
+                Action::LogIn { user, password } => {
+                    let accounts = self.accounts.clone();
+                    let secure = parts.secure;
+                    parts.log_in = Some(Box::pin(async move {
+                        accounts.log_in(&user, password, secure).await
+                    }));
+                }
+                Action::LogOut => {
+                    parts.log_in = None;
+                    self.context.set_account(None);
+                }
+                Action::StartEngine => {
+                    self.end_engine(parts);
+                    match Engine::start(&self.context, self.client, self.local) {
+                        Ok(engine) => parts.engine = Some(engine),
+                        Err(error) => {
+                            info!("no engine: {error:#}");
+                            self.gate.engine_closed(Instant::now());
+                        }
+                    }
+                }
+                Action::EndEngine => self.end_engine(parts),
+                Action::ToEngine(line) => {
+                    let told = match &mut parts.engine {
+                        Some(engine) => engine.tell(&line).await,
+                        None => Err(io::ErrorKind::NotConnected.into()),
+                    };
+                    if told.is_err() {
+                        parts.engine = None;
+                        self.gate.engine_closed(Instant::now());
+                    }
+                }
+                Action::Perform(operation) => self.context.ask(operation),
+                Action::Protect(protect) => self.context.protect(protect),
+                Action::Cancel => self.context.run().cancel(),
+                Action::StartTls => parts.then = Some(Then::StartTls),
+                Action::Close => parts.then = Some(Then::Close),
+            }
+        }
+    }
+
+    fn end_engine(&self, parts: &mut Parts) {
+        // A disguise must end before the next one begins.
+        parts.engine = None;
+        self.context.run().cancel();
+        self.context.set_listener(None);
+    }
+}
+
+async fn hear(engine: &mut Option<Engine>, bytes: &mut [u8]) -> io::Result<usize> {
+    match engine {
+        Some(engine) => engine.hear(bytes).await,
+        None => pending().await,
+    }
+}
+
+async fn finish(log_in: &mut Option<LogIn>) -> Result<Account, Denied> {
+    match log_in {
+        Some(log_in) => log_in.await,
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}
+
+async fn told_to_stop(stop: &mut watch::Receiver<Option<Duration>>) -> Duration {
+    // Without a server, there is nobody to give a grace.
+    let told = stop.wait_for(Option::is_some).await;
+    told.ok().and_then(|grace| *grace).unwrap_or_default()
+}
+
+/// Waits until the bell rings, and silences it.
+async fn answer(bell: &UnixStream) -> io::Result<()> {
+    bell.readable().await?;
+    let mut rung = [0; 64];
+    while let Ok(1..) = bell.try_read(&mut rung) {}
+    Ok(())
+}
+
+/// See [`HEARTBEAT`].
+async fn heartbeat() -> Infallible {
+    loop {
+        sleep(HEARTBEAT).await;
+    }
+}

@@ -1,0 +1,285 @@
+//! The addresses that the engine sees, and the descriptors of its data connections.
+//!
+//! libunftp serves a TCP stream and asks it for both addresses: to bind passive ports to the one,
+//! and to refuse data connections that come from anywhere but the other. Ours is one end of a pair
+//! of local sockets, which has no such addresses. So this module stands in for the C library's
+//! `getpeername` and `getsockname`: for that one descriptor, on the thread of its session, they give
+//! the addresses of the real control connection. Every other call goes to the kernel.
+//!
+//! libunftp also asks for the peer of each data connection before it uses it. That is where we get
+//! a descriptor of our own for the connection, on which TLS and the transfer are done. One that
+//! comes from elsewhere than the client is not taken; libunftp closes it.
+#![expect(
+    unsafe_code,
+    reason = "replaces two functions of the C library, whose arguments are raw pointers"
+)]
+
+use std::{
+    cell::RefCell,
+    fmt,
+    marker::PhantomData,
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
+    ptr,
+};
+
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    libc::{self, c_int, sockaddr, socklen_t},
+    sys::socket::{SockaddrLike as _, SockaddrStorage},
+};
+
+/// What the engine is to see on this thread. It ends when this is dropped.
+pub(crate) struct Disguise {
+    /// It is about the thread that made it.
+    _of_thread: PhantomData<*const ()>,
+}
+
+impl fmt::Debug for Disguise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disguise")
+    }
+}
+
+struct Worn {
+    /// The engine's end of the control connection, until it has been asked for its addresses.
+    control: Option<RawFd>,
+    client: SocketAddr,
+    local: SocketAddr,
+    keep: Box<dyn Fn(OwnedFd)>,
+}
+
+thread_local! {
+    static WORN: RefCell<Option<Worn>> = const { RefCell::new(None) };
+}
+
+impl Disguise {
+    /// From now on, `control` seems to be connected from `local` to `client`, and `keep` gets a
+    /// descriptor of each data connection that comes from the client's address. In both addresses,
+    /// IPv4 in IPv6 must be unwrapped.
+    pub(crate) fn put_on(
+        control: BorrowedFd<'_>,
+        client: SocketAddr,
+        local: SocketAddr,
+        keep: impl Fn(OwnedFd) + 'static,
+    ) -> Self {
+        // Without a mention of the two, a linker may take those of the C library.
+        std::hint::black_box((
+            getpeername as unsafe extern "C" fn(_, _, _) -> _,
+            getsockname as unsafe extern "C" fn(_, _, _) -> _,
+        ));
+        WORN.set(Some(Worn {
+            control: Some(control.as_raw_fd()),
+            client,
+            local,
+            keep: Box::new(keep),
+        }));
+        Self {
+            _of_thread: PhantomData,
+        }
+    }
+
+    /// Ends it for the control connection only. The engine asks once, and the number of a closed
+    /// descriptor is used again.
+    #[expect(
+        clippy::unused_self,
+        reason = "only whoever has put it on takes it off"
+    )]
+    pub(crate) fn reveal_control(&self) {
+        WORN.with_borrow_mut(|worn| {
+            if let Some(worn) = worn {
+                worn.control = None;
+            }
+        });
+    }
+}
+
+impl Drop for Disguise {
+    fn drop(&mut self) {
+        WORN.set(None);
+    }
+}
+
+/// The C library's function of this name, see the module.
+///
+/// # Safety
+/// As there: `length` points to the size of the buffer at `address`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getpeername(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+) -> c_int {
+    if let Some(client) = seen_at(socket, |worn| worn.client) {
+        // SAFETY: the caller's promise is ours.
+        return unsafe { hand_over(client, address, length) };
+    }
+    // SAFETY: the call has the caller's arguments, and the kernel checks them.
+    let result = unsafe { libc::syscall(libc::SYS_getpeername, socket, address, length) };
+    if result == 0 {
+        // SAFETY: the kernel has just written an address of this length there. `keep_from` looks
+        // at no more than that.
+        unsafe { keep_from(socket, address, length) };
+    }
+    c_int::try_from(result).unwrap_or(-1)
+}
+
+/// The C library's function of this name, see the module.
+///
+/// # Safety
+/// As there: `length` points to the size of the buffer at `address`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getsockname(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+) -> c_int {
+    if let Some(local) = seen_at(socket, |worn| worn.local) {
+        // SAFETY: the caller's promise is ours.
+        return unsafe { hand_over(local, address, length) };
+    }
+    // SAFETY: the call has the caller's arguments, and the kernel checks them.
+    let result = unsafe { libc::syscall(libc::SYS_getsockname, socket, address, length) };
+    c_int::try_from(result).unwrap_or(-1)
+}
+
+/// The address that the engine's end of the control connection shows.
+fn seen_at(socket: RawFd, side: impl Fn(&Worn) -> SocketAddr) -> Option<SocketAddr> {
+    // Threads that end, and calls from within `keep`, see nothing.
+    WORN.try_with(|worn| {
+        let worn = worn.try_borrow().ok()?;
+        let worn = worn.as_ref()?;
+        (worn.control == Some(socket)).then(|| side(worn))
+    })
+    .ok()
+    .flatten()
+}
+
+/// Writes an address as the two functions do: as much of it as fits, and its whole length.
+///
+/// # Safety
+/// `length` must point to a number, and `address` to so many writable bytes.
+unsafe fn hand_over(seen: SocketAddr, address: *mut sockaddr, length: *mut socklen_t) -> c_int {
+    let seen = SockaddrStorage::from(seen);
+    // SAFETY: the caller promises that `length` can be read.
+    let room = unsafe { *length };
+    let bytes = usize::try_from(room.min(seen.len())).unwrap_or(0);
+    // SAFETY: `bytes` is at most the size of `seen`, which lives on our stack, and of the caller's
+    // buffer, hence both ranges are valid, and they cannot overlap. `length` can be written.
+    unsafe {
+        ptr::copy_nonoverlapping(seen.as_ptr().cast::<u8>(), address.cast::<u8>(), bytes);
+        *length = seen.len();
+    }
+    0
+}
+
+/// Keeps a descriptor of a socket whose peer is the client.
+///
+/// # Safety
+/// `address` must point to an address of `*length` bytes.
+unsafe fn keep_from(socket: RawFd, address: *const sockaddr, length: *const socklen_t) {
+    // SAFETY: both are the caller's promise; the length limits what is read, and another family
+    // than the two of IP gives nothing.
+    let peer = unsafe { SockaddrStorage::from_raw(address, Some(*length)) };
+    let Some(peer) = peer.as_ref().and_then(ip_of) else {
+        return;
+    };
+    // Without a descriptor, the transfer goes through the engine's stream.
+    let _kept = WORN.try_with(|worn| {
+        let worn = worn.try_borrow().ok()?;
+        let worn = worn.as_ref().filter(|worn| worn.client.ip() == peer)?;
+        // SAFETY: the kernel has just told the peer of this descriptor, so it is open; it is used
+        // for this call only.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(socket) };
+        let number = fcntl(borrowed, FcntlArg::F_DUPFD_CLOEXEC(0)).ok()?;
+        // SAFETY: the kernel has just made it for us, and nobody else knows it.
+        let ours = unsafe { std::os::fd::FromRawFd::from_raw_fd(number) };
+        (worn.keep)(ours);
+        Some(())
+    });
+}
+
+fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
+    let v6 = || address.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip()));
+    Some(v4.or_else(v6)?.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::{Ipv4Addr, TcpListener, TcpStream},
+        os::fd::AsFd as _,
+        rc::Rc,
+    };
+
+    use super::*;
+    use crate::sys::stream_pair;
+
+    const LOCAL: &str = "198.51.100.1:21";
+
+    fn disguised(client: &str, kept: &Rc<RefCell<Vec<OwnedFd>>>) -> (TcpStream, Disguise) {
+        let (ours, _theirs) = stream_pair().unwrap();
+        let control = TcpStream::from(OwnedFd::from(ours));
+        let kept = kept.clone();
+        let disguise = Disguise::put_on(
+            control.as_fd(),
+            client.parse().unwrap(),
+            LOCAL.parse().unwrap(),
+            move |data| kept.borrow_mut().push(data),
+        );
+        (control, disguise)
+    }
+
+    fn data_connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn the_control_connection_shows_the_addresses_of_the_real_one() {
+        for client in ["203.0.113.7:40000", "[2001:db8::7]:40000"] {
+            let (control, disguise) = disguised(client, &Rc::default());
+            assert_eq!(control.peer_addr().unwrap(), client.parse().unwrap());
+            assert_eq!(control.local_addr().unwrap(), LOCAL.parse().unwrap());
+            disguise.reveal_control();
+            assert!(control.peer_addr().is_err());
+        }
+    }
+
+    #[test]
+    fn a_data_connection_of_the_client_is_kept() {
+        let kept = Rc::default();
+        let (_control, disguise) = disguised("127.0.0.1:40000", &kept);
+        let (mut client, server) = data_connection();
+        server.peer_addr().unwrap();
+        let ours = kept.borrow_mut().pop().unwrap();
+        TcpStream::from(ours).write_all(b"hello").unwrap();
+        let mut bytes = [0; 5];
+        client.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"hello");
+        drop(disguise);
+        server.peer_addr().unwrap();
+        assert!(kept.borrow().is_empty(), "nothing is kept afterwards");
+    }
+
+    #[test]
+    fn a_data_connection_from_elsewhere_is_not_kept() {
+        let kept = Rc::default();
+        let (_control, _disguise) = disguised("203.0.113.7:40000", &kept);
+        let (_client, server) = data_connection();
+        server.peer_addr().unwrap();
+        assert!(kept.borrow().is_empty());
+    }
+
+    #[test]
+    fn other_threads_see_the_kernels_answers() {
+        let (control, _disguise) = disguised("203.0.113.7:40000", &Rc::default());
+        std::thread::scope(|scope| {
+            let seen = scope.spawn(|| control.peer_addr().is_err());
+            assert!(seen.join().unwrap());
+        });
+    }
+}
