@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Write as _},
+    io::{self, BufReader, BufWriter, Write as _},
     path::Path,
 };
 
@@ -16,17 +16,25 @@ use packaging::inspect::{Limits, inspect};
 pub(crate) fn run(file: &Path, json: bool) -> Result<()> {
     let inspection =
         inspect(open(file)?, &Limits::default()).with_context(|| file.display().to_string())?;
-    let text = if json {
-        serde_json::to_string_pretty(&inspection)? + "\n"
+    // Written as it is made: as one text, a hostile file's could be huge.
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = if json {
+        serde_json::to_writer_pretty(&mut out, &inspection)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))
     } else {
-        inspection.to_string()
+        write!(out, "{inspection}")
     };
-    print(&text)
+    seen_enough(written.and_then(|()| out.flush()))
 }
 
 /// Writes to stdout; `| head` may have seen enough.
 pub(crate) fn print(text: &str) -> Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
+    seen_enough(io::stdout().write_all(text.as_bytes()))
+}
+
+fn seen_enough(written: io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("standard output"),
     }

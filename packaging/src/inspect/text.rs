@@ -4,7 +4,8 @@ use std::fmt::{Display, Formatter, Result, Write as _};
 
 use super::{
     Archive, Bulletin, Bundle, Checksum, ChecksumState, Contents, DepotVib, Descriptor, Entry,
-    EntryKind, Extension, Flavour, Inspection, LegacyVib, Member, Payload, Program, Signature, Vib,
+    EntryKind, Extension, Flavour, Inspection, LegacyVib, Member, Payload, Program, Signature,
+    SupplyChain, Vib,
 };
 
 /// Several lines, the last one with a newline at its end.
@@ -41,7 +42,8 @@ impl Display for Vib {
         members(out, &self.members)?;
         self.payloads
             .iter()
-            .try_for_each(|payload| payload.fmt(out))
+            .try_for_each(|payload| payload.fmt(out))?;
+        self.supply_chain.fmt(out)
     }
 }
 
@@ -122,6 +124,19 @@ impl Display for Descriptor {
             }
         }
         field(out, "file list", &format!("{} files", self.files.len()))
+    }
+}
+
+impl Display for SupplyChain {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        if self.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "supply chain")?;
+        for (name, paths) in [("SBOM", &self.sboms), ("licence", &self.licences)] {
+            paths.iter().try_for_each(|path| field(out, name, path))?;
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use super::descriptor::Descriptor;
 use super::limits::Meter;
 use super::payload::Payload;
 use super::stream::whole;
+use super::supply_chain::SupplyChain;
 use super::xml::Node;
 use super::{Expected, Observer, ReadError, XmlKind, xml};
 use crate::sign::SignatureCheck;
@@ -34,6 +35,8 @@ pub struct Vib {
     pub(crate) wants_signature: bool,
     /// The payloads, in the order of the descriptor.
     pub payloads: Vec<Payload>,
+    /// Bills of materials and licence texts in them.
+    pub supply_chain: SupplyChain,
     /// All members, in the order of the archive.
     pub members: Vec<Member>,
 }
@@ -102,15 +105,18 @@ pub(super) fn read<R: Read>(
         }
         members.push(member);
     }
-    let payloads = descriptor.payloads.iter();
+    let payloads: Vec<_> = descriptor
+        .payloads
+        .iter()
+        .map(|declared| {
+            found
+                .remove(&declared.name)
+                .unwrap_or_else(|| Payload::absent(declared))
+        })
+        .collect();
     let vib = Vib {
-        payloads: payloads
-            .map(|declared| {
-                found
-                    .remove(&declared.name)
-                    .unwrap_or_else(|| Payload::absent(declared))
-            })
-            .collect(),
+        supply_chain: SupplyChain::of(&payloads, meter)?,
+        payloads,
         descriptor,
         signature,
         signature_check,

@@ -35,7 +35,7 @@ with zipfile.ZipFile('out', 'w', zipfile.ZIP_DEFLATED) as z:
 "#;
 
 /// The script around the sound package.
-fn script() -> String {
+pub(super) fn script() -> String {
     let plain = tar("gnu", &FILES);
     let vib = fixture::sound();
     let record = descriptor(&plain, &gzip(&plain), &FILES.map(|(path, ..)| path)).replace(
@@ -49,7 +49,7 @@ fn script() -> String {
     SCRIPT.replace("RECORD", &record)
 }
 
-fn zip(script: &str) -> Vec<u8> {
+pub(super) fn zip(script: &str) -> Vec<u8> {
     python(script, &fixture::sound())
 }
 

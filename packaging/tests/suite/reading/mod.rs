@@ -2,10 +2,14 @@
 //! or by the system's tools.
 
 mod archives;
+mod behind;
 mod bundles;
 mod containers;
 mod extraction;
 pub(crate) mod fixture;
 mod hostile;
+mod metadata;
+mod releases;
 mod report;
+mod values;
 mod verifying;

@@ -13,7 +13,7 @@ fn nothing_is_said_about_a_sound_package() {
 }
 
 /// The one diagnosis that holds `wanted`; a fault may have others in its wake.
-fn assert_found(bytes: &[u8], severity: Severity, wanted: &str) {
+pub(super) fn assert_found(bytes: &[u8], severity: Severity, wanted: &str) {
     let all = diagnoses(bytes);
     let one = all.iter().find(|one| one.to_string().contains(wanted));
     let one = one.unwrap_or_else(|| panic!("{wanted}\n{}", verdict(bytes)));
