@@ -156,6 +156,9 @@ enum Command {
         /// Only cases with this text in their names, such as `esxi-6 at=allow`
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
+        /// Let the daemon use calls that it must not use instead; the matrix must notice each
+        #[arg(long, conflicts_with = "only")]
+        regressions: bool,
     },
     /// Run the client suite against any FTP server
     Clients {
@@ -224,14 +227,22 @@ impl Xtask {
                 tools::ensure(&sh)?;
                 return host::session(&dir, &vib, &command);
             }
-            Command::Matrix { vib, only } => {
+            Command::Matrix {
+                vib,
+                only,
+                regressions,
+            } => {
                 tools::ensure_root()?;
                 tools::ensure(&sh)?;
                 let vib = match vib {
                     Some(vib) => vib,
                     None => dist::ours(&sh, root)?.vib,
                 };
-                userworld::matrix::run(&vib, &only)?;
+                if regressions {
+                    userworld::matrix::regressions(&vib)?;
+                } else {
+                    userworld::matrix::run(&vib, &only)?;
+                }
             }
             Command::Userworld(options) => return userworld::run(&options),
             Command::Clients { url } => {

@@ -41,6 +41,9 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
     steps.run("end-to-end test of broken packages", || {
         e2e::sabotage(vib()?)
     });
+    steps.run("regressions that the matrix must notice", || {
+        matrix::regressions(vib()?)
+    });
     steps.run("matrix of system calls", || matrix::run(vib()?, ""));
     steps.finish()
 }

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod readme;
+mod regression;
 mod trial;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
+pub(crate) use self::regression::run as regressions;
 use self::trial::Measured;
 use super::{
     policy::{Setting, single_changes},
@@ -143,7 +145,7 @@ pub(crate) fn run(vib: &Path, only: &str) -> Result<()> {
     ensure!(!chosen.is_empty(), "no case has a name with {only:?} in it");
     let work = tempfile::tempdir()?;
     let samples = Samples::write_modest(&work.path().join("samples"))?;
-    let failed = run_all(&chosen, |case| trial::run(case, vib, &samples))?;
+    let failed = run_all(&chosen, |case| trial::run(case, vib, &samples, |_| Ok(())))?;
     if !failed.is_empty() {
         bail!(
             "{} of {} cases failed:\n{}",

@@ -21,7 +21,7 @@ use super::{Case, Expected};
 use crate::{
     clients::{self, Samples, Target},
     e2e::{CONFIG, KNOWN_GAPS, Trial, connect, greeting, step, wait_for_greeting, wait_until},
-    host::DAEMON,
+    host::{DAEMON, HostRoot},
     process,
     userworld::Report,
 };
@@ -59,14 +59,20 @@ impl fmt::Display for Measured {
     }
 }
 
-/// Runs a case.
+/// Runs a case; `prepare` may change the host before the daemon starts.
 ///
 /// # Errors
 /// Names the step that failed, the calls that were refused until then, and the end of the log.
-pub(super) fn run(case: &Case, vib: &Path, samples: &Samples) -> Result<Measured> {
+pub(super) fn run(
+    case: &Case,
+    vib: &Path,
+    samples: &Samples,
+    prepare: impl FnOnce(&HostRoot) -> Result<()>,
+) -> Result<Measured> {
     let dir = tempfile::tempdir()?;
     let trial = Trial::unpack(vib, dir.path())?;
     let target = trial.configure()?;
+    prepare(&trial.host)?;
     let mut daemon = Daemon::start(case, &trial)?;
     let served = match case.expected() {
         Expected::Refuses => {
