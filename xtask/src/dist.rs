@@ -11,6 +11,7 @@ use xshell::Shell;
 use crate::{
     compile, output,
     package::{self, Described, Packed},
+    supply,
 };
 
 /// The description of our own package, below the root of the workspace.
@@ -41,8 +42,13 @@ pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<Dist> {
 /// fails. `out` is then as it was.
 pub(crate) fn run(sh: &Shell, root: &Path, manifest: &Path, out: &Path) -> Result<Packed> {
     output::ensure_replaceable(out)?;
+    let supply::Documents { licences, sbom } = supply::documents(sh, root)?;
     let described = |program| {
-        let made = BTreeMap::from([(compile::DAEMON, program)]);
+        let made = BTreeMap::from([
+            (compile::DAEMON, program),
+            (supply::LICENCES, licences.clone()),
+            (supply::SBOM, sbom.clone()),
+        ]);
         Described::read(manifest, Some(env!("CARGO_PKG_VERSION")), made)
     };
     // With an empty file in place of the daemon: whatever is wrong with the package is said before

@@ -27,6 +27,7 @@ mod progress;
 mod samples;
 mod sign;
 mod steps;
+mod supply;
 mod test;
 mod tidy;
 mod tools;

@@ -53,7 +53,9 @@ fn the_payload_lands_where_it_should() {
             ("opt/esxftpd/bin/esxftpd", 0o755),
             ("opt/esxftpd/share/LICENSE", 0o444),
             ("opt/esxftpd/share/esxftpd.8", 0o444),
+            ("opt/esxftpd/share/esxftpd.cdx.json", 0o444),
             ("opt/esxftpd/share/esxftpd.toml.5", 0o444),
+            ("opt/esxftpd/share/third-party-licenses.txt", 0o444),
         ]
     );
 }
