@@ -4,7 +4,7 @@ mod password;
 mod rights;
 
 use std::{
-    fmt,
+    fmt, fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -134,6 +134,7 @@ impl Accounts {
                     warn!(user = name, "log-in refused: the account needs TLS");
                     return Err(Denied::TlsRequired);
                 }
+                self.expect_root(&account).await?;
                 info!(user = name, "logged in");
                 Ok(account)
             }
@@ -149,6 +150,25 @@ impl Accounts {
                 Err(Denied::Unavailable)
             }
         }
+    }
+
+    /// A datastore may be away. It is looked for at each log-in.
+    async fn expect_root(&self, account: &Account) -> Result<(), Denied> {
+        let root = account.root.clone();
+        let found = self.context.blocking(move || Ok(fs::metadata(root)));
+        let problem = match found.await {
+            Ok(Ok(root)) if root.is_dir() => return Ok(()),
+            Ok(Ok(_)) => "it is not a directory".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(failure) => failure.to_string(),
+        };
+        warn!(
+            user = account.name,
+            root = %account.root.display(),
+            problem,
+            "log-in refused: the root cannot be used"
+        );
+        Err(Denied::NoRoot)
     }
 
     fn count_failure(&self) -> u32 {

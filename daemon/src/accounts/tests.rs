@@ -1,6 +1,8 @@
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-use super::{Account, Accounts, PasswordChecks, hash};
+use tokio::time::{sleep, timeout};
+
+use super::{Account, Accounts, PARALLEL_CHECKS, PasswordChecks, hash};
 use crate::{
     config::{Anonymous, Config, Required, User},
     session::{
@@ -15,7 +17,7 @@ fn config() -> Config {
     let user = User {
         name: "alice".into(),
         password_hash,
-        root: "/srv".into(),
+        root: "/".into(),
         read_only: false,
         no_delete: false,
         no_overwrite: false,
@@ -70,7 +72,7 @@ async fn without_users_every_log_in_is_refused() {
 #[tokio::test]
 async fn anonymous_users_get_the_anonymous_account() {
     let anonymous = Anonymous {
-        root: "/srv/pub".into(),
+        root: "/tmp".into(),
         read_only: true,
         no_delete: false,
         no_overwrite: false,
@@ -84,7 +86,7 @@ async fn anonymous_users_get_the_anonymous_account() {
     });
     let account = log_in(&accounts, "ftp", "").await.unwrap();
     assert!(!account.rights.store() && account.rights.retrieve());
-    assert_eq!(account.root.to_str(), Some("/srv/pub"));
+    assert_eq!(account.root.to_str(), Some("/tmp"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,6 +114,21 @@ async fn each_refusal_makes_the_session_wait_longer() {
         let _refused = log_in(&accounts, "root", "x").await;
     }
     assert_eq!(start.elapsed().as_secs(), 1 + 2 + 3);
+}
+
+/// Password checks go on when the client has gone; one that connects again and again must not have
+/// many of them run.
+#[tokio::test]
+async fn the_check_of_a_client_that_has_gone_counts_until_its_end() {
+    let accounts = accounts(config());
+    let free = || accounts.checks.0.available_permits();
+    assert_eq!(free(), PARALLEL_CHECKS);
+    let attempt = log_in(&accounts, "alice", "correct");
+    assert!(timeout(Duration::from_millis(1), attempt).await.is_err());
+    assert_eq!(free(), PARALLEL_CHECKS - 1);
+    while free() < PARALLEL_CHECKS {
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 #[test]

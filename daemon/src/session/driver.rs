@@ -35,8 +35,8 @@ const READ_BYTES: usize = 4096;
 /// Bytes that may wait to be sent before nothing more is read from the client.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
-/// How long the client gets to take our last words.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the client gets to take our last words and to close its side.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How often a session looks around although nobody has told it anything.
 ///

@@ -69,22 +69,3 @@ fn two_sessions_share_a_passive_range_of_two_ports() {
     ports.sort();
     assert_eq!(ports, range);
 }
-
-/// Password checks go on when the client has gone; a client that connects again and again must not
-/// have many of them run.
-#[test]
-fn password_checks_of_clients_that_have_gone_are_bounded() {
-    let daemon = Daemon::start_with("", |root| {
-        let hash = esxftpd::accounts::hash("secret").unwrap();
-        format!("[[users]]\nname = \"bob\"\npassword-hash = \"{hash}\"\nroot = {root:?}\n")
-    });
-    for _ in 0..30 {
-        let mut ftp = daemon.connect();
-        ftp.reply();
-        ftp.expect("USER bob", "331");
-        ftp.send("PASS wrong");
-        drop(ftp);
-        // The threads of the sessions themselves may be at work as well.
-        assert!(daemon.threads_in("running") <= 3);
-    }
-}

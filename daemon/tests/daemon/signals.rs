@@ -26,6 +26,7 @@ fn sigterm_and_sigint_end_an_idle_daemon_at_once() {
         daemon.signal(signal);
         assert_eq!(daemon.wait().code(), Some(0));
         assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(idle.reply().starts_with("421"));
         assert_eq!(idle.reply(), "", "the session is over");
         assert!(TcpStream::connect(daemon.addresses[0]).is_err());
     }

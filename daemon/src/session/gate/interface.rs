@@ -123,7 +123,7 @@ pub struct Access {
     pub data_tls_required: bool,
 }
 
-/// Why nobody has logged in. Clients are told the same in all cases but the last two.
+/// Why nobody has logged in. With the wrong password, clients are told no more than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {
@@ -131,6 +131,8 @@ pub enum Denied {
     Refused,
     /// The account may log in over TLS only.
     TlsRequired,
+    /// The account's directory is not there; its datastore may be away.
+    NoRoot,
     /// It cannot be found out now.
     Unavailable,
 }

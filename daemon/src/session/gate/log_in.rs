@@ -34,6 +34,7 @@ impl Gate {
         let text = match denied {
             Denied::Refused => "The user name or the password is wrong.",
             Denied::TlsRequired => "This account logs in over TLS only: send AUTH TLS first.",
+            Denied::NoRoot => "Your directory is not there now; its datastore may be away.",
             Denied::Unavailable => {
                 self.end("Log-ins cannot be checked now, try again later.");
                 return;
