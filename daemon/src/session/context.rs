@@ -130,6 +130,12 @@ impl Context {
         }
     }
 
+    /// Whether data connections with TLS have to resume a session of the control connection.
+    pub(crate) fn must_resume(&self) -> bool {
+        let tls = self.config.tls.as_ref();
+        tls.is_some_and(|tls| tls.require_session_reuse)
+    }
+
     /// Keeps the data connection that the engine has just opened. Its listener has done its work.
     pub(crate) fn set_connection(&self, connection: OwnedFd) {
         let mut state = self.state();

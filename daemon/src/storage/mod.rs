@@ -3,17 +3,26 @@
 //! The gate's requests come through the session's [`Context`], not in the engine's calls; a call
 //! only tells that the engine has come to it. So the engine never sees a name.
 
+mod ascii;
+mod buffers;
 mod copy;
 mod digest;
+mod download;
 mod errno;
 mod facts_line;
 mod files;
 pub(crate) mod glob;
 mod listing;
+mod pace;
+mod part;
 mod perform;
+mod relay;
 mod request;
 mod root;
 pub mod time_val;
+mod transfer;
+mod upload;
+mod zeros;
 
 pub use self::facts_line::{Place, facts_line};
 pub use self::request::{
@@ -32,7 +41,7 @@ use std::{
     fmt::Debug,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -40,6 +49,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use unftp_core::storage::{Error, ErrorKind, Fileinfo, Result, StorageBackend};
 use unftp_sbe_fs::Meta;
 
+use self::transfer::Prepared;
 use crate::{
     accounts::Account,
     session::{Context, gate::StorageEvent},
@@ -49,12 +59,17 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Storage {
     context: Arc<Context>,
+    /// The transfer that the engine's next call is about.
+    prepared: Mutex<Option<Prepared>>,
 }
 
 impl Storage {
     /// The storage of the session with this context.
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context }
+        Self {
+            context,
+            prepared: Mutex::default(),
+        }
     }
 
     /// Does what the gate has put into the context, and tells it the result.
@@ -63,11 +78,33 @@ impl Storage {
             return;
         };
         let result = match operation {
-            Operation::Prepare(_) => Err(Failure::Unsupported),
+            Operation::Prepare(transfer) => self.prepare(transfer).await,
             operation => perform(&self.context, operation).await,
         };
         self.context.tell(StorageEvent::Performed(result));
     }
+
+    /// Gets a transfer ready, in place of the one that was ready before.
+    async fn prepare(&self, transfer: Transfer) -> std::result::Result<Outcome, Failure> {
+        // First: it may hold the right to write the same file.
+        drop(self.take_prepared());
+        let files = Files::of(&self.context)?;
+        let context = self.context.clone();
+        let job = move || Prepared::new(&files, &context, transfer);
+        let (prepared, outcome) = self.context.blocking(job).await?;
+        *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
+        Ok(outcome)
+    }
+
+    fn take_prepared(&self) -> Option<Prepared> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared.take()
+    }
+}
+
+/// What the engine hears of a failure; the gate hears more.
+fn failed(failure: Failure) -> Error {
+    Error::new(ErrorKind::LocalError, failure.to_string())
 }
 
 /// The answer to calls that the gate's lines never lead to.
@@ -104,13 +141,16 @@ impl StorageBackend<Account> for Storage {
         _account: &Account,
         _token: P,
         _start_pos: u64,
-        _output: &'a mut W,
+        output: &'a mut W,
     ) -> Result<u64>
     where
         P: AsRef<Path> + Send + Debug,
         W: AsyncWrite + Unpin + Sync + Send + ?Sized,
     {
-        unused()
+        // Without one, the gate has given this up long ago.
+        let prepared = self.take_prepared().ok_or(ErrorKind::PageTypeUnknown)?;
+        let sent = transfer::send(&self.context, prepared, output).await;
+        sent.map_err(failed)
     }
 
     async fn get<P: AsRef<Path> + Send + Debug>(
@@ -125,11 +165,13 @@ impl StorageBackend<Account> for Storage {
     async fn put<P: AsRef<Path> + Send + Debug, R: AsyncRead + Send + Sync + Unpin + 'static>(
         &self,
         _account: &Account,
-        _input: R,
+        input: R,
         _token: P,
         _start_pos: u64,
     ) -> Result<u64> {
-        unused()
+        let prepared = self.take_prepared().ok_or(ErrorKind::PageTypeUnknown)?;
+        let stored = transfer::receive(&self.context, prepared, input).await;
+        stored.map_err(failed)
     }
 
     async fn del<P: AsRef<Path> + Send + Debug>(&self, _account: &Account, _path: P) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Files, Listing, Operation, Outcome, What, copy, digest, listing};
+use super::{Failure, Files, Listing, Operation, Outcome, What, copy, digest, listing, part};
 use crate::{
     session::{Context, Run},
     virtual_path::VirtualPath,
@@ -39,7 +39,15 @@ pub(super) fn perform_now(
     let (root, rights) = (files.root(), files.rights());
     let done = |result: Result<(), Failure>| result.map(|()| Outcome::Done);
     match operation {
-        Operation::Facts(path) => files.facts(&path).map(Outcome::Facts),
+        Operation::Facts(path) => {
+            let facts = files.facts(&path).or_else(|failure| {
+                // Clients ask for the size to know where to resume.
+                let part = (failure == Failure::NotFound).then(|| part::resumable(root, &path));
+                let part = part.flatten().ok_or(failure)?;
+                Ok(files.facts_of(&part, false))
+            });
+            facts.map(Outcome::Facts)
+        }
         Operation::MakeDirectory(path) => {
             allowed(rights.store())?;
             done(root.make_dir(&path, rights.masked(DIRECTORY_MODE)))

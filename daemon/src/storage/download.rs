@@ -1,0 +1,165 @@
+//! A file on its way to a client: which bytes, from where, and holes that need not be read.
+
+use std::{fs::File, ops::Range, os::unix::fs::FileExt as _, os::unix::fs::MetadataExt as _};
+
+use nix::{
+    errno::Errno,
+    unistd::{Whence, lseek},
+};
+
+use super::{
+    Failure, Root,
+    buffers::Block,
+    errno::{io_failure, uninterrupted},
+    zeros::HOLE_BYTES,
+};
+use crate::virtual_path::VirtualPath;
+
+/// Bytes of one block of `stat`.
+const STAT_BLOCK: u64 = 512;
+
+/// A part of a file that is being read.
+#[derive(Debug)]
+pub(super) struct Download {
+    file: File,
+    /// What has not been read yet.
+    left: Range<u64>,
+    /// Data known to be around or behind the position, in a file with holes.
+    data: Option<Range<u64>>,
+}
+
+/// What a step has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// So many bytes at the front of the block.
+    Data(usize),
+    /// So many zeros, which are nowhere but in the file.
+    Zeros(u64),
+}
+
+impl Download {
+    /// Opens a file to send the bytes from `start` to before `end`, which is the end of the file
+    /// if absent. What is written to the file later is not sent.
+    ///
+    /// # Errors
+    /// [`Failure::BehindEnd`] if the file is shorter than `start`; those of [`Root::open_read`].
+    pub(super) fn open(
+        root: &Root,
+        path: &VirtualPath,
+        start: u64,
+        end: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let (file, stat) = root.open_read(path)?;
+        let end = end.map_or(stat.size, |end| end.min(stat.size));
+        if start > end {
+            return Err(Failure::BehindEnd);
+        }
+        let taken = file.metadata().map_err(|error| io_failure(&error))?;
+        let is_sparse = taken.blocks().saturating_mul(STAT_BLOCK) < stat.size;
+        Ok(Self {
+            file,
+            left: start..end,
+            data: (is_sparse && stat.size > HOLE_BYTES as u64).then_some(0..0),
+        })
+    }
+
+    /// Bytes that have not been read.
+    pub(super) fn left(&self) -> u64 {
+        self.left.end - self.left.start
+    }
+
+    /// Reads into a block; nothing at the end.
+    ///
+    /// # Errors
+    /// [`Failure::Device`] also if the file has become shorter, because the client was promised
+    /// more.
+    pub(super) fn step(&mut self, block: &mut Block) -> Result<Option<Step>, Failure> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let length = block.aligned_length(self.left.start) as u64;
+        let until = (self.left.start + length).min(self.left.end);
+        let until = match self.hole(until) {
+            Some(zeros) => {
+                self.left.start += zeros;
+                return Ok(Some(Step::Zeros(zeros)));
+            }
+            None => self.data.as_ref().map_or(until, |data| until.min(data.end)),
+        };
+        let wanted = usize::try_from(until - self.left.start).unwrap_or(usize::MAX);
+        let read = self.read(block.front_mut(wanted))?;
+        self.left.start += read as u64;
+        Ok(Some(Step::Data(read)))
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, self.left.start + filled as u64) {
+                Ok(0) => return Err(Failure::Device),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(read_failure(&error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// The zeros between here and the next data, if there are enough for a hole. Otherwise
+    /// [`Download::data`] tells how far to read, at least up to `until` if that is all data.
+    fn hole(&mut self, until: u64) -> Option<u64> {
+        let here = self.left.start;
+        let known = self.data.clone()?;
+        if known.contains(&here) && known.end >= until {
+            return None;
+        }
+        let mut data = known;
+        if !data.contains(&here) {
+            data = here..here;
+        }
+        loop {
+            let next = match self.seek(data.end, Whence::SeekData) {
+                Ok(next) => next.max(data.end),
+                // No data up to the end.
+                Err(Errno::ENXIO) => self.left.end,
+                Err(_unsupported) => {
+                    self.data = None;
+                    return None;
+                }
+            };
+            let next = next.min(self.left.end);
+            let zeros = next - data.end;
+            if zeros >= HOLE_BYTES as u64 {
+                let at_hole = data.end == here;
+                self.data = Some(data);
+                return at_hole.then_some(zeros);
+            }
+            // Smaller holes are read like data: two calls more would cost more.
+            let Ok(end) = self.seek(next, Whence::SeekHole) else {
+                data.end = self.left.end;
+                self.data = Some(data);
+                return None;
+            };
+            data.end = end.clamp(next, self.left.end);
+            if data.end >= until || data.end == next {
+                data.end = data.end.max(until);
+                self.data = Some(data);
+                return None;
+            }
+        }
+    }
+
+    fn seek(&self, position: u64, what: Whence) -> nix::Result<u64> {
+        let position = i64::try_from(position).map_err(|_huge| Errno::EOVERFLOW)?;
+        let found = uninterrupted(|| lseek(&self.file, position, what))?;
+        u64::try_from(found).map_err(|_negative| Errno::EINVAL)
+    }
+}
+
+/// What an error of reading means: no name is at fault here.
+fn read_failure(error: &std::io::Error) -> Failure {
+    match io_failure(error) {
+        Failure::InvalidName => Failure::Device,
+        failure => failure,
+    }
+}

@@ -1,0 +1,161 @@
+//! Limits on how fast bytes move.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use nix::poll::{PollTimeout, poll};
+
+use super::Failure;
+use crate::{config::Transfers, session::Run};
+
+/// How long to wait before looking whether to go on.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Steps per second at a limited rate: what one step moves is in flight at once.
+const STEPS_PER_SECOND: u64 = 8;
+
+/// The limits that hold for a transfer; none of them, as a rule.
+#[derive(Debug)]
+pub(super) struct Pace {
+    session: Option<Arc<Limit>>,
+    account: Option<Arc<Limit>>,
+}
+
+/// So many bytes per second, for whoever shares this.
+#[derive(Debug)]
+struct Limit {
+    rate: u64,
+    /// When the bytes that have been moved are paid for.
+    paid: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    /// The limits of one transfer of this account.
+    pub(super) fn new(transfers: &Transfers, account: &str) -> Self {
+        let limit = |rate: u64| (rate > 0).then(|| Arc::new(Limit::new(rate)));
+        let account_rate = transfers.account_rate.0;
+        Self {
+            session: limit(transfers.session_rate.0),
+            account: (account_rate > 0).then(|| shared(account, account_rate)),
+        }
+    }
+
+    /// The most bytes to move before [`Pace::spend`].
+    pub(super) fn step(&self) -> usize {
+        let rate = self.limits().map(|limit| limit.rate).min();
+        let step = rate.map_or(u64::MAX, |rate| (rate / STEPS_PER_SECOND).max(1));
+        usize::try_from(step).unwrap_or(usize::MAX)
+    }
+
+    /// Waits until these bytes are paid for.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(super) fn spend(&self, bytes: u64, run: &Run) -> Result<(), Failure> {
+        for limit in self.limits() {
+            let until = limit.charge(bytes, Instant::now());
+            loop {
+                run.check()?;
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                // Sleeping by std needs a call that old kernels lack.
+                let slice = left.min(SLICE).as_millis().max(1);
+                let slice = PollTimeout::from(u8::try_from(slice).unwrap_or(u8::MAX));
+                // Nothing is waited for, so nothing but time can come of it.
+                let _waited = poll(&mut [], slice);
+            }
+        }
+        Ok(())
+    }
+
+    fn limits(&self) -> impl Iterator<Item = &Limit> {
+        self.session.iter().chain(&self.account).map(Arc::as_ref)
+    }
+}
+
+impl Limit {
+    fn new(rate: u64) -> Self {
+        Self {
+            rate,
+            paid: Mutex::new(None),
+        }
+    }
+
+    /// Charges bytes and returns when they are paid for.
+    fn charge(&self, bytes: u64, now: Instant) -> Instant {
+        let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(self.rate);
+        let cost = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        // Time in which nothing moved is lost.
+        let until = paid.map_or(now, |paid| paid.max(now)) + cost;
+        *paid = Some(until);
+        until
+    }
+}
+
+/// The limit that all sessions of an account share while one of them moves something.
+fn shared(account: &str, rate: u64) -> Arc<Limit> {
+    static ACCOUNTS: Mutex<BTreeMap<String, Weak<Limit>>> = Mutex::new(BTreeMap::new());
+    let mut accounts = ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+    accounts.retain(|_, limit| limit.strong_count() > 0);
+    let known = accounts.get(account).and_then(Weak::upgrade);
+    if let Some(limit) = known.filter(|limit| limit.rate == rate) {
+        return limit;
+    }
+    let limit = Arc::new(Limit::new(rate));
+    accounts.insert(account.to_owned(), Arc::downgrade(&limit));
+    limit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ByteSize;
+
+    #[test]
+    fn bytes_take_the_time_that_the_rate_gives_them() {
+        let limit = Limit::new(1000);
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        assert_eq!(limit.charge(500, start), start + second / 2);
+        assert_eq!(limit.charge(500, start), start + second);
+        // Whoever waits saves nothing.
+        let later = start + 60 * second;
+        assert_eq!(limit.charge(1000, later), later + second);
+    }
+
+    #[test]
+    fn sessions_of_one_account_share_their_limit() {
+        let transfers = Transfers {
+            account_rate: ByteSize(4096),
+            ..Transfers::default()
+        };
+        let [one, two, other] =
+            ["pace-a", "pace-a", "pace-b"].map(|account| Pace::new(&transfers, account));
+        let limit = |pace: &Pace| Arc::as_ptr(pace.account.as_ref().unwrap());
+        assert_eq!(limit(&one), limit(&two));
+        assert_ne!(limit(&one), limit(&other));
+        assert_eq!(one.step(), 512);
+        assert_eq!(
+            Pace::new(&Transfers::default(), "pace-a").step(),
+            usize::MAX
+        );
+    }
+
+    #[test]
+    fn waiting_can_be_cancelled() {
+        let transfers = Transfers {
+            session_rate: ByteSize(1024),
+            ..Transfers::default()
+        };
+        let run = Run::default();
+        run.cancel();
+        let pace = Pace::new(&transfers, "pace-c");
+        assert_eq!(pace.spend(1 << 40, &run), Err(Failure::Cancelled));
+    }
+}

@@ -1,0 +1,228 @@
+//! Transfers on our own descriptor of the data connection.
+
+use std::{os::fd::OwnedFd, sync::Arc};
+
+use tokio::task::spawn_blocking;
+
+use super::{Conditions, DataConnection, Lister, Protection, TlsRules, ToWire};
+use crate::storage::{
+    Failure,
+    buffers::Block,
+    download::{Download, Step},
+    relay::{Next, Relay},
+    upload::Upload,
+    zeros::ZEROS,
+};
+
+/// The size of the first block of an upload, whose size is not known: small files are the most.
+const FIRST_BLOCK: usize = 16 * 1024;
+
+/// How much larger each block is than the one before, until it is as large as may be.
+const GROWTH: usize = 4;
+
+/// Bytes of a listing that are sent at a time.
+const LISTING_BLOCK: usize = 64 * 1024;
+
+/// A data connection that has been opened and not been taken over.
+pub(super) struct Pending {
+    pub(super) descriptor: OwnedFd,
+    pub(super) protection: Protection,
+    pub(super) rules: TlsRules,
+    pub(super) conditions: Arc<Conditions>,
+}
+
+impl Pending {
+    /// Takes it over, TLS included, and tells that the transfer begins.
+    fn open(self) -> Result<(DataConnection, Arc<Conditions>), Failure> {
+        let run = self.conditions.run.clone();
+        let connection = DataConnection::open(self.descriptor, self.protection, self.rules, run)?;
+        self.conditions.began();
+        Ok((connection, self.conditions))
+    }
+}
+
+/// Sends a file.
+pub(super) async fn send_file(
+    pending: Pending,
+    download: Download,
+    text: Option<ToWire>,
+) -> Result<u64, Failure> {
+    let conditions = pending.conditions.clone();
+    let block = conditions.context.config.transfers.block_size.0;
+    if download.left() <= block {
+        let job = move || {
+            let mut sender = Sender::new(pending, text)?;
+            sender.send_all(download)?;
+            sender.finish()
+        };
+        return conditions.context.blocking(job).await;
+    }
+    let relay = Arc::new(Relay::new(download, conditions.run.clone()));
+    let sending = {
+        let relay = relay.clone();
+        move || {
+            let _abandon = AbandonAtEnd(&relay);
+            let mut sender = Sender::new(pending, text)?;
+            sender.send_from(&relay)?;
+            sender.finish()
+        }
+    };
+    let claim = conditions.claim.clone();
+    // It is not waited for: it ends when nobody sends any more, unless the kernel holds it.
+    let _reading = spawn_blocking(move || relay.read(&claim));
+    conditions.context.blocking(sending).await
+}
+
+struct AbandonAtEnd<'r>(&'r Relay);
+
+impl Drop for AbandonAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// Sends what blocks say.
+struct Sender {
+    connection: DataConnection,
+    conditions: Arc<Conditions>,
+    text: Option<ToWire>,
+    sent: u64,
+}
+
+impl Sender {
+    fn new(pending: Pending, text: Option<ToWire>) -> Result<Self, Failure> {
+        let (connection, conditions) = pending.open()?;
+        Ok(Self {
+            connection,
+            conditions,
+            text,
+            sent: 0,
+        })
+    }
+
+    /// Reads and sends in turn.
+    fn send_all(&mut self, mut source: Download) -> Result<(), Failure> {
+        let wanted = usize::try_from(source.left()).unwrap_or(usize::MAX);
+        let mut block = self.conditions.claim.block(wanted);
+        while let Some(step) = source.step(&mut block)? {
+            self.send(&block, step)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what another thread reads.
+    fn send_from(&mut self, relay: &Relay) -> Result<(), Failure> {
+        let mut sent = None;
+        loop {
+            match relay.next(sent.take())? {
+                Next::Send(block, step) => {
+                    self.send(&block, step)?;
+                    sent = Some(block);
+                }
+                Next::End(result) => return result,
+                Next::Read(source) => return self.send_all(source),
+            }
+        }
+    }
+
+    fn send(&mut self, block: &Block, step: Step) -> Result<(), Failure> {
+        match step {
+            Step::Data(length) => self.send_bytes(block.front(length)),
+            Step::Zeros(mut left) => {
+                while left > 0 {
+                    let length = left.min(ZEROS.len() as u64);
+                    let zeros = usize::try_from(length).unwrap_or(ZEROS.len());
+                    self.send_bytes(ZEROS.get(..zeros).unwrap_or(&ZEROS))?;
+                    left -= length;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut converted = Vec::new();
+        let bytes = match &mut self.text {
+            None => bytes,
+            Some(text) => {
+                text.convert(bytes, &mut converted);
+                &converted
+            }
+        };
+        for piece in bytes.chunks(self.conditions.pace.step()) {
+            self.connection.write_all(piece)?;
+            self.sent += piece.len() as u64;
+            self.conditions
+                .pace
+                .spend(piece.len() as u64, &self.conditions.run)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<u64, Failure> {
+        self.connection.finish_sending()?;
+        Ok(self.sent)
+    }
+}
+
+/// Sends a listing.
+pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64, Failure> {
+    let context = pending.conditions.context.clone();
+    let job = move || {
+        let mut sender = Sender::new(pending, None)?;
+        let mut lines = Vec::new();
+        lister(&mut |bytes: &[u8]| {
+            lines.extend_from_slice(bytes);
+            if lines.len() >= LISTING_BLOCK {
+                sender.send_bytes(&lines)?;
+                lines.clear();
+            }
+            Ok(())
+        })?;
+        sender.send_bytes(&lines)?;
+        sender.finish()
+    };
+    context.blocking(job).await
+}
+
+/// Stores a file.
+pub(super) async fn store(pending: Pending, mut upload: Box<Upload>) -> Result<u64, Failure> {
+    let context = pending.conditions.context.clone();
+    let job = move || {
+        let (mut connection, conditions) = pending.open()?;
+        upload.begin()?;
+        let received = receive(&mut connection, &conditions, &mut upload)?;
+        connection.finish_receiving();
+        upload.finish()?;
+        Ok(received)
+    };
+    context.blocking(job).await
+}
+
+/// Receives and writes in turn.
+fn receive(
+    connection: &mut DataConnection,
+    conditions: &Conditions,
+    upload: &mut Upload,
+) -> Result<u64, Failure> {
+    let mut received = 0;
+    let mut block = conditions.claim.block(FIRST_BLOCK);
+    loop {
+        let wanted = block
+            .aligned_length(upload.position())
+            .min(conditions.pace.step());
+        let mut filled = 0;
+        let result = connection.fill(block.front_mut(wanted), &mut filled);
+        // Also what came before a failure: whoever resumes need not send it again.
+        upload.write(block.front(filled))?;
+        result?;
+        received += filled as u64;
+        if filled < wanted {
+            return Ok(received);
+        }
+        conditions.pace.spend(filled as u64, &conditions.run)?;
+        let larger = block.length().saturating_mul(GROWTH);
+        drop(block);
+        block = conditions.claim.block(larger);
+    }
+}

@@ -1,0 +1,418 @@
+//! A file on its way from a client. It is kept in a part file until it is complete and replaces
+//! its target then, in one step; whatever happens before, the target stays as it was.
+//!
+//! Three kinds of uploads write to the file itself, because a copy of a virtual disk of terabytes
+//! is out of the question: APPE to a file that exists, REST into a file that has no part file, and
+//! STOU, whose file is new. What they have written stays when they are interrupted.
+
+use std::{
+    fs::File,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    os::unix::fs::{FileExt as _, fchown},
+};
+
+use tracing::warn;
+
+use super::{
+    Failure, Root, Stat, UploadStart, What,
+    ascii::FromWire,
+    errno::io_failure,
+    part::{self, Writing},
+    zeros::data_in,
+};
+use crate::{accounts::Rights, config::Config, virtual_path::VirtualPath};
+
+/// The mode of a new file before the account's umask.
+const MODE: u32 = 0o666;
+
+/// The most bytes that are written before the space left is looked at again.
+const BLIND_BYTES: u64 = 64 << 20;
+
+/// Names that are tried for STOU.
+const ATTEMPTS: u32 = 100;
+
+/// A file that is being stored.
+#[derive(Debug)]
+pub(super) struct Upload {
+    root: Root,
+    /// The file, without links on the way to it.
+    path: VirtualPath,
+    /// Where it is kept until it is complete, unless it is written in place.
+    part: Option<VirtualPath>,
+    file: File,
+    /// Where the first byte goes.
+    start: u64,
+    /// Where the next byte goes.
+    position: u64,
+    /// Whether the file of this descriptor was made by this upload.
+    is_new: bool,
+    state: State,
+    text: Option<FromWire>,
+    /// Bytes of the file system that stay free.
+    reserve: u64,
+    /// Bytes that may be written before the space left is looked at.
+    credit: u64,
+    sparse: bool,
+    sync: bool,
+    /// Keeps others from writing the file.
+    writing: Option<Writing>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing has been changed yet but that a new file may have been made.
+    Prepared,
+    /// Bytes before `position` are good; whatever is behind is to go.
+    Begun,
+    /// Nothing is left to do.
+    Complete,
+}
+
+/// What there is at the path of an upload.
+struct Found {
+    old: Option<(File, Stat)>,
+    part_path: VirtualPath,
+    part: Option<Stat>,
+}
+
+impl Found {
+    fn look(root: &Root, path: &VirtualPath) -> Result<Self, Failure> {
+        // Opened for writing, so that one which a virtual machine has locked is refused now and
+        // not when the upload is complete.
+        let old = match root.open_write(path) {
+            Ok(old) => Some(old),
+            Err(Failure::NotFound) => None,
+            Err(failure) => return Err(failure),
+        };
+        let part_path = part::path_of(path)?;
+        let part = match root.entry(&part_path) {
+            Ok(stat) if stat.what == What::File => Some(stat),
+            Ok(_other) => return Err(Failure::Exists),
+            Err(Failure::NotFound) => None,
+            Err(failure) => return Err(failure),
+        };
+        Ok(Self {
+            old,
+            part_path,
+            part,
+        })
+    }
+}
+
+impl Upload {
+    /// Gets ready to store a file. No file that exists is changed before [`Upload::begin`].
+    ///
+    /// # Errors
+    /// [`Failure::AccountForbids`], [`Failure::BeingWritten`], [`Failure::BehindEnd`],
+    /// [`Failure::NoSpace`] and those of [`Root`].
+    pub(super) fn prepare(
+        root: &Root,
+        rights: &Rights,
+        config: &Config,
+        path: &VirtualPath,
+        start: UploadStart,
+        ascii: bool,
+    ) -> Result<Self, Failure> {
+        if !rights.store() {
+            return Err(Failure::AccountForbids);
+        }
+        let mut upload = if start == UploadStart::Unique {
+            Self::unique(root, rights, path)?
+        } else {
+            Self::named(root, rights, path, start)?
+        };
+        upload.text = ascii.then(FromWire::default);
+        upload.reserve = config.storage.reserve.0;
+        upload.sparse = config.transfers.sparse;
+        upload.sync = config.transfers.sync;
+        Ok(upload)
+    }
+
+    fn named(
+        root: &Root,
+        rights: &Rights,
+        path: &VirtualPath,
+        start: UploadStart,
+    ) -> Result<Self, Failure> {
+        let path = root.resolve(path)?;
+        let name = path.file_name().ok_or(Failure::IsADirectory)?;
+        if part::is_part(name) {
+            // It would be renamed when the upload that it belongs to is complete.
+            return Err(Failure::InvalidName);
+        }
+        let writing = Writing::begin(root, &path)?;
+        let found = Found::look(root, &path)?;
+        if found.old.is_some() && !rights.overwrite() {
+            return Err(Failure::AccountForbids);
+        }
+        let mut upload = match (start, &found) {
+            // The part file is what a client has stored last and did not complete.
+            (UploadStart::At(start @ 1..), Found { part: Some(_), .. }) => {
+                Self::resumed(root, path, found, start)?
+            }
+            (UploadStart::At(start @ 1..), Found { old: Some(_), .. }) => {
+                Self::in_place(root, path, found, Some(start))?
+            }
+            (UploadStart::At(1..), _) => return Err(Failure::BehindEnd),
+            (UploadStart::End, Found { old: Some(_), .. }) => {
+                Self::in_place(root, path, found, None)?
+            }
+            (
+                UploadStart::End,
+                Found {
+                    part: Some(part), ..
+                },
+            ) => {
+                let size = part.size;
+                Self::resumed(root, path, found, size)?
+            }
+            _ => Self::fresh(root, rights, path, found)?,
+        };
+        upload.writing = Some(writing);
+        Ok(upload)
+    }
+
+    /// An upload from the first byte on.
+    fn fresh(
+        root: &Root,
+        rights: &Rights,
+        path: VirtualPath,
+        found: Found,
+    ) -> Result<Self, Failure> {
+        let old = found.old.map(|(_file, stat)| stat);
+        let mode = old.map_or(rights.masked(MODE), |stat| stat.mode & 0o777);
+        if found.part.is_some() {
+            // Its bytes stay until the first one of this upload comes.
+            let (file, _stat) = root.open_write(&found.part_path)?;
+            return Ok(Self::on(root, path, Some(found.part_path), file, 0, false));
+        }
+        let file = root.create_new(&found.part_path, mode)?;
+        if let Some(stat) = old {
+            // Not every file system has owners.
+            let _kept = fchown(&file, Some(stat.owner), Some(stat.group));
+        }
+        Ok(Self::on(root, path, Some(found.part_path), file, 0, true))
+    }
+
+    /// An upload that goes on with the part file.
+    fn resumed(root: &Root, path: VirtualPath, found: Found, start: u64) -> Result<Self, Failure> {
+        let (file, stat) = root.open_write(&found.part_path)?;
+        if start > stat.size {
+            return Err(Failure::BehindEnd);
+        }
+        let part = Some(found.part_path);
+        Ok(Self::on(root, path, part, file, start, false))
+    }
+
+    /// An upload into the file itself; behind its last byte if `start` is absent.
+    fn in_place(
+        root: &Root,
+        path: VirtualPath,
+        found: Found,
+        start: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let (file, stat) = found.old.ok_or(Failure::NotFound)?;
+        let start = start.unwrap_or(stat.size);
+        if start > stat.size {
+            return Err(Failure::BehindEnd);
+        }
+        Ok(Self::on(root, path, None, file, start, false))
+    }
+
+    /// An upload into a new file with a name of our choice.
+    fn unique(root: &Root, rights: &Rights, directory: &VirtualPath) -> Result<Self, Failure> {
+        for _ in 0..ATTEMPTS {
+            // Not a secret: it only has to be free.
+            let number = RandomState::new().build_hasher().finish();
+            let name = format!("stou.{:08x}", number & 0xffff_ffff);
+            let path = directory
+                .join(name.as_bytes())
+                .map_err(|_too_long| Failure::InvalidName)?;
+            match root.create_new(&path, rights.masked(MODE)) {
+                Err(Failure::Exists) => {}
+                Err(failure) => return Err(failure),
+                Ok(file) => return Ok(Self::on(root, path, None, file, 0, true)),
+            }
+        }
+        Err(Failure::Exists)
+    }
+
+    fn on(
+        root: &Root,
+        path: VirtualPath,
+        part: Option<VirtualPath>,
+        file: File,
+        start: u64,
+        is_new: bool,
+    ) -> Self {
+        Self {
+            root: root.clone(),
+            path,
+            part,
+            file,
+            start,
+            position: start,
+            is_new,
+            state: State::Prepared,
+            text: None,
+            reserve: 0,
+            credit: 0,
+            sparse: false,
+            sync: false,
+            writing: None,
+        }
+    }
+
+    /// The file as it will be called.
+    pub(super) fn path(&self) -> &VirtualPath {
+        &self.path
+    }
+
+    /// Where the next byte goes.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Looks whether a file of this size fits.
+    ///
+    /// # Errors
+    /// [`Failure::NoSpace`].
+    pub(super) fn reserve_space(&mut self, expected: Option<u64>) -> Result<(), Failure> {
+        let needed = expected.unwrap_or(0).saturating_sub(self.start).max(1);
+        let free = self.free_space();
+        if needed > free {
+            return Err(Failure::NoSpace);
+        }
+        self.credit = (free / 4).min(BLIND_BYTES);
+        Ok(())
+    }
+
+    /// Space that may be used, as far as the kernel tells.
+    fn free_space(&self) -> u64 {
+        let directory = self.path.parent().unwrap_or_else(VirtualPath::root);
+        match self.root.space(&directory) {
+            Ok(space) => space.available.saturating_sub(self.reserve),
+            Err(_untold) => u64::MAX,
+        }
+    }
+
+    /// The data connection is there: from now on, the bytes behind `start` are gone.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        self.state = State::Begun;
+        if self.is_new {
+            return Ok(());
+        }
+        self.cut()
+    }
+
+    /// Appends bytes that came from the client.
+    ///
+    /// # Errors
+    /// [`Failure::NoSpace`] also if the reserve would be touched; those of the file system.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.text.take() {
+            None => self.store(bytes),
+            Some(mut text) => {
+                let mut converted = Vec::with_capacity(bytes.len() + 1);
+                text.convert(bytes, &mut converted);
+                self.text = Some(text);
+                self.store(&converted)
+            }
+        }
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.sparse {
+            for piece in data_in(self.position, bytes) {
+                let position = self.position + piece.start as u64;
+                self.store_at(bytes.get(piece).unwrap_or_default(), position)?;
+            }
+        } else {
+            self.store_at(bytes, self.position)?;
+        }
+        self.position += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn store_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Failure> {
+        let needed = bytes.len() as u64;
+        if self.credit < needed {
+            let free = self.free_space();
+            if free < needed {
+                return Err(Failure::NoSpace);
+            }
+            self.credit = (free / 4).min(BLIND_BYTES).max(needed);
+        }
+        self.credit -= needed;
+        let written = self.file.write_all_at(bytes, position);
+        written.map_err(|error| write_failure(&error))
+    }
+
+    /// Completes the upload: the file is whole, on the medium if that is configured, and has its
+    /// name.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        if let Some(mut text) = self.text.take() {
+            let mut rest = Vec::new();
+            text.finish(&mut rest);
+            self.store(&rest)?;
+        }
+        self.cut()?;
+        if self.sync {
+            let synced = self.file.sync_all();
+            synced.map_err(|error| write_failure(&error))?;
+        }
+        if let Some(part) = &self.part {
+            self.root.rename(part, &self.path)?;
+        }
+        self.state = State::Complete;
+        if self.sync
+            && (self.part.is_some() || self.is_new)
+            && let Some(directory) = self.path.parent()
+        {
+            self.root.sync_dir(&directory)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the file end where the next byte would go: a hole at the end counts, what an error
+    /// has left behind does not.
+    fn cut(&self) -> Result<(), Failure> {
+        let cut = self.file.set_len(self.position);
+        cut.map_err(|error| write_failure(&error))
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let result = match self.state {
+            State::Complete => Ok(()),
+            // An empty file of ours helps nobody.
+            _ if self.is_new && self.position == 0 => {
+                let path = self.part.as_ref().unwrap_or(&self.path);
+                self.root.remove_file(path)
+            }
+            State::Prepared => Ok(()),
+            State::Begun => self.cut(),
+        };
+        if let Err(failure) = result {
+            let path = self.part.as_ref().unwrap_or(&self.path);
+            warn!(?path, %failure, "an interrupted upload cannot be tidied up");
+        }
+        // Not before.
+        drop(self.writing.take());
+    }
+}
+
+/// What an error of writing means: no name is at fault here.
+fn write_failure(error: &std::io::Error) -> Failure {
+    match io_failure(error) {
+        Failure::InvalidName => Failure::Device,
+        failure => failure,
+    }
+}
