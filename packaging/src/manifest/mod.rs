@@ -155,6 +155,7 @@ impl Manifest {
                 line,
                 key: key_of(
                     text.lines().nth(line - 1).unwrap_or_default(),
+                    line == 1,
                     error.message(),
                 ),
                 problem: error.message().lines().collect::<Vec<_>>().join("; "),
@@ -182,15 +183,15 @@ impl Manifest {
 }
 
 /// Names the key or table of a line, for error messages.
-fn key_of(line: &str, message: &str) -> String {
+fn key_of(line: &str, is_first: bool, message: &str) -> String {
     let line = line.trim();
     if line.starts_with('[') {
         return format!("table {}", line.trim_matches(['[', ']']));
     }
-    match line.split_once('=') {
-        // What is missing from the top of the file is reported at its first line, whatever that
-        // holds.
-        Some((key, _)) if !message.starts_with("missing field") => format!("key {}", key.trim()),
-        _ => "package.toml".to_owned(),
+    // What is missing from the top of the file is reported at its first line, whatever that holds.
+    let is_whole = is_first && message.starts_with("missing field");
+    match line.split_once('=').filter(|_| !is_whole) {
+        Some((key, _)) => format!("key {}", key.trim()),
+        None => "package.toml".to_owned(),
     }
 }

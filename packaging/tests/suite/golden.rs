@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::support::{
-    ar_members, assert_golden, gunzip, on_disk, payload, sample_bundle, sample_vib, tar_entries,
-    tool_text,
+    DRIVER, ar_members, assert_golden, bundle, gunzip, on_disk, payload, sample_bundle, sample_vib,
+    tar_entries, tool_text, vib, vmtar_entries,
 };
 
 #[test]
@@ -44,6 +44,42 @@ fn files_of_the_metadata() {
 }
 
 #[test]
+fn descriptor_with_every_element() {
+    let vib = vib(DRIVER, "2.0");
+    assert_golden("driver-descriptor.xml", vib.descriptor());
+}
+
+#[test]
+fn files_of_a_bundle_with_two_vibs() {
+    let bundle = bundle(&[vib(DRIVER, "2.0"), sample_vib()]).unwrap();
+    let (folder, _) = on_disk("bundle.zip", bundle.bytes());
+    let unzip = |zip: &str, entry: &str| tool_text("unzip", &["-p", zip, entry], folder.path());
+    assert_golden("pair-index.xml", &unzip("bundle.zip", "index.xml"));
+    assert_golden(
+        "pair-vendor-index.xml",
+        &unzip("bundle.zip", "vendor-index.xml"),
+    );
+    tool_text("unzip", &["-q", "bundle.zip"], folder.path());
+    let metadata = "acme-driver-2.0-1-metadata.zip";
+    assert_golden("pair-vmware.xml", &unzip(metadata, "vmware.xml"));
+    // The other VIB's are the same as in a bundle of its own.
+    for (entry, golden) in [
+        ("vibs/acme-driver-*.xml", "driver-vib-record.xml"),
+        ("bulletins/Acme-Driver_*.xml", "driver-bulletin.xml"),
+        ("vibs/hello-*.xml", "vib-record.xml"),
+        ("bulletins/hello_*.xml", "bulletin.xml"),
+    ] {
+        assert_golden(golden, &unzip(metadata, entry));
+    }
+    let text = format!(
+        "bundle\n{}\nmetadata\n{}",
+        bundle.entries(),
+        bundle.metadata()
+    );
+    assert_golden("pair-listings.txt", &text);
+}
+
+#[test]
 fn ar_headers() {
     let vib = sample_vib();
     let mut text = format!("{}\n", vib.bytes()[..8].escape_ascii());
@@ -56,9 +92,22 @@ fn ar_headers() {
 #[test]
 fn tar_headers() {
     let vib = sample_vib();
+    let tar = gunzip(payload(vib.bytes()));
+    let text = fields(tar_entries(&tar));
+    assert_golden("tar-headers.txt", &text);
+}
+
+#[test]
+fn vmtar_headers() {
+    let vib = vib(DRIVER, "2.0");
+    let vmtar = gunzip(payload(vib.bytes()));
+    assert_golden("vmtar-headers.txt", &fields(vmtar_entries(&vmtar)));
+}
+
+/// A line for each header. Runs of zeros are left out; every other byte is shown behind its offset.
+fn fields(entries: Vec<(&[u8], &[u8])>) -> String {
     let mut text = String::new();
-    for (header, _) in tar_entries(&gunzip(payload(vib.bytes()))) {
-        // Runs of zeros are left out; every other byte is shown behind its offset.
+    for (header, _) in entries {
         let fields = header.chunk_by(|left, right| (*left == 0) == (*right == 0));
         let mut offset = 0;
         for field in fields {
@@ -70,7 +119,7 @@ fn tar_headers() {
         text.truncate(text.trim_end().len());
         text.push('\n');
     }
-    assert_golden("tar-headers.txt", &text);
+    text
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Headers read byte by byte, as the specifications lay them out.
 
-use crate::support::{ar_members, gunzip, payload, sample_vib, tar_entries};
+use crate::support::{
+    DRIVER, ar_members, gunzip, payload, sample_vib, tar_entries, vib, vmtar_entries,
+};
 
 #[test]
 fn ar_members_are_in_the_order_that_hosts_demand() {
@@ -93,17 +95,109 @@ fn every_field_of_a_tar_header_is_set() {
             "{name}: no prefix, no GNU fields"
         );
 
-        let sum = header.iter().enumerate().fold(0, |sum, (offset, byte)| {
-            sum + u32::from(if (148..156).contains(&offset) {
-                b' '
-            } else {
-                *byte
-            })
-        });
+        assert_checksum(header);
+    }
+}
+
+/// The sum of all bytes, with blanks in place of the checksum itself.
+fn assert_checksum(header: &[u8]) {
+    let sum = header.iter().enumerate().fold(0, |sum, (offset, byte)| {
+        sum + u32::from(if (148..156).contains(&offset) {
+            b' '
+        } else {
+            *byte
+        })
+    });
+    assert_eq!(header[148..156], *format!("{sum:06o}\0 ").as_bytes());
+}
+
+#[test]
+fn members_of_payloads_are_sorted_by_name() {
+    let vib = vib(DRIVER, "2.0");
+    let names: Vec<_> = ar_members(vib.bytes())
+        .iter()
+        .map(|(header, _)| text(&header[..16]).trim_end().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        ["descriptor.xml", "sig.pkcs7", "driver", "tool-of-acme"]
+    );
+}
+
+#[test]
+fn every_field_of_a_vmtar_header_is_set() {
+    let vib = vib(DRIVER, "2.0");
+    let stored = payload(vib.bytes());
+    assert_eq!(stored[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff]);
+    let vmtar = gunzip(stored);
+    let mut next = 4096 * ((vmtar_entries(&vmtar).len() + 1) * 512).div_ceil(4096);
+    for (header, data) in vmtar_entries(&vmtar) {
+        let name = text(&header[..100]);
+        assert_eq!(text(&header[108..116]), "0000000", "{name}: uid");
+        assert_eq!(text(&header[116..124]), "0000000", "{name}: gid");
+        let size = format!("{:011o}", data.len());
+        assert_eq!(text(&header[124..136]), size, "{name}: size");
+        let mtime = format!("{:011o}", 1_770_091_506);
+        assert_eq!(text(&header[136..148]), mtime, "{name}: mtime");
+        let kind = if name.ends_with('/') { b'5' } else { b'0' };
+        assert_eq!(header[156], kind, "{name}: type");
+        assert_eq!(text(&header[157..257]), "", "{name}: link name");
+        assert_eq!(&header[257..265], b"visor  \0", "{name}: magic");
+        assert_eq!(text(&header[265..297]), "root", "{name}: owner");
+        assert_eq!(text(&header[297..329]), "root", "{name}: group");
         assert_eq!(
-            u32::from_str_radix(text(&header[148..156]).trim(), 8),
-            Ok(sum),
-            "{name}: checksum"
+            header[329..496],
+            [0; 167],
+            "{name}: nothing up to the offset"
+        );
+        let place = u32::from_le_bytes(header[496..500].try_into().unwrap());
+        let expected = if data.is_empty() { 0 } else { next };
+        assert_eq!(place as usize, expected, "{name}: offset");
+        assert_eq!(header[500..], [0; 12], "{name}: no text, no fix-ups");
+        assert_checksum(header);
+        next += data.len().next_multiple_of(4096);
+    }
+}
+
+#[test]
+fn a_directory_looks_the_same_in_each_payload_that_needs_it() {
+    let vib = vib(DRIVER, "2.0");
+    let modes = |entries: Vec<(&[u8], &[u8])>| {
+        let modes: Vec<_> = entries
+            .iter()
+            .map(|(header, _)| {
+                (
+                    text(&header[..100]).to_owned(),
+                    text(&header[100..108]).to_owned(),
+                )
+            })
+            .filter(|(path, _)| path.starts_with("opt/"))
+            .collect();
+        modes
+    };
+    let row = |path: &str, mode: &str| (path.to_owned(), mode.to_owned());
+    let driver = gunzip(ar_members(vib.bytes())[2].1);
+    let tool = gunzip(ar_members(vib.bytes())[3].1);
+    for (found, file, mode) in [
+        (
+            modes(vmtar_entries(&driver)),
+            "opt/acme/private/marker",
+            "0000400",
+        ),
+        (
+            modes(tar_entries(&tool)),
+            "opt/acme/private/tool",
+            "0000500",
+        ),
+    ] {
+        assert_eq!(
+            found,
+            [
+                row("opt/", "0000755"),
+                row("opt/acme/", "0000755"),
+                row("opt/acme/private/", "0000700"),
+                row(file, mode),
+            ]
         );
     }
 }

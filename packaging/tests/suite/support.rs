@@ -12,6 +12,10 @@ use packaging::{Bundle, Error, Manifest, Package, Sources, Vib};
 /// A package with one of everything.
 pub(crate) const SAMPLE: &str = include_str!("sample.toml");
 
+/// A package with all that the first one lacks: two payloads, one of them vgz, every kind of
+/// relationship and every optional element.
+pub(crate) const DRIVER: &str = include_str!("driver.toml");
+
 pub(crate) fn sources() -> BTreeMap<String, Vec<u8>> {
     // A program that compresses badly and a length that is odd, so that padding is exercised.
     let program = (0..4999_u32)

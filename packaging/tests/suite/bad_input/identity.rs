@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use packaging::{Manifest, Package};
 
 use super::{BIN, assert_contains, changed, refusal_of, refuses};
-use crate::support::{SAMPLE, sources};
+use crate::support::{SAMPLE, sources, vib};
 
 #[test]
 fn a_version_with_two_dashes() {
@@ -200,6 +200,67 @@ fn constraints_that_hosts_cannot_read() {
         "name = \"greeting\"\nrelation = \"=\"",
         &["relationships.provides \"greeting\": has a relation"],
     );
+}
+
+#[test]
+fn texts_of_hardware_and_tags() {
+    let head = "vendor = \"acme\"\n";
+    refuses(
+        head,
+        &format!("{head}software-tags = [\"driver\", \" \"]\n"),
+        &["software-tags: is empty; fill it in"],
+    );
+    refuses(
+        head,
+        &format!("{head}software-tags = [\"a\\u0007\"]\n"),
+        &[
+            "software-tags: contains the character '\\u{7}'",
+            "FORMAT.md D6",
+        ],
+    );
+    refuses(
+        "[[contents]]",
+        "[[hwplatform]]\nvendor = \"Acme\"\n[[hwplatform]]\nvendor = \"\"\n[[contents]]",
+        &["hwplatform 2, vendor: is empty; fill it in"],
+    );
+    refuses(
+        "[[contents]]",
+        "[[hwplatform]]\nvendor = \"Acme\"\nmodel = \"One\\nTwo\"\n[[contents]]",
+        &[
+            "hwplatform 1, model: contains the character '\\n'",
+            "FORMAT.md D6",
+        ],
+    );
+}
+
+#[test]
+fn a_community_package_that_overlays_others() {
+    let head = "vendor = \"acme\"\n";
+    refuses(
+        head,
+        &format!("{head}overlay = true\n"),
+        &[
+            "overlay: is true in a community package, which hosts refuse; set it to false",
+            "FORMAT.md D5",
+        ],
+    );
+    let partner = changed(
+        head,
+        &format!("{head}overlay = true\nacceptance-level = \"partner\"\n"),
+    );
+    vib(&partner, "1.2.0");
+}
+
+#[test]
+fn a_signed_level_may_install_elsewhere_and_says_so() {
+    let toml = changed("\"opt/hello/bin/hello\"", "\"usr/bin/hello\"");
+    assert_contains(&refusal_of(&toml, "1.2.0", &sources()), &["FORMAT.md L3"]);
+    let head = "vendor = \"acme\"\n";
+    for level in ["partner", "accepted", "certified"] {
+        let toml = toml.replacen(head, &format!("{head}acceptance-level = {level:?}\n"), 1);
+        let element = format!("<acceptance-level>{level}</acceptance-level>");
+        assert!(vib(&toml, "1.2.0").descriptor().contains(&element));
+    }
 }
 
 #[test]

@@ -119,3 +119,63 @@ fn an_unknown_word_is_answered_with_the_known_ones() {
         &["key relation: unknown variant `=>`"],
     );
 }
+
+#[test]
+fn maintenance_mode_is_one_word_or_two() {
+    let head = "vendor = \"acme\"\n";
+    for (value, problem) in [
+        (
+            "\"always\"",
+            "expected true, false or { on-install = .., on-remove = .. }",
+        ),
+        ("{ on-install = true }", "missing field `on-remove`"),
+        ("{ on-install = true, on-remove = 1 }", "expected a boolean"),
+        (
+            "{ on-install = true, on-remove = true, on-update = true }",
+            "unknown field `on-update`, expected `on-install` or `on-remove`",
+        ),
+    ] {
+        let toml = changed(head, &format!("{head}maintenance-mode = {value}\n"));
+        let line = line_of(&toml, "maintenance-mode");
+        assert_contains(
+            &parse_error(&toml),
+            &[&format!("line {line}, key maintenance-mode: "), problem],
+        );
+    }
+}
+
+#[test]
+fn keys_of_hardware_and_tags_are_named_when_they_are_wrong() {
+    let head = "vendor = \"acme\"\n";
+    for (text, line, parts) in [
+        (
+            "[[hwplatform]]\nmaker = \"Acme\"\n",
+            "maker",
+            &["key maker: unknown field `maker`, expected `vendor` or `model`"][..],
+        ),
+        (
+            "[[hwplatform]]\nmodel = \"One\"\n",
+            "[[hwplatform]]",
+            &["table hwplatform: missing field `vendor`"],
+        ),
+    ] {
+        let toml = changed("[[contents]]", &format!("{text}[[contents]]"));
+        let line = line_of(&toml, line);
+        assert_contains(&parse_error(&toml), parts);
+        assert_contains(&parse_error(&toml), &[&format!("line {line}, ")]);
+    }
+    let toml = changed(head, &format!("{head}software-tags = \"driver\"\n"));
+    assert_contains(
+        &parse_error(&toml),
+        &["key software-tags: invalid type: string"],
+    );
+    let toml = changed(head, &format!("{head}overlay = \"yes\"\n"));
+    assert_contains(&parse_error(&toml), &["key overlay: invalid type: string"]);
+    let toml = changed(head, &format!("{head}acceptance-level = \"friendly\"\n"));
+    assert_contains(
+        &parse_error(&toml),
+        &[
+            "unknown variant `friendly`, expected one of `community`, `partner`, `accepted`, `certified`",
+        ],
+    );
+}

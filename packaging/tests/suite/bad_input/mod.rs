@@ -3,6 +3,7 @@
 mod identity;
 mod locations;
 mod manifest;
+mod payloads;
 
 use std::collections::BTreeMap;
 
