@@ -73,7 +73,7 @@
 //! | offline bundle: zip, index files, metadata, VIBs | [`bundle`] |
 //! | VIB: ar with descriptor, signature, payloads | [`vib`], [`ar`] |
 //! | descriptor: XML | [`xml`] and `descriptor` |
-//! | payload: gzip around tar or vmtar, and its digests | [`payload`], [`tar`], [`vmtar`], [`digest`] |
+//! | payload: gzip around tar or vmtar | [`payload`], [`tar`], [`vmtar`], [`digest`] |
 //! | bytes of files | [`source`] |
 //! | files and directories, and what they may be | [`contents`], [`rules`] |
 //! | description | [`manifest`], [`version`], [`epoch`] |

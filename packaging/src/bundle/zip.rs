@@ -13,8 +13,8 @@ use crate::{Epoch, Error, Vib};
 
 /// Level for XML files.
 const BEST: i64 = 9;
-/// Level for VIBs, which are compressed inside: effort would take time and save nothing. Level 1 would
-/// make them bigger, it has no stored blocks.
+/// Level for VIBs, which are compressed inside: effort would take time and save nothing. Level 1
+/// would make them bigger, it has no stored blocks.
 const FAST: i64 = 2;
 
 /// Writes an archive entry by entry.

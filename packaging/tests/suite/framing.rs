@@ -153,7 +153,10 @@ proptest! {
 
     #[test]
     fn entries_come_back_with_path_mode_and_data(
-        files in vec(("[a-z]{1,9}(/[a-z]{1,9}){0,8}", 0_u32..0o2000, vec(any::<u8>(), 0..9000)), 1..5)
+        files in vec(
+            ("[a-z]{1,9}(/[a-z]{1,9}){0,8}", 0_u32..0o2000, vec(any::<u8>(), 0..9000)),
+            1..5,
+        )
     ) {
         let bytes = packed(tar::write, &files).unwrap();
         prop_assert_eq!(bytes.len() % 512, 0);

@@ -23,11 +23,15 @@ mod golden;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod product;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod reproducible;
+#[cfg(test)]
+mod several_payloads;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]
