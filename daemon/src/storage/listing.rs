@@ -43,7 +43,8 @@ pub(crate) fn write(
     run: &Run,
     sink: &mut Sink<'_>,
 ) -> Result<(), Failure> {
-    write_at(files, listing, run, now(), sink)
+    let long = LongLines::new(now(), files.settings().utc_offset.0);
+    write_with(files, listing, run, long, sink)
 }
 
 #[expect(
@@ -55,18 +56,18 @@ fn now() -> i64 {
     now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
 }
 
-fn write_at(
+fn write_with(
     files: &Files,
     listing: &Listing,
     run: &Run,
-    now: i64,
+    long: LongLines,
     sink: &mut Sink<'_>,
 ) -> Result<(), Failure> {
     let mut writer = Writer {
         files,
         listing,
         run,
-        long: LongLines::new(now, files.settings().utc_offset.0),
+        long,
         buffer: Vec::with_capacity(CHUNK_BYTES + 1024),
         sink,
     };

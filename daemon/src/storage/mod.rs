@@ -17,8 +17,11 @@ mod pace;
 mod part;
 mod perform;
 mod relay;
+mod remove;
 mod request;
 mod root;
+#[cfg(test)]
+mod sample;
 pub mod time_val;
 mod transfer;
 mod upload;

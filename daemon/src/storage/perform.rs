@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Files, Listing, Operation, Outcome, What, copy, digest, listing, part};
+use super::{
+    Failure, Files, Listing, Operation, Outcome, RootKind, What, copy, digest, listing, part,
+    remove::{self, Removal},
+};
 use crate::{
     session::{Context, Run},
     virtual_path::VirtualPath,
@@ -25,6 +28,11 @@ pub(crate) async fn perform(
 ) -> Result<Outcome, Failure> {
     let files = Files::of(context)?;
     let run = context.run();
+    if files.root().kind() == RootKind::Confined
+        && let Some(removal) = Removal::of(&operation)
+    {
+        return remove::by_engine(context, files, removal).await;
+    }
     context
         .blocking(move || perform_now(&files, &run, operation))
         .await
@@ -136,3 +144,6 @@ fn lines(files: &Files, run: &Run, listing: &Listing) -> Result<Outcome, Failure
     }
     Ok(Outcome::Lines { lines, cut })
 }
+
+#[cfg(test)]
+mod tests;

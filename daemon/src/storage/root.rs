@@ -164,6 +164,16 @@ impl Root {
         Ok(self.walk(path, Last::Followed)?.path)
     }
 
+    /// The path of an entry without links on the way, and what it is; a last link is not followed.
+    ///
+    /// # Errors
+    /// If there is none, or it is the root.
+    pub(crate) fn locate(&self, path: &VirtualPath) -> Result<(VirtualPath, Stat), Failure> {
+        let target = self.walk(path, Last::Kept)?.named()?;
+        let stat = target.existing()?;
+        Ok((target.path, stat))
+    }
+
     /// Opens a regular file for reading.
     ///
     /// # Errors

@@ -26,8 +26,11 @@ impl LongLines {
 
     /// Takes these names of owners instead of the host's.
     #[cfg(test)]
-    pub(super) fn set_owners(&mut self, owners: Owners) {
-        self.owners = Some(owners);
+    pub(super) fn with_owners(self, owners: Owners) -> Self {
+        Self {
+            owners: Some(owners),
+            ..self
+        }
     }
 
     /// Appends the line of an entry, without a line end.
