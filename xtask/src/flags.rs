@@ -13,7 +13,7 @@ use xshell::Shell;
 
 use crate::{
     bench_pack, ci, clients, dist, e2e, extract, fuzz, host, inspect, package, sign, test, tidy,
-    tools, userworld, verify,
+    tools, twice, userworld, verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -34,6 +34,9 @@ enum Command {
         /// The directory that is replaced with the result [default: dist]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// The workspace to build [default: the one that this program was built from]
+        #[arg(long, value_name = "DIR", hide = true)]
+        root: Option<PathBuf>,
     },
     /// Pack anything: a VIB for each description, and one offline bundle with all of them
     ///
@@ -71,8 +74,16 @@ enum Command {
     ///
     /// Exit status: 0 without findings, 1 with errors, 3 with warnings only.
     Verify {
-        /// The file
-        file: PathBuf,
+        /// The file; with --twice, the description of a package
+        #[arg(required_unless_present = "twice")]
+        file: Option<PathBuf>,
+        /// Build twice, where everything else differs, and compare the bytes: what a description
+        /// says, or without one the daemon, too, from two copies of the sources
+        #[arg(long, conflicts_with_all = ["ca", "release", "json"])]
+        twice: bool,
+        /// Change one byte of the second copy; the comparison must notice
+        #[arg(long, requires = "twice")]
+        sabotage: bool,
         /// CA certificates, PEM: packages must be signed by somebody whom one of them vouches for
         #[arg(long, value_name = "FILE")]
         ca: Option<PathBuf>,
@@ -174,7 +185,13 @@ impl Xtask {
         let root = workspace()?;
         sh.change_dir(root);
         match self.command {
-            Command::Dist { manifest, out } => {
+            Command::Dist {
+                manifest,
+                out,
+                root: other,
+            } => {
+                let root = &std::path::absolute(other.as_deref().unwrap_or(root))?;
+                sh.change_dir(root);
                 let manifest = manifest.unwrap_or_else(|| root.join(dist::MANIFEST));
                 let out = std::path::absolute(out.unwrap_or_else(|| root.join("dist")))?;
                 dist::run(&sh, root, &manifest, &out)?.print(false)?;
@@ -191,12 +208,20 @@ impl Xtask {
             Command::Inspect { file, json } => inspect::run(&file, json)?,
             Command::Extract { file, dir } => extract::run(&file, &dir)?,
             Command::Verify {
+                twice: true,
+                file,
+                sabotage,
+                ..
+            } => twice::run(root, file.as_deref(), sabotage)?,
+            Command::Verify {
                 file,
                 ca,
                 at,
                 release,
                 json,
+                ..
             } => {
+                let file = file.context("name the file to verify")?;
                 let trust = verify::trust(ca.as_deref(), at.as_deref())?;
                 return verify::run(&file, trust, &release, json);
             }

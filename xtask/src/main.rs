@@ -31,6 +31,7 @@ mod supply;
 mod test;
 mod tidy;
 mod tools;
+mod twice;
 mod userworld;
 mod verify;
 

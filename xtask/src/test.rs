@@ -5,7 +5,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use xshell::Shell;
 
-use crate::{cargo::cargo, compile::TARGET, dist, e2e, steps::Steps, tools, userworld::matrix};
+use crate::{
+    cargo::cargo, compile::TARGET, dist, e2e, steps::Steps, tools, twice, userworld::matrix,
+};
+
+/// A package of scripts.
+const EXAMPLE: &str = "packaging/examples/bootnote/package.toml";
 
 /// Runs every test.
 ///
@@ -29,6 +34,11 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
     steps.run("dist", || {
         built = Some(dist::ours(sh, root)?);
         Ok(())
+    });
+    steps.run("packages, built twice", || {
+        twice::pack(&root.join(EXAMPLE), false)?;
+        // The daemon's own bytes are compared by `verify --twice`, which takes too long for here.
+        twice::pack(&root.join(dist::MANIFEST), false)
     });
     let vib = || {
         built
