@@ -22,8 +22,8 @@ class NotOffered(Exception):
     """The server does not know this optional command."""
 
 
-class Ftp(ftplib.FTP):
-    """ftplib's client, which can be told how to open data connections and remembers how it did."""
+class Opening(ftplib.FTP):
+    """A client of ftplib, which can be told how to open data connections and remembers how it did."""
 
     extended = False
     opened_with = ""
@@ -35,10 +35,18 @@ class Ftp(ftplib.FTP):
         return ftplib.parse229(self.sendcmd("EPSV"), self.sock.getpeername())
 
 
+class Plain(Opening):
+    """Without encryption."""
+
+
+class Encrypted(Opening, ftplib.FTP_TLS):
+    """TLS on the control connection, and on each data connection after PROT P. The certificate is not looked at."""
+
+
 class Suite:
     """The cases, in a directory of their own; each returns if it passed and raises otherwise."""
 
-    def __init__(self, ftp: Ftp, name: str, work: Path, samples: list[Path]) -> None:
+    def __init__(self, ftp: Opening, name: str, work: Path, samples: list[Path]) -> None:
         self.ftp = ftp
         self.name = name
         self.work = work
@@ -187,17 +195,21 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--user", required=True)
     parser.add_argument("--directory", default="")
+    parser.add_argument("--tls", action="store_true", help="protect control and data connections with TLS")
     parser.add_argument("--name", required=True, help="of the directory to create on the server")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("samples", type=Path, nargs=4, help="a big file, an empty one, an accented one, half the big one")
     options = parser.parse_args()
     password = sys.stdin.readline().removesuffix("\n")
 
-    with Ftp(timeout=TIMEOUT_SECONDS, encoding="utf-8") as ftp:
+    client = Encrypted if options.tls else Plain
+    with client(timeout=TIMEOUT_SECONDS, encoding="utf-8") as ftp:
 
         def login() -> None:
             ftp.connect(options.host, options.port)
             ftp.login(options.user, password)
+            if isinstance(ftp, Encrypted):
+                ftp.prot_p()
             if options.directory:
                 ftp.cwd(options.directory)
 

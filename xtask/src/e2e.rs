@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::clients::{self, Samples, Target, expect_same};
+use crate::clients::{self, Samples, Security, Target, expect_same};
 use crate::host::{DAEMON, HostRoot, PID_FILE, Package, SCRIPT};
 use crate::process::Finished;
 
@@ -27,6 +27,13 @@ pub(crate) const CONFIG: &str = "/etc/config/esxftpd/esxftpd.toml";
 /// What an administrator changes first.
 const SHIPPED_ADDRESSES: &str = "addresses = [\"0.0.0.0:21\", \"[::]:21\"]";
 
+/// The lines that ship disabled and make the daemon offer TLS, with the host's own certificate.
+const SHIPPED_TLS: &str = "\
+#![tls]
+#!certificate = \"/etc/vmware/ssl/rui.crt\"
+#!key = \"/etc/vmware/ssl/rui.key\"
+";
+
 /// The sticky bit is what makes the host keep an edited file.
 const CONFIG_MODE: u32 = 0o1644;
 /// The default range, as shipped.
@@ -36,6 +43,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// `start` does not wait for the daemon; the installer and the boot wait for `start`.
 const START_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
+
+/// What the clients ask of their connections, one after the other.
+pub(crate) const SECURITIES: &[Security] = &[Security::Plain, Security::Tls];
 
 /// What the daemon does not offer yet, by client and case; an entry that is true no longer fails
 /// the test.
@@ -118,9 +128,10 @@ impl Trial {
             user: "alice".to_owned(),
             password,
             directory: String::new(),
+            security: Security::Plain,
         };
         step("writing the configuration", || {
-            self.set_addresses(&target)?;
+            self.edit(&target)?;
             self.add_user(&target)?;
             ensure!(
                 mode()? == CONFIG_MODE,
@@ -131,15 +142,16 @@ impl Trial {
         Ok(target)
     }
 
-    /// Lets the daemon listen where `target` is, in place of the shipped addresses.
-    fn set_addresses(&self, target: &Target) -> Result<()> {
+    /// Lets the daemon listen where `target` is, in place of the shipped addresses, and offer TLS.
+    fn edit(&self, target: &Target) -> Result<()> {
         let shipped = fs::read_to_string(self.host.path(CONFIG))?;
-        ensure!(
-            shipped.contains(SHIPPED_ADDRESSES),
-            "{CONFIG} does not contain: {SHIPPED_ADDRESSES}"
-        );
+        for part in [SHIPPED_ADDRESSES, SHIPPED_TLS] {
+            ensure!(shipped.contains(part), "{CONFIG} does not contain: {part}");
+        }
         let addresses = format!("addresses = [\"{}:{}\"]", target.host, target.port);
-        let text = shipped.replace(SHIPPED_ADDRESSES, &addresses);
+        let text = shipped
+            .replace(SHIPPED_ADDRESSES, &addresses)
+            .replace(SHIPPED_TLS, &SHIPPED_TLS.replace("#!", ""));
         Ok(fs::write(self.host.path(CONFIG), text)?)
     }
 
@@ -256,9 +268,11 @@ impl Trial {
     }
 
     fn run_clients(&self, target: &Target) -> Result<()> {
-        let report = clients::run(target, &self.work)?;
-        println!("{report}");
-        report.check_complete(KNOWN_GAPS)?;
+        for security in SECURITIES {
+            let report = clients::run(&target.with(*security), &self.work)?;
+            println!("{security:?}\n{report}");
+            report.check_complete(KNOWN_GAPS)?;
+        }
         let left: Vec<_> = fs::read_dir(self.host.datastore())?.collect();
         ensure!(
             left.is_empty(),

@@ -173,8 +173,8 @@ enum Command {
     },
     /// Run the client suite against any FTP server
     Clients {
-        /// The server and a directory on it, `ftp://USER[:PASSWORD]@HOST[:PORT]/DIR`; without a
-        /// password, the variable `FTP_PASSWORD` is asked for it
+        /// The server and a directory on it, `ftp://USER[:PASSWORD]@HOST[:PORT]/DIR`, or `ftpes://`
+        /// for TLS; without a password, the variable `FTP_PASSWORD` is asked for it
         url: String,
     },
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::report::{NotOffered, Report};
 use super::samples::{Sample, Samples, expect_same};
-use super::{Target, expect_one_login, fresh_name, listing, quote, run_client, vacant};
+use super::{Security, Target, expect_one_login, fresh_name, listing, quote, run_client, vacant};
 use crate::process::{self, Finished};
 
 /// curl's exit code for a server that refuses the file to retrieve.
@@ -134,7 +134,12 @@ impl<'a> Curl<'a> {
             "10",
             "--netrc-file",
         ]);
-        command.arg(&self.netrc).args(args).current_dir(self.work);
+        command.arg(&self.netrc);
+        if self.target.security == Security::Tls {
+            // Encryption or nothing; the certificate is not looked at.
+            command.args(["--ssl-reqd", "--insecure"]);
+        }
+        command.args(args).current_dir(self.work);
         run_client(self.target, &mut command, b"")
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::report::{NotOffered, Report};
 use super::samples::Samples;
-use super::{Target, fresh_name, run_client};
+use super::{Security, Target, fresh_name, run_client};
 use crate::process;
 
 const SCRIPT: &str = include_str!("../../clients/ftplib_suite.py");
@@ -39,6 +39,9 @@ pub(super) fn run(
         .arg(fresh_name("ftplib"))
         .arg("--work")
         .arg(work);
+    if target.security == Security::Tls {
+        command.arg("--tls");
+    }
     for sample in [
         &samples.big,
         &samples.empty,

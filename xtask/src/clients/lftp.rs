@@ -7,12 +7,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::report::{NotOffered, Report};
 use super::samples::{Sample, Samples, expect_same};
-use super::{Target, expect_one_login, fresh_name, listing, quote, run_client, vacant};
+use super::{Security, Target, expect_one_login, fresh_name, listing, quote, run_client, vacant};
 use crate::process;
 
-/// No TLS, no retries that would hide an error, and names in UTF-8 on both sides.
+/// No retries that would hide an error, and names in UTF-8 on both sides.
 const SETTINGS: &str = "\
-set ftp:ssl-allow no
 set ftp:passive-mode yes
 set net:timeout 20
 set net:max-retries 1
@@ -22,6 +21,15 @@ set ftp:charset UTF-8
 set file:charset UTF-8
 set xfer:clobber yes
 set cmd:fail-exit yes
+";
+
+const PLAIN: &str = "set ftp:ssl-allow no\n";
+/// Everything is protected; the certificate is not looked at.
+const TLS: &str = "\
+set ftp:ssl-force yes
+set ftp:ssl-protect-data yes
+set ftp:ssl-protect-list yes
+set ssl:verify-certificate no
 ";
 
 /// What one run of lftp printed: the results, and the dialogue with the server.
@@ -98,6 +106,7 @@ impl Lftp<'_> {
             user,
             password,
             directory,
+            security,
         } = self.target;
         let go_home = if directory.is_empty() {
             String::new()
@@ -113,10 +122,14 @@ impl Lftp<'_> {
             "open --env-password --user {} ftp://{host}:{port}\n",
             quote(user)
         );
+        let security = match security {
+            Security::Plain => PLAIN,
+            Security::Tls => TLS,
+        };
         let debug = format!("debug -T -o {} 9\n", quote_path(&dialogue)?);
         fs::write(
             &script,
-            format!("{SETTINGS}{debug}{open}{go_home}{commands}\n"),
+            format!("{SETTINGS}{security}{debug}{open}{go_home}{commands}\n"),
         )?;
         let mut command = process::command("lftp");
         command

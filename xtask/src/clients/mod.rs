@@ -23,7 +23,7 @@ use crate::process::{self, Finished};
 
 pub(crate) use report::Report;
 pub(crate) use samples::{Samples, expect_same};
-pub(crate) use target::Target;
+pub(crate) use target::{Security, Target};
 
 /// Time for one run of one client: 64 MiB each way through a slow server on a busy machine, but no
 /// hang.

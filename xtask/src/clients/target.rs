@@ -8,6 +8,26 @@ use anyhow::{Context as _, Result, ensure};
 /// line.
 const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
 
+/// What the clients ask of their connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// Nothing.
+    Plain,
+    /// AUTH TLS before the log-in, and TLS for every transfer and listing. Certificates are not
+    /// checked: those of hosts vouch for nobody.
+    Tls,
+}
+
+impl Security {
+    /// The scheme of a URL that asks for it.
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::Plain => "ftp://",
+            Self::Tls => "ftpes://",
+        }
+    }
+}
+
 /// An FTP server and an account on it that may write.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -19,6 +39,7 @@ pub(crate) struct Target {
     /// Where to work: relative to the directory after login (empty for that one), or absolute with
     /// a leading slash.
     pub(crate) directory: String,
+    pub(crate) security: Security,
 }
 
 /// Without the password.
@@ -26,22 +47,26 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "ftp://{}@{}:{}/{}",
-            self.user, self.host, self.port, self.directory
+            "{}{}@{}:{}/{}",
+            self.security.scheme(),
+            self.user,
+            self.host,
+            self.port,
+            self.directory
         )
     }
 }
 
 impl Target {
     /// Reads `ftp://user[:password]@host[:port][/directory]`, percent-encoded as in RFC 1738: a
-    /// directory that starts with `%2F` is absolute. Without a password in the URL it is taken from
-    /// the environment variable `FTP_PASSWORD`.
+    /// directory that starts with `%2F` is absolute. `ftpes://` asks for TLS. Without a password in
+    /// the URL it is taken from the environment variable `FTP_PASSWORD`.
     ///
     /// # Errors
     /// If a part is missing or malformed.
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let mut target = Self::parse_parts(url)
-            .context("expected ftp://user[:password]@host[:port][/directory]")?;
+            .context("expected ftp[es]://user[:password]@host[:port][/directory]")?;
         if target.password.is_empty() {
             target.password = std::env::var(PASSWORD_VARIABLE).with_context(|| {
                 format!("no password in the URL; put it into the variable {PASSWORD_VARIABLE}")
@@ -51,9 +76,10 @@ impl Target {
     }
 
     fn parse_parts(url: &str) -> Result<Self> {
-        let rest = url
-            .strip_prefix("ftp://")
-            .context("it does not start with ftp://")?;
+        let (security, rest) = [Security::Plain, Security::Tls]
+            .into_iter()
+            .find_map(|security| Some((security, url.strip_prefix(security.scheme())?)))
+            .context("it does not start with ftp:// or ftpes://")?;
         let (authority, directory) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, place) = authority.rsplit_once('@').context("no user")?;
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
@@ -68,6 +94,7 @@ impl Target {
             user: decode(user)?,
             password: decode(password)?,
             directory: decode(directory.trim_end_matches('/'))?,
+            security,
         })
     }
 
@@ -80,6 +107,14 @@ impl Target {
         };
         Self {
             directory,
+            ..self.clone()
+        }
+    }
+
+    /// The same account with other connections.
+    pub(crate) fn with(&self, security: Security) -> Self {
+        Self {
+            security,
             ..self.clone()
         }
     }
@@ -179,6 +214,13 @@ mod tests {
             Target::parse("ftp://ann:x@h").unwrap().url("d/"),
             "ftp://h:21/d/"
         );
+    }
+
+    #[test]
+    fn scheme_says_whether_there_is_tls() {
+        let security = |url| Target::parse(url).unwrap().security;
+        assert_eq!(security("ftp://ann:x@h/"), Security::Plain);
+        assert_eq!(security("ftpes://ann:x@h/"), Security::Tls);
     }
 
     #[test]

@@ -20,7 +20,10 @@ use nix::{
 use super::{Case, Expected};
 use crate::{
     clients::{self, Samples, Target},
-    e2e::{CONFIG, KNOWN_GAPS, Trial, connect, greeting, step, wait_for_greeting, wait_until},
+    e2e::{
+        CONFIG, KNOWN_GAPS, SECURITIES, Trial, connect, greeting, step, wait_for_greeting,
+        wait_until,
+    },
     host::{DAEMON, HostRoot},
     process,
     userworld::Report,
@@ -155,8 +158,12 @@ impl Daemon {
         step("the first log-in", || log_in(target).map(drop))?;
         let at_start = step("counts at the start", || Held::settled(pid))?;
         step("client suite", || {
-            let report = clients::run_with(target, samples, &trial.work)?;
-            report.check_complete(KNOWN_GAPS)
+            SECURITIES.iter().try_for_each(|security| {
+                let report = clients::run_with(&target.with(*security), samples, &trial.work)?;
+                report
+                    .check_complete(KNOWN_GAPS)
+                    .with_context(|| format!("{security:?}"))
+            })
         })?;
         let idle = step("idle sessions", || idle(target, pid))?;
         step("descriptors and threads after the clients", || {
