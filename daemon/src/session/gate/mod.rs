@@ -59,8 +59,8 @@ use self::{
 /// The control connection of one session.
 ///
 /// After each call, [`Gate::poll`] wants to be called until it gives nothing, and then
-/// [`Gate::next_deadline`]. Events of an engine that [`Action::EndEngine`] has ended, and of what it
-/// did, must not come in after it.
+/// [`Gate::next_deadline`]. Events of an engine that [`Action::EndEngine`] has ended, and of what
+/// it did, must not come in after it.
 #[derive(Debug)]
 pub struct Gate {
     settings: Settings,
@@ -316,7 +316,10 @@ impl Gate {
         self.forget_position(Some(known.verb));
         match Command::parse(known, argument) {
             Ok(command) => self.run(command),
-            Err(reply) => self.reply(reply),
+            Err(reply) => {
+                self.forget_position(None);
+                self.reply(reply);
+            }
         }
     }
 }
