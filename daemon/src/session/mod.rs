@@ -121,11 +121,7 @@ impl Session {
     fn run(self) {
         let _span = info_span!("session", id = self.id, client = %self.peer).entered();
         info!("connected");
-        match catch_unwind(AssertUnwindSafe(|| self.serve())) {
-            Ok(Ok(())) => info!("disconnected"),
-            Ok(Err(error)) => warn!("ended: {error:#}"),
-            Err(_panic) => error!("ended by a panic"),
-        }
+        contained(|| self.serve());
     }
 
     fn serve(self) -> Result<()> {
@@ -149,6 +145,15 @@ impl Session {
         runtime.shutdown_background();
         drop(place);
         result
+    }
+}
+
+/// Serves a session and logs how it ended. A panic ends this session and no other.
+fn contained(serve: impl FnOnce() -> Result<()>) {
+    match catch_unwind(AssertUnwindSafe(serve)) {
+        Ok(Ok(())) => info!("disconnected"),
+        Ok(Err(error)) => warn!("ended: {error:#}"),
+        Err(_panic) => error!("ended by a panic"),
     }
 }
 
@@ -270,6 +275,16 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
+
+    #[test]
+    fn a_panic_ends_its_session_only() {
+        let (sender, receiver) = channel();
+        let other = thread::spawn(move || contained(|| Ok(receiver.recv()?)));
+        let faulty = thread::spawn(|| contained(|| panic!("a fault")));
+        faulty.join().unwrap();
+        sender.send(()).unwrap();
+        other.join().unwrap();
+    }
 
     #[test]
     fn a_thread_that_is_stuck_keeps_the_place_of_its_session() {

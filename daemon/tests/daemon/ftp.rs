@@ -1,16 +1,27 @@
 //! Just enough of an FTP client to say exactly what a test wants to say.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
 use crate::PATIENCE;
 
+/// A connection, with or without TLS.
+pub(crate) trait Wire: Read + Write + Send {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
 /// A control connection.
 pub(crate) struct Ftp {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Wire>>,
 }
 
 impl Ftp {
@@ -18,17 +29,24 @@ impl Ftp {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self::over(Box::new(stream))
+    }
+
+    /// A session over a connection that stands.
+    pub(crate) fn over(wire: Box<dyn Wire>) -> Self {
         Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(wire),
         }
+    }
+
+    /// Another handle to the TCP connection.
+    pub(crate) fn tcp(&self) -> TcpStream {
+        self.stream.get_ref().tcp().try_clone().unwrap()
     }
 
     /// Waits for each reply no longer than this.
     pub(crate) fn patience(&mut self, patience: Duration) {
-        self.stream
-            .get_ref()
-            .set_read_timeout(Some(patience))
-            .unwrap();
+        self.tcp().set_read_timeout(Some(patience)).unwrap();
     }
 
     /// The next reply as one string: `code text`, the lines of a multi-line reply joined by
@@ -90,7 +108,7 @@ impl Ftp {
     pub(crate) fn passive(&mut self) -> TcpStream {
         let reply = self.expect("EPSV", "229");
         let port = reply.split('|').nth(3).unwrap().parse().unwrap();
-        let host = self.stream.get_ref().peer_addr().unwrap().ip();
+        let host = self.tcp().peer_addr().unwrap().ip();
         let data = TcpStream::connect((host, port)).unwrap();
         data.set_read_timeout(Some(PATIENCE)).unwrap();
         data

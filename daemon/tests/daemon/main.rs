@@ -13,8 +13,8 @@ mod harness;
 mod limits;
 mod log_ins;
 mod logs;
-mod panics;
 mod signals;
+mod tls;
 mod transfers;
 
 use std::time::Duration;

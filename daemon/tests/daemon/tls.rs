@@ -1,0 +1,271 @@
+//! TLS on control and data connections.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    path::Path,
+    sync::Arc,
+};
+
+use rcgen::{CertifiedKey, KeyPair};
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, ServerName},
+};
+
+use crate::{
+    PATIENCE,
+    ftp::{Ftp, Wire},
+    harness::{Daemon, PASSWORD, user},
+};
+
+type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+
+impl Wire for TlsStream {
+    fn tcp(&self) -> &TcpStream {
+        &self.sock
+    }
+}
+
+/// A client that trusts one certificate.
+#[derive(Clone)]
+struct Client(Arc<ClientConfig>);
+
+impl Client {
+    fn trusting(certificate: &CertificateDer<'static>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self(Arc::new(config))
+    }
+
+    fn handshake(&self, tcp: TcpStream) -> TlsStream {
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(self.0.clone(), name).unwrap();
+        let mut stream = StreamOwned::new(connection, tcp);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        stream
+    }
+
+    /// A session of `alice`, protected from the beginning of its log-in.
+    fn log_in(&self, daemon: &Daemon) -> Ftp {
+        let mut ftp = daemon.connect();
+        ftp.reply();
+        ftp.expect("AUTH TLS", "234");
+        let mut ftp = Ftp::over(Box::new(self.handshake(ftp.tcp())));
+        ftp.expect("USER alice", "331");
+        ftp.expect(&format!("PASS {PASSWORD}"), "230");
+        ftp.expect("PBSZ 0", "200");
+        ftp.expect("PROT P", "200");
+        ftp
+    }
+}
+
+/// Writes a new certificate and key, and gives the table that names them.
+fn table(directory: &Path, more: &str) -> (String, CertificateDer<'static>) {
+    let CertifiedKey { cert, signing_key } = make();
+    fs::write(directory.join("certificate.pem"), cert.pem()).unwrap();
+    fs::write(directory.join("key.pem"), signing_key.serialize_pem()).unwrap();
+    let directory = directory.display();
+    let table = format!(
+        "[tls]\ncertificate = \"{directory}/certificate.pem\"\nkey = \"{directory}/key.pem\"\n{more}\n"
+    );
+    (table, cert.der().clone())
+}
+
+fn make() -> CertifiedKey<KeyPair> {
+    rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap()
+}
+
+fn start(more: &str) -> (Daemon, Client) {
+    let mut client = None;
+    let daemon = Daemon::start_with("", |root| {
+        let (tls, certificate) = table(root.parent().unwrap(), more);
+        client = Some(Client::trusting(&certificate));
+        format!(
+            "implicit-tls = [\"127.0.0.1:0\"]\n{tls}{}",
+            user("alice", root, false)
+        )
+    });
+    (daemon, client.unwrap())
+}
+
+/// Reads to the end; the end must be TLS's own, not only that of the connection.
+fn read_to_close(stream: &mut TlsStream) -> Vec<u8> {
+    let mut content = Vec::new();
+    stream.read_to_end(&mut content).unwrap();
+    content
+}
+
+#[test]
+fn files_and_listings_travel_under_tls_and_end_cleanly() {
+    let (daemon, client) = start("");
+    let mut ftp = client.log_in(&daemon);
+    let content: Vec<u8> = (0..700_000u32).flat_map(u32::to_le_bytes).collect();
+
+    let data = ftp.passive();
+    ftp.expect("STOR file", "150");
+    let mut data = client.handshake(data);
+    data.write_all(&content).unwrap();
+    data.conn.send_close_notify();
+    data.flush().unwrap();
+    assert_eq!(read_to_close(&mut data), b"", "the server ends TLS, too");
+    assert!(ftp.reply().starts_with("226"));
+    assert!(fs::read(daemon.root().join("file")).unwrap() == content);
+
+    let data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    assert!(read_to_close(&mut client.handshake(data)) == content);
+    assert!(ftp.reply().starts_with("226"));
+
+    let data = ftp.passive();
+    ftp.expect("MLSD", "150");
+    let listing = String::from_utf8(read_to_close(&mut client.handshake(data))).unwrap();
+    assert!(listing.contains("size=2800000;"), "{listing}");
+    assert!(ftp.reply().starts_with("226"));
+}
+
+#[test]
+fn a_data_connection_resumes_the_session_of_its_control_connection() {
+    let (daemon, client) = start("require-session-reuse = true");
+    fs::write(daemon.root().join("file"), "content").unwrap();
+    let mut ftp = client.log_in(&daemon);
+    let data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    let mut data = client.handshake(data);
+    assert_eq!(data.conn.handshake_kind(), Some(HandshakeKind::Resumed));
+    assert_eq!(read_to_close(&mut data), b"content");
+    assert!(ftp.reply().starts_with("226"));
+
+    let stranger = Client(Arc::new(ClientConfig::clone(&client.0)));
+    let mut other = (*stranger.0).clone();
+    other.resumption = rustls::client::Resumption::disabled();
+    let data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    let mut data = Client(Arc::new(other)).handshake(data);
+    let mut nothing = Vec::new();
+    let _refused = data.read_to_end(&mut nothing);
+    assert!(nothing.is_empty());
+    assert!(ftp.reply().starts_with("522"));
+}
+
+#[test]
+fn an_upload_that_is_cut_off_is_not_reported_as_success() {
+    let (daemon, client) = start("");
+    let mut ftp = client.log_in(&daemon);
+    let data = ftp.passive();
+    ftp.expect("STOR file", "150");
+    let mut data = client.handshake(data);
+    data.write_all(b"half").unwrap();
+    data.flush().unwrap();
+    drop(data.sock);
+    assert!(ftp.reply().starts_with("426"));
+    assert!(!daemon.root().join("file").exists());
+}
+
+#[test]
+fn garbage_instead_of_a_handshake_costs_one_transfer() {
+    let (daemon, client) = start("");
+    fs::write(daemon.root().join("file"), "content").unwrap();
+    let mut ftp = client.log_in(&daemon);
+    let mut data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    data.write_all(&[b'x'; 100]).unwrap();
+    assert!(ftp.reply().starts_with('4'));
+    let data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    assert_eq!(read_to_close(&mut client.handshake(data)), b"content");
+    assert!(ftp.reply().starts_with("226"));
+}
+
+#[test]
+fn clear_text_behind_auth_is_not_executed() {
+    let (daemon, client) = start("");
+    let mut ftp = daemon.connect();
+    ftp.reply();
+    ftp.send("AUTH TLS\r\nUSER mallory");
+    assert!(ftp.reply().starts_with("234"));
+    // Either the handshake meets the clear text and fails, or the text is gone.
+    let tcp = ftp.tcp();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut connection = ClientConnection::new(client.0.clone(), name).unwrap();
+    let mut tcp_for_io = tcp;
+    while connection.is_handshaking() {
+        match connection.complete_io(&mut tcp_for_io) {
+            Ok(_) => {}
+            Err(error) => {
+                assert_ne!(error.kind(), ErrorKind::WouldBlock, "nothing happens");
+                return;
+            }
+        }
+    }
+    let stream = StreamOwned::new(connection, tcp_for_io);
+    let mut ftp = Ftp::over(Box::new(stream));
+    // Not the 331 of the injected command.
+    ftp.expect("PWD", "530");
+}
+
+#[test]
+fn implicit_tls_begins_with_the_handshake() {
+    let (daemon, client) = start("");
+    let tcp = TcpStream::connect(daemon.addresses[2]).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut ftp = Ftp::over(Box::new(client.handshake(tcp)));
+    ftp.log_in("alice", PASSWORD);
+    ftp.expect("PWD", "257");
+}
+
+#[test]
+fn what_must_be_protected_is_refused_in_the_clear() {
+    let (daemon, client) = start("required = \"everything\"");
+    let mut ftp = daemon.connect();
+    ftp.reply();
+    let refused = ftp.command("USER alice");
+    assert!(refused.starts_with('5'), "{refused}");
+
+    let mut ftp = client.log_in(&daemon);
+    ftp.expect("PROT C", "200");
+    for line in ["PASV", "EPSV", "LIST"] {
+        let refused = ftp.command(line);
+        assert!(refused.starts_with("52"), "{line}: {refused}");
+    }
+}
+
+#[test]
+fn a_renewed_certificate_is_used_after_sighup() {
+    let (daemon, before) = start("");
+    before.log_in(&daemon);
+    let (_table, renewed) = table(daemon.directory.path(), "");
+    daemon.signal(nix::sys::signal::Signal::SIGHUP);
+    daemon.wait_for_log("configuration reloaded");
+    Client::trusting(&renewed).log_in(&daemon);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_stops_the_start_with_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let (table, _certificate) = table(directory.path(), "");
+    fs::write(directory.path().join("key.pem"), "nonsense").unwrap();
+    let config = directory.path().join("esxftpd.toml");
+    fs::write(
+        &config,
+        format!("[listen]\naddresses = [\"127.0.0.1:0\"]\n{table}"),
+    )
+    .unwrap();
+    let output = std::process::Command::new(crate::harness::PROGRAM)
+        .args(["serve", "--log-to-stderr", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("tls.key") && log.contains("key.pem"), "{log}");
+}
