@@ -67,7 +67,9 @@ struct Parts {
     then: Option<Then>,
     /// Whether the client has ended its side.
     deaf: bool,
+    /// Whether TLS is on.
     secure: bool,
+    transferring: bool,
 }
 
 enum Then {
@@ -140,7 +142,14 @@ impl Driver {
             self.gate
                 .storage(StorageEvent::Moved(self.context.run().moved()), now);
             match event {
-                Event::Storage(event) => self.gate.storage(event, now),
+                Event::Storage(event) => {
+                    match event {
+                        StorageEvent::Began => parts.transferring = true,
+                        StorageEvent::Ended(_) => parts.transferring = false,
+                        _ => {}
+                    }
+                    self.gate.storage(event, now);
+                }
                 Event::Engine(Ok(count @ 1..)) => {
                     self.gate
                         .from_engine(from_engine.get(..count).unwrap_or_default(), now);
@@ -184,6 +193,10 @@ impl Driver {
                 Event::Deadline => self.gate.timeout(now),
                 Event::Stop(grace) => {
                     stopping = true;
+                    if parts.transferring {
+                        let seconds = grace.as_secs();
+                        info!(seconds, "stopping: waiting for the transfer to finish");
+                    }
                     self.gate.stop(grace, now);
                 }
                 Event::Control(Ok(Heard::Sent)) | Event::Bell => {}

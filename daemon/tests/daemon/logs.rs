@@ -57,7 +57,7 @@ fn names_that_clients_choose_cannot_forge_lines() {
     let daemon = Daemon::start();
     let mut ftp = daemon.log_in();
     ftp.upload("STOR x\u{1b}[2J\u{7f}y", b"1");
-    daemon.wait_for_log("stored path=\"/x\\u{1b}[2J\\u{7f}y\"");
+    daemon.wait_for_log("stored path=\"/x\\x1b[2J\\x7fy\"");
 }
 
 #[test]
@@ -71,8 +71,7 @@ fn a_transfer_that_is_cut_off_is_logged() {
     let mut ftp = daemon.log_in();
     let data = ftp.passive();
     ftp.expect("STOR file", "150");
-    assert!(eventually(|| daemon.root().join("file").exists()));
     daemon.signal(nix::sys::signal::Signal::SIGTERM);
-    daemon.wait_for_log("stored: cut off path=\"/file\"");
+    daemon.wait_for_log("stored: failed path=\"/file\"");
     drop(data);
 }

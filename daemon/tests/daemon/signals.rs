@@ -39,7 +39,6 @@ fn sigterm_lets_a_running_upload_finish() {
     let mut data = ftp.passive();
     ftp.expect("STOR file", "150");
     data.write_all(b"first half, ").unwrap();
-    assert!(eventually(|| daemon.root().join("file").exists()));
     daemon.signal(Signal::SIGTERM);
     daemon.wait_for_log("waiting for the transfer");
     assert!(
@@ -68,10 +67,9 @@ fn a_transfer_that_does_not_end_is_cut_off_after_the_grace() {
     let mut ftp = daemon.log_in();
     let data = ftp.passive();
     ftp.expect("STOR file", "150");
-    assert!(eventually(|| daemon.root().join("file").exists()));
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait().code(), Some(0));
-    daemon.wait_for_log("the transfer is cut off");
+    daemon.wait_for_log("failure=cancelled");
     drop(data);
 }
 
