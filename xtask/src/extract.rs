@@ -146,6 +146,53 @@ mod tests {
         assert!(plain("a/b").is_ok());
     }
 
+    fn message(error: &anyhow::Error) -> String {
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn a_link_to_an_empty_directory_is_no_place_to_unpack_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.vib");
+        fs::write(&file, samples::vib()).unwrap();
+        fs::create_dir(folder.path().join("empty")).unwrap();
+        std::os::unix::fs::symlink("empty", folder.path().join("link")).unwrap();
+        let error = message(&run(&file, &folder.path().join("link")).unwrap_err());
+        assert!(
+            error.ends_with("/link exists and is not an empty directory; name another one"),
+            "{error}"
+        );
+        run(&file, &folder.path().join("empty")).unwrap();
+    }
+
+    #[test]
+    fn a_missing_parent_is_named_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.vib");
+        fs::write(&file, samples::vib()).unwrap();
+        let parent = folder.path().join("no/such");
+        let error = message(&run(&file, &parent.join("out")).unwrap_err());
+        let wanted = format!("{} is no directory; make it first", parent.display());
+        assert_eq!(error, wanted);
+    }
+
+    #[test]
+    fn a_name_that_the_disk_cannot_hold_is_told_once_and_is_not_the_files_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = Folder {
+            root: folder.path().to_owned(),
+        };
+        let long = "n".repeat(300);
+        let error = sink.file(&long, 0o644, &mut io::empty()).unwrap_err();
+        let error = packaging::inspect::ReadError::Sink {
+            path: "n".to_owned(),
+            cause: error,
+        };
+        assert!(error.is_of_the_system());
+        let text = message(&anyhow::Error::new(error).context("a.vib"));
+        assert_eq!(text.matches("too long").count(), 1, "{text}");
+    }
+
     #[test]
     fn nothing_is_left_behind_when_a_package_is_refused() {
         let folder = tempfile::tempdir().unwrap();

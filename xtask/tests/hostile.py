@@ -114,6 +114,15 @@ def bundle_of_records(count):
     return zip_of(index() + [("m.zip", inner)], zipfile.ZIP_STORED)
 
 
+def names_to_compare():
+    """Every element of one descriptor is looked up in the other."""
+    elements = b"".join(b"<e%d>x</e%d>" % (n, n) for n in range(50_000))
+    described = descriptor(b"<relative-path>a.vib</relative-path>" + elements)
+    inner = zip_of([("vibs/a.xml", described)])
+    package = vib(descriptor(elements), deflated(tar_entries(1, b"opt/%d")))
+    return zip_of(index() + [("m.zip", inner), ("a.vib", package)])
+
+
 def everything_at_once():
     """Close to every limit that holds for the file as a whole."""
     records = [descriptor(files=many_files(59_000, 44)) for _ in range(6)]
@@ -178,6 +187,7 @@ FILES = {
         )
     ),
     "everything-at-once": everything_at_once,
+    "names-to-compare": names_to_compare,
     "most-records": lambda: bundle_of_records(4000),
     "program-of-16-mib": lambda: deflated(
         [header(b"opt/p", 16 * MIB, mode=0o755), elf(16 * MIB), bytes(1024)]

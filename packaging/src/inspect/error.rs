@@ -230,7 +230,7 @@ impl ReadError {
     /// The next step, as an imperative.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::UnknownKind { .. } => "give a VIB, an offline bundle or a gzipped tar",
+            Self::UnknownKind { .. } => "unpack it first, if such a file is in it",
             Self::Truncated { .. } => "fetch the file again; if that does not help, build it again",
             Self::Malformed { .. } | Self::Checksum { .. } => {
                 "fetch the file again, or have it built again"

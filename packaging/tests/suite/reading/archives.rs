@@ -1,6 +1,11 @@
 //! Dialects of the inner archive.
 
-use packaging::inspect::{Archive, Contents, EntryKind, Extension, Flavour, Program};
+use std::io::{Cursor, Read};
+
+use packaging::inspect::{
+    Archive, Contents, EntryKind, Extension, Flavour, Limits, Program, Sink, extract,
+};
+use proptest::prelude::*;
 
 use super::fixture::{FILES, gzip, python, read, refusal, tar};
 
@@ -215,4 +220,89 @@ fn an_archive_that_ends_early_is_refused_with_its_place() {
         let text = refusal(&gzip(&plain[..length]));
         assert!(text.contains(wanted), "{text}");
     }
+}
+
+/// Where the data of each file was read from, told by the bytes themselves: each run of eight is its
+/// own place in the archive.
+#[derive(Default)]
+struct Places(Vec<(String, Vec<u64>)>);
+
+impl Sink for Places {
+    fn directory(&mut self, _: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, _: u32, data: &mut dyn Read) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        data.read_to_end(&mut bytes)?;
+        let places = bytes
+            .chunks_exact(8)
+            .map(|run| u64::from_le_bytes(run.try_into().unwrap()));
+        self.0.push((path.to_owned(), places.collect()));
+        Ok(())
+    }
+}
+
+proptest! {
+    /// Whatever vmtar headers claim: either the archive is refused, or each file is what lies at its
+    /// offset, and no two share a byte.
+    #[test]
+    fn vmtar_files_are_what_lies_at_their_offsets(
+        claims in prop::collection::vec((0..40_usize, prop_oneof![0..40_u32, any::<u32>()]), 1..6),
+        kinds in prop::collection::vec(prop::sample::select(b"012357".to_vec()), 6),
+    ) {
+        let mut bytes = Vec::new();
+        let mut wanted = Vec::new();
+        for (number, ((runs, place), kind)) in claims.iter().zip(&kinds).enumerate() {
+            let (size, offset) = (runs * 8, place.wrapping_mul(8));
+            bytes.extend(visor(&format!("f{number}"), *kind, 0o644, size, "", offset));
+            if matches!(kind, b'0' | b'7') {
+                wanted.push((format!("f{number}"), u64::from(offset), *runs));
+            }
+        }
+        bytes.resize(bytes.len() + 512, 0);
+        while bytes.len() < 16_384 {
+            bytes.extend((bytes.len() as u64).to_le_bytes());
+        }
+        let mut found = Places::default();
+        if extract(Cursor::new(gzip_fast(&bytes)), &Limits::default(), &mut found).is_err() {
+            return Ok(());
+        }
+        let mut taken = std::collections::BTreeSet::new();
+        for (path, offset, runs) in wanted {
+            let places = found.0.iter().find(|(name, _)| *name == path).map(|(_, places)| places);
+            let places = places.expect("a file that was read is handed out");
+            prop_assert_eq!(places.len(), runs);
+            for (run, place) in places.iter().enumerate() {
+                prop_assert_eq!(*place, offset + 8 * run as u64);
+                prop_assert!(taken.insert(*place));
+            }
+        }
+    }
+
+    /// Any bytes in place of the fields behind the name.
+    #[test]
+    fn vmtar_headers_of_any_bytes_never_panic(
+        fields in prop::collection::vec(any::<u8>(), 412),
+        second in any::<u8>(),
+    ) {
+        let mut header = visor("f", b'0', 0o644, 8, "", 4096);
+        header[100..].copy_from_slice(&fields);
+        header[257..265].copy_from_slice(b"visor  \0");
+        header[124..136].copy_from_slice(b"00000000010\0");
+        header[156] = second;
+        header[148..156].copy_from_slice(b"        ");
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let mut bytes = header.to_vec();
+        bytes.resize(8192, 0);
+        let _refused_or_not = read(&gzip_fast(&bytes)).map(|found| found.to_string());
+    }
+}
+
+/// As the system's gzip, without a process for each.
+fn gzip_fast(bytes: &[u8]) -> Vec<u8> {
+    let mut stored = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut stored, bytes).unwrap();
+    stored.finish().unwrap()
 }

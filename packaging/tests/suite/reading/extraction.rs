@@ -189,6 +189,70 @@ fn the_name_of_a_payload_is_no_way_out_either() {
 }
 
 #[test]
+fn a_member_that_nothing_declares_is_left_out_and_named() {
+    let mut bytes = sound();
+    bytes.extend(&ar(&[("zz-extra", b"x")])[8..]);
+    let (memory, extracted) = unpack(&bytes).unwrap();
+    assert_eq!(extracted.undeclared, ["zz-extra"]);
+    assert!(!memory.0.contains_key("zz-extra"));
+}
+
+/// Read twice, it is another one the second time.
+#[test]
+fn a_bundle_that_changes_while_it_is_read_is_refused() {
+    struct Changing {
+        bytes: Cursor<Vec<u8>>,
+        other: Vec<u8>,
+        rewinds: usize,
+    }
+    impl Read for Changing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.bytes.read(buffer)
+        }
+    }
+    impl io::Seek for Changing {
+        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+            if matches!(to, io::SeekFrom::End(0)) {
+                self.rewinds += 1;
+                if self.rewinds == 2 {
+                    self.bytes = Cursor::new(self.other.clone());
+                }
+            }
+            self.bytes.seek(to)
+        }
+    }
+    let bundle = super::bundles::sound();
+    let package = sound();
+    let changed = |place: usize, sum: bool| {
+        let mut other = bundle.clone();
+        other[place] ^= 1;
+        let input = Changing {
+            bytes: Cursor::new(bundle.clone()),
+            other: if sum { other } else { bundle.clone() },
+            rewinds: 0,
+        };
+        extract(input, &Limits::default(), &mut Memory::default()).map(|done| done.files)
+    };
+    assert_eq!(changed(0, false).unwrap(), 4);
+    // The checksum of the VIB in the directory at the end, and a byte of the VIB itself.
+    let directory = bundle
+        .windows(4)
+        .rposition(|four| four == b"PK\x01\x02")
+        .unwrap();
+    let error = changed(directory + 16, true).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "zip directory at byte 0: it has changed while it was read"
+    );
+    let name = bundle.windows(6).rposition(|six| six == b"hi.vib").unwrap();
+    let data = bundle[..name]
+        .windows(6)
+        .rposition(|six| six == b"hi.vib")
+        .unwrap();
+    assert!(changed(data + 6 + package.len() / 2, true).is_err());
+}
+
+#[test]
 fn a_sink_that_fails_ends_it() {
     struct Full;
     impl Sink for Full {
