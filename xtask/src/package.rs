@@ -246,3 +246,50 @@ fn write_bundle(vibs: &[Vib], output: &Output) -> Result<Bundle> {
     eprintln!("{}:\n{}", bundle.file_name(), bundle.entries());
     Ok(bundle)
 }
+
+#[cfg(test)]
+mod tests {
+    use packaging::inspect::{Contents, Limits, inspect};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_made_goes_before_the_one_on_disk() {
+        const DESCRIPTION: &str = r#"
+            name = "hello"
+            vendor = "acme"
+            vendor-code = "acm"
+            release = "1"
+            release-date = 2026-01-15T00:00:00Z
+            summary = "Greets"
+            description = "A program that says hello"
+            payloads = [{ name = "hello" }]
+            platforms = ["8.*"]
+            component = { name = "hello", ui-string = "Hello" }
+            bulletin = { kb-url = "https://acme.example/kb", contact = "https://acme.example" }
+            contents = [
+                { source = "../built/hello", destination = "opt/hello", mode = "0755" },
+                { source = "hello", destination = "opt/other", mode = "0755" },
+            ]
+        "#;
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("package.toml");
+        fs::write(&manifest, DESCRIPTION).unwrap();
+        fs::write(folder.path().join("hello"), "on disk").unwrap();
+        let made = BTreeMap::from([("built/hello", b"made".to_vec())]);
+        let described = Described::read(&manifest, Some("1.2"), made).unwrap();
+        let packed = pack(&[described], &folder.path().join("out")).unwrap();
+
+        let vib = File::open(&packed.vibs[0].path).unwrap();
+        let Contents::Vib(vib) = inspect(vib, &Limits::default()).unwrap().contents else {
+            panic!("no VIB");
+        };
+        assert_eq!(vib.descriptor.version, "1.2-1");
+        let entries = &vib.payloads[0].archive.as_ref().unwrap().entries;
+        let sizes: Vec<_> = entries
+            .iter()
+            .map(|entry| (&*entry.path, entry.size))
+            .collect();
+        assert_eq!(sizes, [("opt/", 0), ("opt/hello", 4), ("opt/other", 7)]);
+    }
+}
