@@ -69,7 +69,6 @@ struct Parts {
     deaf: bool,
     /// Whether TLS is on.
     secure: bool,
-    transferring: bool,
 }
 
 enum Then {
@@ -142,14 +141,7 @@ impl Driver {
             self.gate
                 .storage(StorageEvent::Moved(self.context.run().moved()), now);
             match event {
-                Event::Storage(event) => {
-                    match event {
-                        StorageEvent::Began => parts.transferring = true,
-                        StorageEvent::Ended(_) => parts.transferring = false,
-                        _ => {}
-                    }
-                    self.gate.storage(event, now);
-                }
+                Event::Storage(event) => self.gate.storage(event, now),
                 Event::Engine(Ok(count @ 1..)) => {
                     self.gate
                         .from_engine(from_engine.get(..count).unwrap_or_default(), now);
@@ -193,11 +185,12 @@ impl Driver {
                 Event::Deadline => self.gate.timeout(now),
                 Event::Stop(grace) => {
                     stopping = true;
-                    if parts.transferring {
+                    self.gate.stop(grace, now);
+                    self.act(&mut parts).await;
+                    if parts.then.is_none() {
                         let seconds = grace.as_secs();
                         info!(seconds, "stopping: waiting for the transfer to finish");
                     }
-                    self.gate.stop(grace, now);
                 }
                 Event::Control(Ok(Heard::Sent)) | Event::Bell => {}
             }
