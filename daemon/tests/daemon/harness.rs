@@ -136,15 +136,27 @@ impl Daemon {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// How many of its threads are in the system call that `call` begins with, such as `"0 "` for
-    /// read; threads that compute are in `running`.
-    pub(crate) fn threads_in(&self, call: &str) -> usize {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        threads
-            // A thread may end in between.
-            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("syscall")).ok())
-            .filter(|state| state.starts_with(call))
-            .count()
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        self.count("task")
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        self.count("fd")
+    }
+
+    fn count(&self, what: &str) -> usize {
+        let entries = fs::read_dir(format!("/proc/{}/{what}", self.child.id()));
+        entries.unwrap().count()
+    }
+
+    /// The memory that it has in use, in KiB.
+    pub(crate) fn resident_kib(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.unwrap().split_whitespace().nth(1).unwrap();
+        number.parse().unwrap()
     }
 
     /// Waits for the daemon to end by itself.

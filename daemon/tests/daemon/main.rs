@@ -10,6 +10,7 @@
 mod command_line;
 mod ftp;
 mod harness;
+mod hostile;
 mod limits;
 mod log_ins;
 mod logs;
