@@ -1,6 +1,6 @@
 //! Every deadline of a session.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Gate,
@@ -9,6 +9,10 @@ use super::{
     transfer::{Cause, Moving, Phase, Transferring},
 };
 use crate::storage::Failure;
+
+/// How long a data connection may take whose client has ended the control connection. Clients do
+/// that when they have sent a small file, and the engine may not have come to it yet.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,19 +90,24 @@ impl Gate {
 
     fn transfer_deadline(&self, transfer: &Transferring) -> (Instant, Due) {
         let times = &self.settings.times;
+        let data_connection = if self.client_closed {
+            times.data_connection.min(LEAVING)
+        } else {
+            times.data_connection
+        };
         if let Some((_, at)) = transfer.cancelled {
             return (at + times.engine, Due::TransferEnd);
         }
         match &transfer.phase {
             Phase::Preparing { .. } => (self.since + times.engine, Due::Answer),
-            Phase::Connecting => (self.since + times.data_connection, Due::DataConnection),
+            Phase::Connecting => (self.since + data_connection, Due::DataConnection),
             Phase::Commanded(Moving { told, .. }) => (*told + times.engine, Due::Answer),
             Phase::Announced(moving) => match (moving.ended, moving.code, moving.progress) {
                 (Some((_, at)), ..) | (None, Some((_, at)), _) => {
                     (at + times.engine, Due::TransferEnd)
                 }
                 (None, None, Some(progress)) => (progress.at + times.stall, Due::TransferProgress),
-                (None, None, None) => (moving.told + times.data_connection, Due::DataConnection),
+                (None, None, None) => (moving.told + data_connection, Due::DataConnection),
             },
         }
     }
