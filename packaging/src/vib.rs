@@ -5,6 +5,7 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use crate::digest::{Digesting, Sha256};
 use crate::listing::{Item, Listing};
 use crate::package::Facts;
+use crate::sign::{SignError, Signer};
 use crate::source::Sources;
 use crate::xml::Element;
 use crate::{Error, Package, Version, ar, descriptor};
@@ -35,9 +36,35 @@ impl Vib {
     pub fn write(
         package: &Package,
         sources: &dyn Sources,
-        mut spool: impl Read + Write + Seek,
+        spool: impl Read + Write + Seek,
         out: impl Write,
     ) -> Result<Self, Error> {
+        Self::write_with(package, sources, spool, out, |_| Ok(Vec::new()))
+    }
+
+    /// As [`Vib::write`], with a signature.
+    ///
+    /// # Errors
+    /// As [`Vib::write`]; also if the signer cannot sign.
+    pub fn write_signed(
+        package: &Package,
+        sources: &dyn Sources,
+        spool: impl Read + Write + Seek,
+        out: impl Write,
+        signer: &Signer,
+    ) -> Result<Self, SignError> {
+        Self::write_with(package, sources, spool, out, |descriptor| {
+            signer.sign(descriptor).map(String::into_bytes)
+        })
+    }
+
+    fn write_with<E: From<Error>>(
+        package: &Package,
+        sources: &dyn Sources,
+        mut spool: impl Read + Write + Seek,
+        out: impl Write,
+        signature: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+    ) -> Result<Self, E> {
         let spooling = Error::writing("spool");
         let start = spool.stream_position().map_err(&spooling)?;
         let mut sums = Vec::new();
@@ -59,7 +86,12 @@ impl Vib {
         // not absent (FORMAT.md A4, A5).
         let text = descriptor_text.as_bytes();
         member("descriptor.xml", text.len() as u64, &mut &*text)?;
-        member("sig.pkcs7", 0, &mut &b""[..])?;
+        let signature = signature(text)?;
+        member(
+            "sig.pkcs7",
+            signature.len() as u64,
+            &mut signature.as_slice(),
+        )?;
         for (payload, sums) in package.payloads.iter().zip(&sums) {
             let size = sums.packed_sha256.length;
             member(

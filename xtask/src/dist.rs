@@ -6,16 +6,47 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use packaging::sign::Signer;
 use xshell::Shell;
 
 use crate::{
     compile, output,
     package::{self, Described, Packed},
+    sign::{self, Keys},
     supply,
 };
 
 /// The description of our own package, below the root of the workspace.
 pub(crate) const MANIFEST: &str = "packaging/package.toml";
+
+/// What to make, of what, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The description of the package [default: packaging/package.toml]
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// The directory that is replaced with the result [default: dist]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    keys: Option<Keys>,
+    /// The workspace to build [default: the one that this program was built from]
+    #[arg(long, value_name = "DIR", hide = true)]
+    root: Option<PathBuf>,
+}
+
+/// Makes a package as `options` say, and prints where it is.
+///
+/// # Errors
+/// See [`run`].
+pub(crate) fn command(sh: &Shell, root: &Path, options: Options) -> Result<()> {
+    let root = &std::path::absolute(options.root.as_deref().unwrap_or(root))?;
+    sh.change_dir(root);
+    let manifest = options.manifest.unwrap_or_else(|| root.join(MANIFEST));
+    let out = std::path::absolute(options.out.unwrap_or_else(|| root.join("dist")))?;
+    let signer = sign::signer(options.keys)?;
+    run(sh, root, &manifest, &out, signer.as_ref())?.print(false)
+}
 
 /// What was made.
 #[derive(Debug)]
@@ -29,7 +60,7 @@ pub(crate) struct Dist {
 /// # Errors
 /// See [`run`].
 pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<Dist> {
-    let packed = run(sh, root, &root.join(MANIFEST), &root.join("dist"))?;
+    let packed = run(sh, root, &root.join(MANIFEST), &root.join("dist"), None)?;
     let vib = packed.vibs.into_iter().next().context("nothing was made")?;
     Ok(Dist { vib: vib.path })
 }
@@ -40,7 +71,13 @@ pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<Dist> {
 /// # Errors
 /// If the package breaks a rule, which is found out before anything is built; or if the build
 /// fails. `out` is then as it was.
-pub(crate) fn run(sh: &Shell, root: &Path, manifest: &Path, out: &Path) -> Result<Packed> {
+pub(crate) fn run(
+    sh: &Shell,
+    root: &Path,
+    manifest: &Path,
+    out: &Path,
+    signer: Option<&Signer>,
+) -> Result<Packed> {
     output::ensure_replaceable(out)?;
     let supply::Documents { licences, sbom } = supply::documents(sh, root)?;
     let described = |program| {
@@ -55,5 +92,5 @@ pub(crate) fn run(sh: &Shell, root: &Path, manifest: &Path, out: &Path) -> Resul
     // the long build.
     described(Vec::new())?;
     let described = described(compile::daemon(sh, root)?)?;
-    package::pack(&[described], out)
+    package::pack(&[described], out, signer)
 }

@@ -27,17 +27,7 @@ pub(crate) struct Xtask {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build the daemon and pack it into a VIB and an offline bundle
-    Dist {
-        /// The description of the package [default: packaging/package.toml]
-        #[arg(long, value_name = "FILE")]
-        manifest: Option<PathBuf>,
-        /// The directory that is replaced with the result [default: dist]
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-        /// The workspace to build [default: the one that this program was built from]
-        #[arg(long, value_name = "DIR", hide = true)]
-        root: Option<PathBuf>,
-    },
+    Dist(dist::Options),
     /// Pack anything: a VIB for each description, and one offline bundle with all of them
     ///
     /// Prints the paths of what it made; everything else goes to stderr.
@@ -51,6 +41,8 @@ enum Command {
         /// The version of what is packed, in place of that of the descriptions
         #[arg(long)]
         version: Option<String>,
+        #[command(flatten)]
+        keys: Option<sign::Keys>,
         /// Print JSON, for programs: paths, sizes, checksums, ids
         #[arg(long)]
         json: bool,
@@ -185,25 +177,22 @@ impl Xtask {
         let root = workspace()?;
         sh.change_dir(root);
         match self.command {
-            Command::Dist {
-                manifest,
-                out,
-                root: other,
-            } => {
-                let root = &std::path::absolute(other.as_deref().unwrap_or(root))?;
-                sh.change_dir(root);
-                let manifest = manifest.unwrap_or_else(|| root.join(dist::MANIFEST));
-                let out = std::path::absolute(out.unwrap_or_else(|| root.join("dist")))?;
-                dist::run(&sh, root, &manifest, &out)?.print(false)?;
-            }
+            Command::Dist(options) => dist::command(&sh, root, options)?,
             Command::Package {
                 manifests,
                 out,
                 version,
+                keys,
                 json,
             } => {
                 let out = std::path::absolute(out)?;
-                package::run(&manifests, version.as_deref(), &out)?.print(json)?;
+                package::run(
+                    &manifests,
+                    version.as_deref(),
+                    &out,
+                    sign::signer(keys)?.as_ref(),
+                )?
+                .print(json)?;
             }
             Command::Inspect { file, json } => inspect::run(&file, json)?,
             Command::Extract { file, dir } => extract::run(&file, &dir)?,

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use packaging::{
     Bundle, Manifest, Package, Source, Sources, Vib, manifest::AcceptanceLevel, payload::Payload,
+    sign::Signer,
 };
 use serde_json::json;
 
@@ -166,27 +167,32 @@ impl Sources for Watched<'_> {
     }
 }
 
-/// Packs what the descriptions say and replaces the directory `out` with the result.
+/// Packs what the descriptions say, signed if there is a signer, and replaces the directory `out` with the result.
 ///
 /// # Errors
 /// If a package breaks a rule, or if they cannot share a bundle. `out` is then as it was.
-pub(crate) fn run(manifests: &[PathBuf], version: Option<&str>, out: &Path) -> Result<Packed> {
+pub(crate) fn run(
+    manifests: &[PathBuf],
+    version: Option<&str>,
+    out: &Path,
+    signer: Option<&Signer>,
+) -> Result<Packed> {
     let described: Vec<_> = manifests
         .iter()
         .map(|manifest| Described::read(manifest, version, BTreeMap::new()))
         .collect::<Result<_>>()?;
-    pack(&described, out)
+    pack(&described, out, signer)
 }
 
 /// Packs and replaces the directory `out` with the result.
 ///
 /// # Errors
 /// See [`run`].
-pub(crate) fn pack(described: &[Described], out: &Path) -> Result<Packed> {
+pub(crate) fn pack(described: &[Described], out: &Path, signer: Option<&Signer>) -> Result<Packed> {
     let mut output = Output::new(out)?;
     let mut vibs = Vec::new();
     for one in described {
-        let vib = write_vib(one, &output)?;
+        let vib = write_vib(one, &output, signer)?;
         output.list(&vib.file_name(), vib.sha256());
         vibs.push(vib);
     }
@@ -213,7 +219,7 @@ pub(crate) fn pack(described: &[Described], out: &Path) -> Result<Packed> {
     })
 }
 
-fn write_vib(described: &Described, output: &Output) -> Result<Vib> {
+fn write_vib(described: &Described, output: &Output, signer: Option<&Signer>) -> Result<Vib> {
     let Described { package, files } = described;
     let id = package.id();
     let sources = Watched {
@@ -222,13 +228,18 @@ fn write_vib(described: &Described, output: &Output) -> Result<Vib> {
     };
     // Its name is known only when it is there.
     let unnamed = "vib";
-    let vib = Vib::write(package, &sources, output.spool()?, output.create(unnamed)?)
-        .with_context(|| id.clone())?;
+    let (spool, file) = (output.spool()?, output.create(unnamed)?);
+    let vib = match signer {
+        Some(signer) => {
+            Vib::write_signed(package, &sources, spool, file, signer).with_context(|| id.clone())?
+        }
+        None => Vib::write(package, &sources, spool, file).with_context(|| id.clone())?,
+    };
     fs::rename(output.path(unnamed), output.path(&vib.file_name()))?;
     eprintln!("{}: {id}\n{}", vib.file_name(), vib.members());
     eprintln!("its payloads:\n{}", vib.files());
     let level = package.acceptance_level();
-    if level != AcceptanceLevel::Community {
+    if level != AcceptanceLevel::Community && signer.is_none() {
         eprintln!("{id} is of the level {level}: no host takes it before it has been signed\n");
     }
     Ok(vib)

@@ -29,6 +29,9 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Reads the files. Messages name them and never show the key.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or holds no usable key or certificate.
     pub(crate) fn read(&self) -> Result<Signer> {
         let read = |path: &Path| fs::read(path).with_context(|| path.display().to_string());
         let (key, cert) = (read(&self.key)?, read(&self.cert)?);
@@ -39,6 +42,14 @@ impl Keys {
             format!("{}, {}{chain}", self.key.display(), self.cert.display())
         })
     }
+}
+
+/// The signer, if there are keys.
+///
+/// # Errors
+/// As [`Keys::read`].
+pub(crate) fn signer(keys: Option<Keys>) -> Result<Option<Signer>> {
+    keys.map(|keys| keys.read()).transpose()
 }
 
 /// Writes the signed copy beside its place, checks it, and moves it there; without `out` it takes
@@ -103,5 +114,114 @@ fn judge(copy: &Path) -> Result<String> {
     match inspection.contents {
         Contents::Vib(vib) => Ok(vib.descriptor.acceptance_level.unwrap_or_default()),
         _ => bail!("it is no VIB; sign one of those"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{process, samples};
+
+    /// A folder with a package `a.vib`, and a key with its certificate.
+    fn folder() -> (TempDir, Keys) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.vib"), samples::vib()).unwrap();
+        let mut openssl = process::command("openssl");
+        openssl.current_dir(folder.path()).args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "key",
+            "-out",
+            "cert",
+            "-subj",
+            "/CN=tester",
+            "-config",
+            "/dev/null",
+            "-addext",
+            "basicConstraints=CA:FALSE",
+            "-days",
+            "30",
+        ]);
+        let run = process::run(&mut openssl, b"", Duration::from_mins(1));
+        run.unwrap().success().unwrap();
+        let keys = Keys {
+            key: folder.path().join("key"),
+            cert: folder.path().join("cert"),
+            chain: None,
+        };
+        (folder, keys)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_copy_is_signed_or_the_package_itself() {
+        let (folder, keys) = folder();
+        let (vib, copy) = (folder.path().join("a.vib"), folder.path().join("b.vib"));
+        run(&vib, &keys, Some(&copy)).unwrap();
+        assert_eq!(fs::read(&vib).unwrap(), samples::vib());
+        run(&vib, &keys, None).unwrap();
+        assert_eq!(fs::read(&vib).unwrap(), fs::read(&copy).unwrap());
+        assert_ne!(fs::read(&vib).unwrap(), samples::vib());
+        assert_eq!(names(folder.path()), ["a.vib", "b.vib", "cert", "key"]);
+    }
+
+    #[test]
+    fn what_has_errors_is_not_signed_and_nothing_is_left_behind() {
+        let (folder, keys) = folder();
+        let vib = folder.path().join("a.vib");
+        let mut bytes = samples::vib();
+        let last = bytes.len() - 4;
+        bytes[last] ^= 1;
+        for (bytes, wanted) in [
+            (&bytes[..], "payload \"hello\""),
+            (&bytes[..200], "in the middle of it"),
+            (b"PK\x03\x04", "an offline bundle cannot be signed"),
+            (b"", "ar magic"),
+        ] {
+            fs::write(&vib, bytes).unwrap();
+            let error = format!("{:#}", run(&vib, &keys, None).unwrap_err());
+            assert!(
+                error.contains("a.vib: ") && error.contains(wanted),
+                "{error}"
+            );
+            assert_eq!(fs::read(&vib).unwrap(), bytes);
+            assert_eq!(names(folder.path()), ["a.vib", "cert", "key"]);
+        }
+    }
+
+    #[test]
+    fn keys_are_named_by_their_files() {
+        let (folder, keys) = folder();
+        let other = folder.path().join("none");
+        let error = |keys: &Keys| format!("{:#}", keys.read().unwrap_err());
+        let swapped = Keys {
+            key: keys.cert.clone(),
+            cert: keys.key.clone(),
+            chain: Some(keys.cert.clone()),
+        };
+        let text = error(&swapped);
+        assert!(text.contains("private key: there is none"), "{text}");
+        assert_eq!(text.matches("cert").count(), 2, "{text}");
+        let text = error(&Keys {
+            key: other.clone(),
+            ..keys
+        });
+        assert!(text.starts_with(&other.display().to_string()), "{text}");
     }
 }

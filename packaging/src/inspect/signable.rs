@@ -32,7 +32,7 @@ pub(crate) fn signable<R: Read + Seek>(
     if magic.starts_with(b"PK") {
         return Err(SignError::NotSignable {
             found: "an offline bundle",
-            remedy: "hosts look at the signatures of the VIBs in it: sign them first, then bundle them",
+            remedy: "hosts look at the signatures of the VIBs in it: pack it again with --key and --cert",
         });
     }
     if magic.starts_with(payload::GZIP) {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use webpki::{EndEntityCert, Error};
 
 use super::algorithm::{Digest, verifiers};
-use super::{Fault, LABEL, Trust};
+use super::{Fault, LABEL, Trust, trust::reason};
 
 /// Sets are sorted while they are read, in time that grows with the square of their length.
 const MOST_BYTES: usize = 64 << 10;
@@ -215,7 +215,7 @@ fn holds(
     let (family, verifiers) = verifiers(signer.signature_algorithm.oid, digest)?;
     let unusable = |error: &Error| Fault::Certificate {
         subject: subject.to_owned(),
-        problem: format!("{error:?}"),
+        problem: reason(error),
     };
     let end = EndEntityCert::try_from(certificate).map_err(|error| unusable(&error))?;
     let mut other_key = true;

@@ -144,7 +144,8 @@ impl ExtendedKeyUsageValidator for Purpose {
 /// id-kp-codeSigning, 1.3.6.1.5.5.7.3.3 (RFC 5280, 4.2.1.12), for error values.
 const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
 
-fn reason(error: &Error) -> String {
+/// The parser's and the verifier's errors, in words where they are likely.
+pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::UnknownIssuer => "there is no way from its certificate to the CA".to_owned(),
         Error::RequiredEkuNotFoundContext(_) => {
@@ -156,7 +157,10 @@ fn reason(error: &Error) -> String {
         Error::CaUsedAsEndEntity => {
             "its certificate is that of a CA, which signs certificates only; give it as the CA, if you trust it".to_owned()
         }
-        Error::UnsupportedCertVersion => "a certificate is not of version 3".to_owned(),
+        Error::UnsupportedCertVersion => {
+            "a certificate is not of version 3; make one with extensions, such as basicConstraints"
+                .to_owned()
+        }
         other => format!("{other:?}"),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io::Cursor;
 
-use packaging::sign::sign;
+use packaging::{Sources, Vib, sign::sign};
 
 use super::pki::{package, pki, signed};
 use crate::reading::fixture::{ar, gzip, sound};
-use crate::support::{ar_members, on_disk, sample_bundle, tool_text};
+use crate::support::{SAMPLE, ar_members, on_disk, sample_bundle, sample_vib, sources, tool_text};
 
 #[test]
 fn all_other_bytes_stay() {
@@ -26,6 +26,24 @@ fn all_other_bytes_stay() {
     let (folder, _) = on_disk("a.vib", &copy);
     let listed = tool_text("ar", &["t", "a.vib"], folder.path());
     assert_eq!(listed, "descriptor.xml\nsig.pkcs7\nhi\n");
+}
+
+/// Signed while it is written, a package is the same as signed afterwards.
+#[test]
+fn a_package_can_be_signed_when_it_is_written() {
+    let package = crate::support::package(SAMPLE, "1.2.0");
+    let signer = pki().signer("rsa", "");
+    let (mut spool, mut bytes) = (Cursor::new(Vec::new()), Vec::new());
+    let vib = Vib::write_signed(
+        &package,
+        &sources() as &dyn Sources,
+        &mut spool,
+        &mut bytes,
+        &signer,
+    )
+    .unwrap();
+    assert_eq!(bytes, signed(sample_vib().bytes(), &signer));
+    assert_eq!(vib.size(), bytes.len() as u64);
 }
 
 #[test]
@@ -52,7 +70,7 @@ fn what_is_no_vib_is_not_signed() {
     for (bytes, wanted) in [
         (
             sample_bundle().bytes().to_vec(),
-            "an offline bundle cannot be signed; hosts look at the signatures of the VIBs in it: sign them first",
+            "an offline bundle cannot be signed; hosts look at the signatures of the VIBs in it: pack it again with",
         ),
         (
             gzip(b"x"),
