@@ -289,7 +289,7 @@ mod tests {
         fs::write(folder.path().join("hello"), "on disk").unwrap();
         let made = BTreeMap::from([("built/hello", b"made".to_vec())]);
         let described = Described::read(&manifest, Some("1.2"), made).unwrap();
-        let packed = pack(&[described], &folder.path().join("out")).unwrap();
+        let packed = pack(&[described], &folder.path().join("out"), None).unwrap();
 
         let vib = File::open(&packed.vibs[0].path).unwrap();
         let Contents::Vib(vib) = inspect(vib, &Limits::default()).unwrap().contents else {
