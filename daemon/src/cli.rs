@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     accounts, config,
     logging::Destination,
+    probe::Report,
     serve::{self, Outcome},
 };
 
@@ -47,6 +48,15 @@ enum Command {
         #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
         config: PathBuf,
         /// Print the findings as a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try what this host's kernel offers, and say what the daemon makes of it; changes nothing
+    Probe {
+        /// Tell the space of the file systems at these paths instead of /vmfs/volumes
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Print a JSON object
         #[arg(long)]
         json: bool,
     },
@@ -92,6 +102,15 @@ fn run(command: Command) -> Result<ExitCode> {
             )
         }
         Command::Check { config, json } => check(&config, json),
+        Command::Probe { paths, json } => {
+            let report = Report::new(&paths);
+            if json {
+                print(&serde_json::to_string_pretty(&report)?)?;
+            } else {
+                print(report.to_string().trim_end())?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::HashPassword => {
             print(&accounts::hash(&read_password()?)?)?;
             Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod cli;
 pub mod config;
 pub mod logging;
+pub mod probe;
 pub mod serve;
 pub mod server;
 pub mod session;

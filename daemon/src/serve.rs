@@ -20,7 +20,9 @@ use self::pid_file::PidFile;
 use crate::{
     config::{self, Config, Findings, Severity},
     logging::{self, Destination, LevelControl},
+    probe,
     server::{Listeners, Server, Setup},
+    storage::RootKind,
     sys,
 };
 
@@ -61,6 +63,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
     detach_from_caller();
 
     let log_level = logging::init(options.log)?;
+    // Before anything that would wait for it without end: TLS, passwords, ports.
+    sys::entropy::wait().map_err(|errno| {
+        error!(%errno, "not started: the kernel has no randomness; see: esxftpd probe");
+        anyhow!("the kernel has no randomness for TLS and passwords ({errno}); try again later, and see: esxftpd probe")
+    })?;
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -97,6 +104,8 @@ async fn serve(
     };
     log_level.set(config.log.level);
     make_room_for(&config);
+    let root = RootKind::chosen(config.storage.root);
+    info!(kernel = probe::kernel(), %root, "on this host");
 
     let listeners = Listeners::bind(&config.listen)?;
     let addresses = listeners.to_string();

@@ -1,6 +1,6 @@
 //! What one account sees and may do: its root, its rights and the settings for all.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{
     Facts, Failure, Kind, Permissions, Root, RootKind, Space, Stat, What, root::at_calls_work,
@@ -29,6 +29,15 @@ impl RootKind {
             RootChoice::Auto if at_calls_work() => Self::Confined,
             RootChoice::Auto => Self::Paths,
         }
+    }
+}
+
+impl fmt::Display for RootKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Confined => "confined by directory handles",
+            Self::Paths => "confined by paths",
+        })
     }
 }
 

@@ -2,7 +2,9 @@
 //! functions. Should one need `unsafe`, this is the only place for it.
 
 mod descriptors;
+pub(crate) mod entropy;
 mod peer;
+pub(crate) mod probe;
 mod sockets;
 
 pub(crate) use descriptors::{close_inherited, raise_descriptor_limit};

@@ -1,4 +1,4 @@
-//! `check`, `hash-password` and `--version`.
+//! `check`, `hash-password`, `probe` and `--version`.
 
 use std::{
     fs,
@@ -153,4 +153,19 @@ fn hash_password_refuses_what_no_client_can_send() {
                 .starts_with("esxftpd: the password ")
         );
     }
+}
+
+#[test]
+fn probe_needs_nothing_and_tells_every_call() {
+    let text = run(&["probe", "/"]);
+    assert!(text.status.success());
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("\nopenat ") && text.contains("\n\"/\" ok "),
+        "{text}"
+    );
+    let json = run(&["probe", "--json", "/"]);
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(report["calls"].as_array().unwrap().len() > 100);
+    assert_eq!(report["file_systems"][0]["result"], "ok");
 }
