@@ -10,6 +10,7 @@ mod cargo;
 mod ci;
 mod clients;
 mod compile;
+mod conformance;
 mod dist;
 mod e2e;
 mod extract;
@@ -21,6 +22,7 @@ mod init_script;
 mod inspect;
 mod output;
 mod package;
+mod peers;
 mod process;
 mod progress;
 #[cfg(test)]

@@ -1,0 +1,106 @@
+//! `cargo xtask conformance --peers`: the same cases against our daemon and four others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use xshell::Shell;
+
+use super::report::{self, Column, Counts};
+use super::{Arena, Tls, cases};
+use crate::cargo::cargo;
+use crate::compile::TARGET;
+use crate::peers::{Bench, Peer};
+
+/// The table of results, below the root of the workspace.
+const TABLE: &str = "daemon/CONFORMANCE.md";
+
+/// What to compare, and where the results go.
+pub(crate) struct Comparison<'a> {
+    /// Empty for all.
+    pub(crate) servers: &'a [Peer],
+    /// Our program; without it, a debug build is made.
+    pub(crate) daemon: Option<PathBuf>,
+    pub(crate) json: Option<&'a Path>,
+    pub(crate) only: Option<&'a str>,
+}
+
+/// Starts the servers one after the other and plays the suite against each. The table is rewritten
+/// if all servers and all cases took part.
+///
+/// # Errors
+/// If our daemon fails a case, or if a server cannot be started.
+pub(crate) fn run(sh: &Shell, root: &Path, comparison: &Comparison<'_>) -> Result<()> {
+    let topics = cases(root)?;
+    let daemon = match &comparison.daemon {
+        Some(daemon) => std::path::absolute(daemon)?,
+        None => build(sh, root)?,
+    };
+    let work = tempfile::tempdir()?;
+    let bench = Bench::prepare(root, work.path(), daemon)?;
+    let tls = Tls::trusting(&bench.certificate.ca)?;
+    let all = comparison.servers.is_empty();
+    let peers = if all {
+        &Peer::ALL[..]
+    } else {
+        comparison.servers
+    };
+    let mut columns = Vec::new();
+    for &peer in peers {
+        let server = bench.start(peer)?;
+        let arena = Arena::enter(&server.target, server.root.clone(), Some(tls.clone()))
+            .with_context(|| peer.name().to_owned())?;
+        let results = arena.run(&topics, comparison.only)?;
+        let column = Column {
+            name: peer.name().to_owned(),
+            version: server.version.clone(),
+            ours: peer == Peer::Esxftpd,
+            results,
+        };
+        if column.ours || !all {
+            report::print_failures(&topics, &column.results);
+        }
+        let seconds = column.results.took.as_secs_f64();
+        println!(
+            "{} {}: {} in {seconds:.1} s",
+            column.name,
+            column.version,
+            Counts::of(&column.results)
+        );
+        columns.push(column);
+    }
+    if let Some(file) = comparison.json {
+        let text = format!("{:#}\n", report::json(&topics, &columns));
+        fs::write(file, text).with_context(|| file.display().to_string())?;
+    }
+    if all && comparison.only.is_none() {
+        fs::write(root.join(TABLE), report::markdown(&topics, &columns)).context(TABLE)?;
+        println!("written: {TABLE}");
+    }
+    report::print_suspicious(&topics, &columns);
+    let ours = columns.iter().find(|column| column.ours);
+    match ours.map(|column| Counts::of_column(column).failed) {
+        Some(failed @ 1..) => bail!("esxftpd fails {failed} cases"),
+        _ => Ok(()),
+    }
+}
+
+/// The daemon for the host, unoptimised: the suite asks what it does, not how fast.
+fn build(sh: &Shell, root: &Path) -> Result<PathBuf> {
+    let target_dir = root.join("target");
+    let target_dir = target_dir
+        .to_str()
+        .context("the path of the workspace is not UTF-8")?;
+    let build = [
+        "build",
+        "--locked",
+        "--package",
+        "esxftpd",
+        "--target",
+        TARGET,
+    ];
+    cargo(sh, &[&build[..], &["--target-dir", target_dir]].concat())
+        .run()
+        .context("the daemon cannot be built")?;
+    Ok(root.join("target").join(TARGET).join("debug/esxftpd"))
+}

@@ -1,0 +1,351 @@
+//! Plays one case.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use regex::bytes::Regex;
+
+use super::case::{Case, Ending};
+use super::disk::{Owner, Stage, same};
+use super::literal::{Variables, show};
+use super::script::{Codes, DataCheck, End, Expectation, Pattern, State, Step};
+use super::session::{Server, Session, Unexpected, comma};
+use super::wire::{Control, Reply};
+
+/// What became of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed,
+    /// What was expected, what came, and the dialogue.
+    Failed(String),
+    /// The server says that it lacks an optional command.
+    NotOffered(String),
+}
+
+/// Where a case takes place.
+pub(crate) struct Place<'a> {
+    /// The directory of the suite on disk.
+    pub(crate) root: &'a Path,
+    /// The same as the server names it: absolute, no slash at the end unless it is the root.
+    pub(crate) base: &'a str,
+    /// Of the directory of the case, made for it.
+    pub(crate) name: String,
+}
+
+/// Plays a case from its set-up to the last check.
+pub(crate) fn play(server: &Server, case: &Case, place: &Place<'_>) -> Outcome {
+    let mut play = match Play::prepare(server, case, place) {
+        Ok(play) => play,
+        Err(error) => return Outcome::Failed(format!("set-up: {error:#}")),
+    };
+    let Err(error) = play.run() else {
+        return Outcome::Passed;
+    };
+    let message = format!("{error:#}{}", play.dialogues());
+    match error.downcast_ref::<Unexpected>() {
+        Some(unexpected) if lacks(case, unexpected) => Outcome::NotOffered(message),
+        _ => Outcome::Failed(message),
+    }
+}
+
+/// Whether the reply says that an optional command or feature is not there.
+fn lacks(case: &Case, unexpected: &Unexpected) -> bool {
+    let command = unexpected.command.to_ascii_uppercase();
+    let begins = |verb: &String| {
+        let rest = command.strip_prefix(verb.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\\']))
+    };
+    // RFC 2389, section 4: 501 for an option of OPTS that is not known.
+    let unknown = match unexpected.code {
+        500 | 502 | 504 => true,
+        501 => command.starts_with("OPTS "),
+        // Before the log-in, some servers tell nothing about commands at all.
+        530 => matches!(case.state, State::New | State::Auth),
+        211 => return command == "FEAT" && case.feature.is_some(),
+        _ => false,
+    };
+    unknown && case.optional.iter().any(begins)
+}
+
+struct Play<'a> {
+    server: &'a Server,
+    case: &'a Case,
+    stage: Stage,
+    from: Option<IpAddr>,
+    variables: Variables,
+    sessions: BTreeMap<String, Session>,
+    current: String,
+    data: Vec<u8>,
+    /// Connections that only have to stay open.
+    held: Vec<Control>,
+}
+
+impl<'a> Play<'a> {
+    fn prepare(server: &'a Server, case: &'a Case, place: &Place<'_>) -> Result<Self> {
+        let owner = Owner::of(place.root)?;
+        let stage = Stage::build(place.root.join(&place.name), owner, &case.setup)?;
+        let base = place.base.trim_end_matches('/');
+        let dir = format!("{base}/{}", place.name);
+        let from = case.from.filter(|_| server.address.ip().is_loopback());
+        let mut variables = Variables::new();
+        let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.into());
+        set("base", place.base);
+        set("dir", &dir);
+        set("name", &place.name);
+        set("user", &server.user);
+        set("password", &server.password);
+        Ok(Self {
+            server,
+            case,
+            stage,
+            from: from.filter(|_| server.address.is_ipv4()).map(IpAddr::V4),
+            variables,
+            sessions: BTreeMap::new(),
+            current: "A".to_owned(),
+            data: Vec::new(),
+            held: Vec::new(),
+        })
+    }
+
+    fn run(&mut self) -> Result<()> {
+        self.start(self.case.state)?;
+        if let Some(feature) = &self.case.feature {
+            let reply = self.session()?.command(b"FEAT", "211")?;
+            let named = Regex::new(&format!(r"(?mi)^ {}(?:[ *]|$)", regex::escape(feature)))?;
+            if !named.is_match(&reply.text) {
+                let wanted = format!("expected {feature} in it");
+                return Err(self.session()?.unexpected(&wanted, &reply));
+            }
+        }
+        for (line, step) in &self.case.steps {
+            self.step(step)
+                .with_context(|| format!("script line {line}"))?;
+        }
+        if self.case.end == Ending::Alive {
+            for session in self.sessions.values_mut() {
+                session.check_alive()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, state: State) -> Result<()> {
+        let dir = self.variables["dir"].clone();
+        let session = Session::start(self.server, state, self.from, &dir, self.case.patience)?;
+        if let IpAddr::V4(ip) = session.control.socket()?.local_addr()?.ip() {
+            self.variables.insert("comma".to_owned(), comma(ip).into());
+            self.variables
+                .insert("local".to_owned(), ip.to_string().into());
+        }
+        self.sessions.insert(self.current.clone(), session);
+        Ok(())
+    }
+
+    fn session(&mut self) -> Result<&mut Session> {
+        let current = &self.current;
+        let session = self.sessions.get_mut(current);
+        session.with_context(|| format!("the session {current} was not started"))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Send { text, end } => {
+                let bytes = text.bytes(&self.variables)?;
+                match end {
+                    End::Line => self.session()?.send_line(&bytes),
+                    End::Nothing => self.session()?.send_raw(&bytes, false),
+                    End::Urgent => self.session()?.send_raw(&bytes, true),
+                }
+            }
+            Step::Long(len) => {
+                let name = vec![b'a'; len.saturating_sub(b"CWD ".len())];
+                self.session()?.send_line(&[b"CWD ", &name[..]].concat())
+            }
+            Step::Expect(expectation) => self.expect(expectation),
+            Step::Perhaps(codes) => {
+                let reply = self.session()?.control.reply()?;
+                if !codes.contain(reply.code) {
+                    self.session()?.control.put_back(reply);
+                }
+                Ok(())
+            }
+            Step::Quiet(time) => {
+                let quiet = self.session()?.control.is_quiet(*time)?;
+                ensure!(quiet, "a reply, or the end, within {time:?}");
+                Ok(())
+            }
+            Step::Eof => {
+                let closed = self.session()?.control.is_closed()?;
+                ensure!(closed, "the server does not close the connection");
+                // There is no session any more that could be alive.
+                let current = self.current.clone();
+                self.held.extend(
+                    self.sessions
+                        .remove(&current)
+                        .map(|session| session.control),
+                );
+                Ok(())
+            }
+            Step::Tls => self.session()?.start_tls(),
+            Step::Session { name, state } => {
+                self.current.clone_from(name);
+                match state {
+                    Some(state) => self.start(*state),
+                    None => self.session().map(drop),
+                }
+            }
+            Step::Flood { from, most } => self.flood(*from, *most),
+            Step::Disk { name, check } => {
+                let name = name.bytes(&self.variables)?;
+                let checked = check.check(&self.stage.path, &name, &self.variables);
+                checked.with_context(|| format!("on disk, {}", show(&name, 200)))
+            }
+            other => self.data_step(other),
+        }
+    }
+
+    fn data_step(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Open(open) => self.session()?.open(open),
+            Step::Connect => self.session()?.connect_data(),
+            Step::Get(limit) => {
+                self.data = self.session()?.read(*limit)?;
+                Ok(())
+            }
+            Step::Put(content) => {
+                let bytes = content.bytes(&self.variables)?;
+                self.session()?.write(&bytes, true)
+            }
+            Step::Push(content) => {
+                let bytes = content.bytes(&self.variables)?;
+                self.session()?.write(&bytes, false)
+            }
+            Step::Clear(content) => {
+                let bytes = content.bytes(&self.variables)?;
+                let patience = self.case.patience;
+                self.session()?.data.write(&bytes, false, None, patience)
+            }
+            Step::Close | Step::Reset => {
+                let patience = self.case.patience;
+                let reset = matches!(step, Step::Reset);
+                self.session()?.data.close(reset, patience)
+            }
+            Step::Refused => {
+                let patience = self.case.patience;
+                let barren = self.session()?.data.is_barren(patience)?;
+                ensure!(barren, "the data connection brings data");
+                Ok(())
+            }
+            Step::Fetch(command) => {
+                let line = command.bytes(&self.variables)?;
+                self.begin(&line)?;
+                self.data = self.session()?.read(None)?;
+                self.session()?
+                    .expect_codes(&Codes::parse("226|250")?)
+                    .map(drop)
+            }
+            Step::Store { command, content } => {
+                let line = command.bytes(&self.variables)?;
+                let bytes = content.bytes(&self.variables)?;
+                self.begin(&line)?;
+                self.session()?.write(&bytes, true)?;
+                self.session()?
+                    .expect_codes(&Codes::parse("226|250")?)
+                    .map(drop)
+            }
+            Step::Data(check) => self.check_data(check),
+            other => bail!("not a step of the data connection: {other:?}"),
+        }
+    }
+
+    /// From the data connection to the preliminary reply.
+    fn begin(&mut self, line: &[u8]) -> Result<()> {
+        self.session()?.open_simply()?;
+        self.session()?.send_line(line)?;
+        self.session()?
+            .expect_codes(&Codes::parse("125|150")?)
+            .map(drop)
+    }
+
+    fn expect(&mut self, expectation: &Expectation) -> Result<()> {
+        let reply = self.session()?.expect_codes(&expectation.codes)?;
+        match &expectation.pattern {
+            Some(pattern) => self.search(pattern, &reply),
+            None => Ok(()),
+        }
+    }
+
+    fn search(&mut self, pattern: &Pattern, reply: &Reply) -> Result<()> {
+        let regex = pattern.regex(&self.variables)?;
+        let captures = regex.captures(&reply.text);
+        if captures.is_some() != pattern.found {
+            let wanted = format!("expected {pattern}");
+            return Err(self.session()?.unexpected(&wanted, reply));
+        }
+        if let Some(captures) = captures {
+            for name in regex.capture_names().flatten() {
+                let value = captures.name(name).map(|found| found.as_bytes().to_vec());
+                self.variables
+                    .insert(name.to_owned(), value.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_data(&self, check: &DataCheck) -> Result<()> {
+        let got = || show(&self.data, 600);
+        match check {
+            DataCheck::Is(content) => {
+                same(&content.bytes(&self.variables)?, &self.data).context("data")
+            }
+            DataCheck::Size(len) => {
+                let found = self.data.len();
+                ensure!(found == *len, "{found} bytes of data instead of {len}");
+                Ok(())
+            }
+            DataCheck::Matches(pattern) => {
+                let found = pattern.regex(&self.variables)?.is_match(&self.data);
+                ensure!(
+                    found == pattern.found,
+                    "expected {pattern} in the data: \"{}\"",
+                    got()
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn flood(&mut self, from: Ipv4Addr, most: usize) -> Result<()> {
+        let loopback = self.server.address.ip().is_loopback() && self.server.address.is_ipv4();
+        ensure!(
+            loopback,
+            "the server is not on 127.0.0.1: {from} cannot be used"
+        );
+        for _ in 0..most {
+            let to = self.server.address;
+            let mut control = Control::connect(to, Some(from.into()), self.case.patience)?;
+            let greeting = control.reply()?;
+            match greeting.code {
+                421 => return Ok(()),
+                220 => self.held.push(control),
+                other => bail!("expected 220 or 421 as greeting, got {other}"),
+            }
+        }
+        bail!("{most} connections and no 421")
+    }
+
+    fn dialogues(&self) -> String {
+        let sessions = self.sessions.iter();
+        let dialogue = |(name, session): (&String, &Session)| {
+            let lines = session.control.record().join("\n    ");
+            let secret = format!("PASS {}", self.server.password);
+            format!(
+                "\n  {name}:\n    {}",
+                lines.replace(&secret, "PASS ********")
+            )
+        };
+        sessions.map(dialogue).collect()
+    }
+}

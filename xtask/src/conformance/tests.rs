@@ -1,0 +1,1 @@
+//! The suite judged: against a server that says what the test wants.
