@@ -33,6 +33,8 @@ use tokio::{
 };
 use tracing::{debug, error, info, info_span, warn};
 
+#[cfg(test)]
+pub(crate) use self::context::Ears;
 pub(crate) use self::context::{Context, Protection, Run};
 use self::{
     control::{Control, Heard},

@@ -163,3 +163,6 @@ fn read_failure(error: &std::io::Error) -> Failure {
         failure => failure,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -416,3 +416,6 @@ fn write_failure(error: &std::io::Error) -> Failure {
         failure => failure,
     }
 }
+
+#[cfg(test)]
+mod tests;
