@@ -26,6 +26,11 @@ def vib(descriptor, payload=b""):
     )
 
 
+def vib_signed(signature):
+    text = descriptor()
+    return ar((b"descriptor.xml", text, len(text)), (b"sig.pkcs7", signature, len(signature)))
+
+
 def descriptor(inside=b"", files=b""):
     return (
         b'<vib version="5.0"><type>bootbank</type><name>hi</name><version>1.0-1</version>'
@@ -114,6 +119,14 @@ def bundle_of_records(count):
     return zip_of(index() + [("m.zip", inner)], zipfile.ZIP_STORED)
 
 
+def most_signatures():
+    path = b"<relative-path>%d.vib</relative-path>"
+    records = zip_of([(f"vibs/{n}.xml", descriptor(path % n)) for n in range(20)])
+    signature = b"-----BEGIN PKCS7-----\n" + b"A" * (MIB - 100) + b"\n-----END PKCS7-----\n"
+    packages = [(f"{n}.vib", vib_signed(signature)) for n in range(20)]
+    return zip_of(index() + [("m.zip", records)] + packages)
+
+
 def names_to_compare():
     """Every element of one descriptor is looked up in the other."""
     elements = b"".join(b"<e%d>x</e%d>" % (n, n) for n in range(50_000))
@@ -129,7 +142,8 @@ def everything_at_once():
     entries = deflated(tar_entries(99_000, b"opt/" + b"n" * 40 + b"%d"))
     package = vib(descriptor(), entries)
     described = descriptor(b"<relative-path>a.vib</relative-path>")
-    inner = zip_of([("vibs/a.xml", described)] + [(f"vibs/{n}.xml", r) for n, r in enumerate(records)])
+    others = [(f"vibs/{n}.xml", record) for n, record in enumerate(records)]
+    inner = zip_of([("vibs/a.xml", described)] + others)
     return zip_of(index() + [("m.zip", inner), ("a.vib", package)])
 
 
@@ -174,12 +188,20 @@ FILES = {
         index() + [("m.zip", directory(450_000, 1))]
     ),
     "most-entries": lambda: deflated(tar_entries(99_990, b"opt/%d")),
-    "most-entries-with-long-names": lambda: deflated(tar_entries(99_990, b"opt/" + b"n" * 70 + b"%d")),
+    "most-entries-with-long-names": lambda: deflated(
+        tar_entries(99_990, b"opt/" + b"n" * 70 + b"%d")
+    ),
     "most-xml": lambda: vib(descriptor(files=many_files(59_000, 40))),
     "most-attributes": lambda: vib(
-        descriptor(b"".join(b"<a %s/>" % b" ".join(b"b%d='1'" % n for n in range(60)) for _ in range(6000)))
+        descriptor((b"<a %s/>" % b" ".join(b"b%d='1'" % n for n in range(60))) * 980)
     ),
-    "most-names-of-elements": lambda: vib(descriptor(b"".join(b"<e%d/>" % n for n in range(59_000)))),
+    "too-many-attributes": lambda: vib(
+        descriptor(b"".join(b"<a b='1' c='1' d='1' e='1' f='1' g='1'/>" for _ in range(59_000)))
+    ),
+    "most-signatures": most_signatures,
+    "most-names-of-elements": lambda: vib(
+        descriptor(b"".join(b"<e%d/>" % n for n in range(59_000)))
+    ),
     "most-relations": lambda: vib(
         descriptor(
             b"<relationships><depends>%s</depends></relationships>"
@@ -195,7 +217,9 @@ FILES = {
     "long-names-of-gigabytes": lambda: deflated(
         [header(b"././@LongLink", 2**31, b"L")] + [bytes(MIB)] * 100
     ),
-    "vmtar-far-away": lambda: deflated([header(b"opt/a", 2**33 - 1, magic=b"visor  \0"), bytes(MIB)]),
+    "vmtar-far-away": lambda: deflated(
+        [header(b"opt/a", 2**33 - 1, magic=b"visor  \0"), bytes(MIB)]
+    ),
     "big-inner-zip": big_inner_zip,
 }
 

@@ -13,7 +13,7 @@ pub struct Limits {
     pub xml_bytes: u64,
     /// Nesting of XML elements.
     pub xml_depth: usize,
-    /// Elements of an XML file.
+    /// Elements and attributes of an XML file.
     pub xml_elements: usize,
     /// Bytes of all XML files in the file together.
     pub xml_bytes_total: u64,

@@ -349,6 +349,7 @@ impl Display for DepotVib {
             None => writeln!(out, "VIB {}: not in the bundle ({path})", Plain(&self.id)),
             Some(vib) => {
                 vib.fmt(out)?;
+                writeln!(out, "in the bundle")?;
                 field(out, "file", &path.to_string())?;
                 let state = match (&self.sha256, &self.actual_sha256) {
                     (Some(declared), Some(actual)) if declared == actual => "verified",

@@ -255,18 +255,11 @@ impl Parser<'_> {
     }
 
     fn begin(&mut self, start: &BytesStart<'_>) -> Result<(), ReadError> {
-        self.elements += 1;
-        self.meter.xml(0, 1)?;
+        self.count()?;
         if self.open.len() >= self.meter.limits.xml_depth {
             return Err(self.problem(&format!(
                 "it nests more than {} deep",
                 self.meter.limits.xml_depth
-            )));
-        }
-        if self.elements > self.meter.limits.xml_elements {
-            return Err(self.problem(&format!(
-                "there are more than {} elements",
-                self.meter.limits.xml_elements
             )));
         }
         if self.open.is_empty() && self.root.is_some() {
@@ -284,11 +277,24 @@ impl Parser<'_> {
             if node.attributes.len() >= ATTRIBUTES {
                 return Err(self.problem(&format!("it has more than {ATTRIBUTES} attributes")));
             }
-            self.meter.xml(0, 1)?;
+            self.count()?;
             node.attributes
                 .push((attribute.key.as_ref().to_owned(), value.into_owned()));
         }
         self.open.push(node);
+        Ok(())
+    }
+
+    /// One more element or attribute.
+    fn count(&mut self) -> Result<(), ReadError> {
+        self.elements += 1;
+        self.meter.xml(0, 1)?;
+        if self.elements > self.meter.limits.xml_elements {
+            return Err(self.problem(&format!(
+                "there are more than {} elements and attributes",
+                self.meter.limits.xml_elements
+            )));
+        }
         Ok(())
     }
 
