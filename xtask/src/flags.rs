@@ -12,8 +12,8 @@ use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
-    bench_pack, ci, clients, conformance, dist, e2e, extract, fuzz, host, inspect, package,
-    peers::Peer, sign, test, tidy, tools, twice, userworld, verify,
+    bench_pack, ci, clients, conformance, dist, e2e, extract, fuzz, host, inspect, package, sign,
+    test, tidy, tools, twice, userworld, verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -170,37 +170,7 @@ enum Command {
         url: String,
     },
     /// Play the conformance suite against an FTP server, or compare servers with it
-    Conformance {
-        /// The server and a directory on it, `ftp://USER[:PASSWORD]@HOST[:PORT]/DIR`; without a
-        /// password, the variable `FTP_PASSWORD` is asked for it
-        #[arg(
-            required_unless_present = "peers",
-            conflicts_with = "peers",
-            requires = "root"
-        )]
-        url: Option<String>,
-        /// The same directory on this machine's disk; the account must be able to write there
-        #[arg(long, value_name = "DIR")]
-        root: Option<PathBuf>,
-        /// The certificate (PEM) that signed the server's, for the cases with TLS
-        #[arg(long, value_name = "FILE")]
-        ca: Option<PathBuf>,
-        /// Only the cases that have this in their id
-        #[arg(long, value_name = "PART")]
-        only: Option<String>,
-        /// Start esxftpd and reference servers, and rewrite daemon/CONFORMANCE.md
-        #[arg(long)]
-        peers: bool,
-        /// Only these servers; the table is left alone
-        #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "peers")]
-        servers: Vec<Peer>,
-        /// The daemon to start; without it, a debug build is made
-        #[arg(long, value_name = "FILE", requires = "peers")]
-        daemon: Option<PathBuf>,
-        /// Where to write the results for programs
-        #[arg(long, value_name = "FILE", requires = "peers")]
-        json: Option<PathBuf>,
-    },
+    Conformance(conformance::Options),
 }
 
 impl Xtask {
@@ -298,30 +268,7 @@ impl Xtask {
                 println!("{report}");
                 report.check()?;
             }
-            Command::Conformance {
-                url,
-                root: directory,
-                ca,
-                only,
-                peers,
-                servers,
-                daemon,
-                json,
-            } => {
-                if peers {
-                    let comparison = conformance::Comparison {
-                        servers: &servers,
-                        daemon,
-                        json: json.as_deref(),
-                        only: only.as_deref(),
-                    };
-                    conformance::compare(&sh, root, &comparison)?;
-                    return Ok(ExitCode::SUCCESS);
-                }
-                let (url, directory) = (url.unwrap_or_default(), directory.unwrap_or_default());
-                let target = clients::Target::parse(&url)?;
-                conformance::run(root, &target, directory, ca.as_deref(), only.as_deref())?;
-            }
+            Command::Conformance(options) => options.run(&sh, root)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -198,9 +198,12 @@ fn expect_variables(steps: &[(usize, Step)]) -> Result<()> {
                 "script: line {line}: the variable {{{name}}} is set nowhere before"
             );
         }
-        if let Step::Expect(expectation) = step
-            && let Some(pattern) = &expectation.pattern
-        {
+        let pattern = match step {
+            Step::Expect(expectation) => expectation.pattern.as_ref(),
+            Step::Data(DataCheck::Matches(pattern)) => Some(pattern),
+            _ => None,
+        };
+        if let Some(pattern) = pattern {
             known.extend(pattern.captures()?);
         }
     }

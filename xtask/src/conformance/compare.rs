@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use xshell::Shell;
 
 use super::report::{self, Column, Counts};
-use super::{Arena, Tls, cases};
+use super::{Arena, Options, Tls, cases};
 use crate::cargo::cargo;
 use crate::compile::TARGET;
 use crate::peers::{Bench, Peer};
@@ -15,42 +15,32 @@ use crate::peers::{Bench, Peer};
 /// The table of results, below the root of the workspace.
 const TABLE: &str = "daemon/CONFORMANCE.md";
 
-/// What to compare, and where the results go.
-pub(crate) struct Comparison<'a> {
-    /// Empty for all.
-    pub(crate) servers: &'a [Peer],
-    /// Our program; without it, a debug build is made.
-    pub(crate) daemon: Option<PathBuf>,
-    pub(crate) json: Option<&'a Path>,
-    pub(crate) only: Option<&'a str>,
-}
-
 /// Starts the servers one after the other and plays the suite against each. The table is rewritten
 /// if all servers and all cases took part.
 ///
 /// # Errors
 /// If our daemon fails a case, or if a server cannot be started.
-pub(crate) fn run(sh: &Shell, root: &Path, comparison: &Comparison<'_>) -> Result<()> {
+pub(super) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
     let topics = cases(root)?;
-    let daemon = match &comparison.daemon {
+    let daemon = match &options.daemon {
         Some(daemon) => std::path::absolute(daemon)?,
         None => build(sh, root)?,
     };
     let work = tempfile::tempdir()?;
     let bench = Bench::prepare(root, work.path(), daemon)?;
     let tls = Tls::trusting(&bench.certificate.ca)?;
-    let all = comparison.servers.is_empty();
+    let all = options.servers.is_empty();
     let peers = if all {
         &Peer::ALL[..]
     } else {
-        comparison.servers
+        &options.servers
     };
     let mut columns = Vec::new();
     for &peer in peers {
         let server = bench.start(peer)?;
         let arena = Arena::enter(&server.target, server.root.clone(), Some(tls.clone()))
             .with_context(|| peer.name().to_owned())?;
-        let results = arena.run(&topics, comparison.only)?;
+        let results = arena.run(&topics, options.only.as_deref())?;
         let column = Column {
             name: peer.name().to_owned(),
             version: server.version.clone(),
@@ -69,11 +59,11 @@ pub(crate) fn run(sh: &Shell, root: &Path, comparison: &Comparison<'_>) -> Resul
         );
         columns.push(column);
     }
-    if let Some(file) = comparison.json {
+    if let Some(file) = &options.json {
         let text = format!("{:#}\n", report::json(&topics, &columns));
         fs::write(file, text).with_context(|| file.display().to_string())?;
     }
-    if all && comparison.only.is_none() {
+    if all && options.only.is_none() {
         fs::write(root.join(TABLE), report::markdown(&topics, &columns)).context(TABLE)?;
         println!("written: {TABLE}");
     }

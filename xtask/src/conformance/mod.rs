@@ -22,11 +22,11 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
+use xshell::Shell;
 
 use crate::clients::Target;
-
-pub(crate) use compare::{Comparison, run as compare};
+use crate::peers::Peer;
 
 use suite::Arena;
 use tls::Tls;
@@ -40,33 +40,71 @@ const CASES: &str = "xtask/conformance";
 ///
 /// # Errors
 /// Names what is malformed.
-pub(crate) fn cases(root: &Path) -> Result<Vec<Topic>> {
+fn cases(root: &Path) -> Result<Vec<Topic>> {
     case::load(&root.join(CASES))
 }
 
-/// Runs the suite against one server and prints what failed.
-///
-/// # Errors
-/// If a case failed, or if the server cannot be used.
-pub(crate) fn run(
-    root: &Path,
-    target: &Target,
-    directory: PathBuf,
-    ca: Option<&Path>,
-    only: Option<&str>,
-) -> Result<()> {
-    let topics = cases(root)?;
-    let tls = ca.map(Tls::trusting).transpose()?;
-    if tls.is_none() {
-        println!("without --ca, the cases with TLS are left out");
+/// What `cargo xtask conformance` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The server and a directory on it, `ftp://USER[:PASSWORD]@HOST[:PORT]/DIR`; without a
+    /// password, the variable `FTP_PASSWORD` is asked for it
+    #[arg(
+        required_unless_present = "peers",
+        conflicts_with = "peers",
+        requires = "root"
+    )]
+    url: Option<String>,
+    /// The same directory on this machine's disk; the account must be able to write there
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The certificate (PEM) that signed the server's, for the cases with TLS
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Only the cases that have this in their id
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
+    /// Start esxftpd and reference servers, and rewrite daemon/CONFORMANCE.md
+    #[arg(long)]
+    peers: bool,
+    /// Only these servers; the table is left alone
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "peers")]
+    servers: Vec<Peer>,
+    /// The daemon to start; without it, a debug build is made
+    #[arg(long, value_name = "FILE", requires = "peers")]
+    daemon: Option<PathBuf>,
+    /// Where to write the results for programs
+    #[arg(long, value_name = "FILE", requires = "peers")]
+    json: Option<PathBuf>,
+}
+
+impl Options {
+    /// Runs the suite against one server, or compares servers with it.
+    ///
+    /// # Errors
+    /// If a case failed that must pass, or if a server cannot be used or started.
+    pub(crate) fn run(&self, sh: &Shell, root: &Path) -> Result<()> {
+        match (&self.url, &self.root) {
+            (Some(url), Some(directory)) => self.judge(root, url, directory),
+            _ => compare::run(sh, root, self),
+        }
     }
-    let results = Arena::enter(target, directory, tls)?.run(&topics, only)?;
-    report::print_failures(&topics, &results);
-    let counts = report::Counts::of(&results);
-    println!("{counts} in {:.1} s", results.took.as_secs_f64());
-    if counts.failed > 0 {
-        bail!("{} cases failed", counts.failed);
+
+    /// Prints what failed at one server.
+    fn judge(&self, root: &Path, url: &str, directory: &Path) -> Result<()> {
+        let topics = cases(root)?;
+        let target = Target::parse(url)?;
+        let tls = self.ca.as_deref().map(Tls::trusting).transpose()?;
+        if tls.is_none() {
+            println!("without --ca, the cases with TLS are left out");
+        }
+        let arena = Arena::enter(&target, directory.to_owned(), tls)?;
+        let results = arena.run(&topics, self.only.as_deref())?;
+        report::print_failures(&topics, &results);
+        let counts = report::Counts::of(&results);
+        println!("{counts} in {:.1} s", results.took.as_secs_f64());
+        ensure!(counts.failed == 0, "{} cases failed", counts.failed);
+        ensure!(counts.passed > 0, "no case passed");
+        Ok(())
     }
-    ensure!(counts.passed > 0, "no case passed");
-    Ok(())
 }

@@ -14,6 +14,9 @@ use super::script::{Codes, DataCheck, End, Expectation, Pattern, State, Step};
 use super::session::{Server, Session, Unexpected, comma};
 use super::wire::{Control, Reply};
 
+/// Bytes of data that a message quotes.
+const QUOTED: usize = 600;
+
 /// What became of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -43,7 +46,8 @@ pub(crate) fn play(server: &Server, case: &Case, place: &Place<'_>) -> Outcome {
     let Err(error) = play.run() else {
         return Outcome::Passed;
     };
-    let message = format!("{error:#}{}", play.dialogues());
+    let secret = format!("PASS {}", server.password);
+    let message = format!("{error:#}{}", play.dialogues()).replace(&secret, "PASS ********");
     match error.downcast_ref::<Unexpected>() {
         Some(unexpected) if lacks(case, unexpected) => Outcome::NotOffered(message),
         _ => Outcome::Failed(message),
@@ -278,24 +282,14 @@ impl<'a> Play<'a> {
     }
 
     fn search(&mut self, pattern: &Pattern, reply: &Reply) -> Result<()> {
-        let regex = pattern.regex(&self.variables)?;
-        let captures = regex.captures(&reply.text);
-        if captures.is_some() != pattern.found {
-            let wanted = format!("expected {pattern}");
-            return Err(self.session()?.unexpected(&wanted, reply));
+        if pattern.search(&mut self.variables, &reply.text)? {
+            return Ok(());
         }
-        if let Some(captures) = captures {
-            for name in regex.capture_names().flatten() {
-                let value = captures.name(name).map(|found| found.as_bytes().to_vec());
-                self.variables
-                    .insert(name.to_owned(), value.unwrap_or_default());
-            }
-        }
-        Ok(())
+        let wanted = format!("expected {pattern}");
+        Err(self.session()?.unexpected(&wanted, reply))
     }
 
-    fn check_data(&self, check: &DataCheck) -> Result<()> {
-        let got = || show(&self.data, 600);
+    fn check_data(&mut self, check: &DataCheck) -> Result<()> {
         match check {
             DataCheck::Is(content) => {
                 same(&content.bytes(&self.variables)?, &self.data).context("data")
@@ -306,12 +300,9 @@ impl<'a> Play<'a> {
                 Ok(())
             }
             DataCheck::Matches(pattern) => {
-                let found = pattern.regex(&self.variables)?.is_match(&self.data);
-                ensure!(
-                    found == pattern.found,
-                    "expected {pattern} in the data: \"{}\"",
-                    got()
-                );
+                let found = pattern.search(&mut self.variables, &self.data)?;
+                let got = show(&self.data, QUOTED);
+                ensure!(found, "expected {pattern} in the data: \"{got}\"");
                 Ok(())
             }
         }
@@ -340,11 +331,7 @@ impl<'a> Play<'a> {
         let sessions = self.sessions.iter();
         let dialogue = |(name, session): (&String, &Session)| {
             let lines = session.control.record().join("\n    ");
-            let secret = format!("PASS {}", self.server.password);
-            format!(
-                "\n  {name}:\n    {}",
-                lines.replace(&secret, "PASS ********")
-            )
+            format!("\n  {name}:\n    {lines}")
         };
         sessions.map(dialogue).collect()
     }

@@ -5,7 +5,7 @@
 //! >> BYTES               bytes to the server as they are
 //! >! BYTES               the same, the last byte as TCP urgent data
 //! long LEN               a CWD line of so many bytes
-//! < CODES [/PATTERN/]    the next reply; named groups of the pattern become variables
+//! < CODES [/PATTERN/]    the next reply; named groups of patterns become variables
 //! < CODES !/PATTERN/     the next reply; the pattern must not be found
 //! <? CODES               the next reply if it has one of the codes, else nothing
 //! quiet MILLISECONDS     no reply comes
@@ -183,11 +183,20 @@ impl Pattern {
         Ok(pattern)
     }
 
-    pub(crate) fn regex(&self, variables: &Variables) -> Result<Regex> {
-        build(&self.with(|name| {
+    /// Whether `text` is as wanted; sets the variables of the named groups.
+    pub(crate) fn search(&self, variables: &mut Variables, text: &[u8]) -> Result<bool> {
+        let regex = build(&self.with(|name| {
             let bytes = value(variables, name)?;
             Ok(regex::escape(&String::from_utf8_lossy(bytes)))
-        })?)
+        })?)?;
+        let captures = regex.captures(text);
+        if let Some(captures) = &captures {
+            for name in regex.capture_names().flatten() {
+                let value = captures.name(name).map(|found| found.as_bytes().to_vec());
+                variables.insert(name.to_owned(), value.unwrap_or_default());
+            }
+        }
+        Ok(captures.is_some() == self.found)
     }
 
     fn with(&self, value: impl Fn(&str) -> Result<String>) -> Result<String> {
