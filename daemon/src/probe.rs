@@ -212,7 +212,7 @@ impl FileSystem {
         };
         Self {
             path: path.clone(),
-            result: self::told(&result),
+            result: told(&result),
             told: result.ok().map(|told| Told {
                 kind: format!("{:x}", told.filesystem_type().0),
                 block_size: u64::try_from(told.block_size()).unwrap_or(0),
@@ -255,7 +255,8 @@ impl fmt::Display for Report {
         }
         for system in &self.file_systems {
             // Names of datastores are not ours: this form cannot forge a line.
-            write!(f, "{:?} {}", system.path, system.result)?;
+            let path = system.path.as_os_str().as_encoded_bytes().escape_ascii();
+            write!(f, "{path} {}", system.result)?;
             if let Some(told) = &system.told {
                 let bytes = |blocks: u64| u128::from(blocks) * u128::from(told.block_size);
                 let (all, available) = (bytes(told.blocks), bytes(told.blocks_available));

@@ -302,6 +302,85 @@ fn bad_accounts_are_named() {
 }
 
 #[test]
+fn rights_that_contradict_or_hide_nothing_are_named() {
+    let many: Vec<_> = (0..33).map(|number| format!("\"{number}\"")).collect();
+    for (text, key, problem) in [
+        (
+            user("a", "/") + "read-only = true\nupload-only = true\n",
+            "t:6: users.0.upload-only: ",
+            "read-only and upload-only exclude each other",
+        ),
+        (
+            "[anonymous]\nroot = \"/\"\nupload-only = true\n".to_owned(),
+            "t:3: anonymous.upload-only: ",
+            "read-only and upload-only exclude each other",
+        ),
+        (
+            user("a", "/") + "hidden = [\"*.key\", \"a/b\"]\n",
+            "t:5: users.0.hidden.1: ",
+            "not a pattern for a name",
+        ),
+        (
+            user("a", "/") + &format!("hidden = [{}]\n", many.join(", ")),
+            "t:5: users.0.hidden: ",
+            "more than 32 patterns",
+        ),
+        (
+            user("a", "/") + "umask = \"99\"\n",
+            "t:5: users.0.umask: ",
+            "\"99\" is not a umask",
+        ),
+    ] {
+        let found = findings(&text);
+        let [finding] = found.as_slice() else {
+            panic!("{text}: {found:?}");
+        };
+        assert!(
+            finding.starts_with(key) && finding.contains(problem),
+            "{finding}"
+        );
+    }
+}
+
+#[test]
+fn bad_storage_settings_are_named() {
+    for (value, problem) in [
+        (
+            "root = \"jail\"",
+            "storage.root: expected one of `auto`, `confined`, `paths`",
+        ),
+        (
+            "reserve = \"1 GB\"",
+            "storage.reserve: \"1 GB\" is not a size",
+        ),
+        ("reserve = -1", "storage.reserve: a size cannot be negative"),
+        (
+            "reserve = true",
+            "storage.reserve: expected a number of bytes",
+        ),
+        (
+            "reserve = \"2 TiB\"",
+            "storage.reserve: more than 1 TiB would be left free",
+        ),
+        (
+            "utc-offset = \"CET\"",
+            "storage.utc-offset: \"CET\" is not an offset",
+        ),
+        (
+            "hide-uuid-twins = 1",
+            "storage.hide-uuid-twins: expected a boolean",
+        ),
+    ] {
+        let found = findings(&format!("[storage]\n{value}\n"));
+        let [finding] = found.as_slice() else {
+            panic!("{value}: {found:?}");
+        };
+        assert!(finding.starts_with(&format!("t:2: {problem}")), "{finding}");
+    }
+    assert_eq!(findings("[storage]\nreserve = 0\n"), [""; 0]);
+}
+
+#[test]
 fn hashes_do_not_appear_in_debug_output() {
     let config = parse(
         &private(&user("a", "/")),

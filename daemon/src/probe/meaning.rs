@@ -17,8 +17,12 @@ const OPTION: (&str, &str) = ("used", "done without");
 
 fn pair(call: &str, flag: Option<&str>) -> (&'static str, &'static str) {
     match (call, flag) {
-        ("openat" | "newfstatat" | "readlinkat" | "mkdirat" | "unlinkat" | "renameat", _)
-        | ("utimensat", None) => AT,
+        (
+            "openat" | "newfstatat" | "readlinkat" | "mkdirat" | "unlinkat" | "renameat"
+            | "utimensat",
+            _,
+        )
+        | ("open", Some("O_PATH")) => AT,
         ("openat2" | "statx", _) => ("used by cap-std for removals", "cap-std does without"),
         (
             "open" | "stat" | "lstat" | "fstat" | "access" | "rename" | "mkdir" | "rmdir"
@@ -28,7 +32,6 @@ fn pair(call: &str, flag: Option<&str>) -> (&'static str, &'static str) {
             None,
         )
         | ("clone", Some("CLONE_DETACHED")) => NEEDED,
-        ("open", Some("O_PATH")) => AT,
         ("lseek", Some("SEEK_HOLE")) => ("holes are skipped", "holes are read as zeros"),
         ("utimes", _) => (
             "used where utimensat is missing",
@@ -51,7 +54,6 @@ fn pair(call: &str, flag: Option<&str>) -> (&'static str, &'static str) {
         }
         ("setsockopt", Some("IPV6_V6ONLY")) => ("used", "IPv6 may need a port of its own"),
         ("setsockopt", Some("TCP_NODELAY")) => ("used", "replies may be slow"),
-        ("setsockopt", Some("SO_KEEPALIVE" | "SO_SNDBUF" | "SO_RCVBUF")) => OPTION,
         ("accept", Some(_)) => ("noted", "set on each connection"),
         ("connect", Some("/dev/log")) => ("logs to the host's syslog", "logs to stderr"),
         ("clone", Some(_)) => ("enough for sessions", "few sessions: lower limits.sessions"),
@@ -60,7 +62,8 @@ fn pair(call: &str, flag: Option<&str>) -> (&'static str, &'static str) {
         ("read", Some("/dev/urandom")) => ("noted", "without getrandom, the daemon cannot run"),
         ("uname", _) => ("logged at the start", "not logged"),
         ("poll", Some("POLLRDHUP")) => ("asked for by mio", "NEEDED by mio: report this"),
-        ("sched_getaffinity" | "gettimeofday" | "nanosleep", _) => OPTION,
+        ("sched_getaffinity" | "gettimeofday" | "nanosleep", _)
+        | ("setsockopt", Some("SO_KEEPALIVE" | "SO_SNDBUF" | "SO_RCVBUF")) => OPTION,
         _ => UNUSED,
     }
 }

@@ -14,18 +14,22 @@ use nix::{
 use super::{
     Failure, Files, Root, What,
     errno::{io_failure, uninterrupted},
+    part::{self, Writing},
     perform::allowed,
 };
-use crate::{
-    session::Run,
-    virtual_path::{NAME_BYTES, VirtualPath},
-};
+use crate::{session::Run, virtual_path::VirtualPath};
 
 /// Bytes that are copied at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
 /// Bytes after which the reserve is looked at again.
 const SPACE_CHECK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What the name of a part file ends with, so that nobody takes it for something else.
+const PART_SUFFIX: &str = ".esxftpd-part";
+
+/// The most bytes of a name that its part file repeats, as for uploads.
+const REPEATED: usize = 80;
 
 /// Names that are tried for the part file.
 const MOST_NAMES: u32 = 100;
@@ -45,6 +49,8 @@ pub(super) fn copy(
     allowed(rights.retrieve() && rights.store())?;
     let (source, stat) = root.open_read(from)?;
     let to = root.resolve(to)?;
+    allowed(!part::is_part(to.file_name().unwrap_or_default()))?;
+    let _writing = Writing::begin(root, &to)?;
     match root.entry(&to) {
         Err(Failure::NotFound) => {}
         Ok(target) if (target.device, target.inode) == (stat.device, stat.inode) => {
@@ -67,7 +73,7 @@ pub(super) fn copy(
         unchecked: SPACE_CHECK_BYTES,
     };
     job.copy(stat.size)?;
-    part.file.sync_all().map_err(|error| io_failure(&error))?;
+    done(part.file.sync_all())?;
     part.rename(&to)
 }
 
@@ -83,8 +89,8 @@ impl<'r> Part<'r> {
         let name = to.file_name().ok_or(Failure::IsADirectory)?;
         let directory = to.parent().ok_or(Failure::IsADirectory)?;
         for number in 0..MOST_NAMES {
-            let suffix = format!(".copy{number}");
-            let kept = name.len().min(NAME_BYTES - suffix.len() - 1);
+            let suffix = format!(".copy{number}{PART_SUFFIX}");
+            let kept = name.len().min(REPEATED);
             let name = [
                 b".",
                 name.get(..kept).unwrap_or_default(),
@@ -162,7 +168,7 @@ impl Job<'_> {
                 position += read as u64;
             }
         }
-        self.done(self.part.file.set_len(size))
+        done(self.part.file.set_len(size))
     }
 
     fn write(&mut self, block: &[u8], position: u64) -> Result<(), Failure> {
@@ -174,14 +180,14 @@ impl Job<'_> {
                 self.files.check_space(path, length)?;
             }
         }
-        self.done(self.part.file.write_all_at(block, position))?;
+        done(self.part.file.write_all_at(block, position))?;
         self.run.add(length);
         Ok(())
     }
+}
 
-    fn done(&self, result: io::Result<()>) -> Result<(), Failure> {
-        result.map_err(|error| io_failure(&error))
-    }
+fn done(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| io_failure(&error))
 }
 
 /// The next part of a file that is no hole, from `position` on. Where the file system does not

@@ -24,9 +24,9 @@ pub(super) fn digest(
     start: u64,
     end: Option<u64>,
 ) -> Result<Outcome, Failure> {
-    let (file, stat) = files.root().open_read(path)?;
-    let end = end.unwrap_or(stat.size);
-    if start > end || end > stat.size {
+    let (file, found) = files.root().open_read(path)?;
+    let end = end.unwrap_or(found.size);
+    if start > end || end > found.size {
         return Err(Failure::BehindEnd);
     }
     let mut hasher = Hasher::new(algorithm);

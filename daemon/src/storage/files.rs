@@ -25,9 +25,8 @@ impl RootKind {
     pub(crate) fn chosen(choice: RootChoice) -> Self {
         match choice {
             RootChoice::Confined => Self::Confined,
-            RootChoice::Paths => Self::Paths,
             RootChoice::Auto if at_calls_work() => Self::Confined,
-            RootChoice::Auto => Self::Paths,
+            RootChoice::Auto | RootChoice::Paths => Self::Paths,
         }
     }
 }
@@ -68,11 +67,6 @@ impl Files {
     /// The root.
     pub(crate) fn root(&self) -> &Root {
         &self.root
-    }
-
-    /// The login name, for logs.
-    pub(crate) fn user(&self) -> &str {
-        &self.account.name
     }
 
     /// What the account may do.

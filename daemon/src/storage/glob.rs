@@ -35,12 +35,6 @@ pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Whether a pattern means more than itself.
-pub(crate) fn is_pattern(text: &[u8]) -> bool {
-    text.iter()
-        .any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
-}
-
 /// The length of the pattern's first element, if it matches this byte.
 fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match *pattern {

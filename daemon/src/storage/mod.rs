@@ -33,11 +33,10 @@ pub use self::request::{
     Outcome, Permissions, Space, Timestamp, Transfer, UploadStart,
 };
 pub(crate) use self::{
-    errno::{failure, io_failure},
     files::Files,
     listing::write as write_listing,
     perform::perform,
-    root::{Entries, Entry, RawSpace, Root, RootKind, Stat, What},
+    root::{Root, RootKind, Stat, What},
 };
 
 use std::{

@@ -27,10 +27,7 @@ use nix::{
     unistd::fsync,
 };
 
-pub(crate) use self::{
-    entries::{Entries, Entry},
-    probe::at_calls_work,
-};
+pub(crate) use self::{entries::Entries, probe::at_calls_work};
 use self::{
     place::Place,
     walk::{Last, Target},

@@ -38,8 +38,10 @@ impl Sample {
 
     /// The same files as another account sees them.
     pub(crate) fn seen_with(&self, rights: Rights) -> Files {
-        let mut config = Config::default();
-        config.storage = self.files.settings().clone();
+        let config = Config {
+            storage: self.files.settings().clone(),
+            ..Config::default()
+        };
         files(self.directory.path(), rights, config)
     }
 
@@ -72,4 +74,31 @@ pub(crate) const BOTH: [RootChoice; 2] = [RootChoice::Confined, RootChoice::Path
 /// A path from the root.
 pub(crate) fn path(text: &str) -> VirtualPath {
     VirtualPath::root().join(text.as_bytes()).unwrap()
+}
+
+/// A small file system; it is unmounted when dropped.
+pub(crate) struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    #[expect(clippy::disallowed_methods, reason = "mounting needs a program")]
+    /// Mounts 2 MiB; nothing, if this is not root.
+    pub(crate) fn mount(place: &Path) -> Option<Self> {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
+            .arg(place)
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then(|| Self(place.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    #[expect(clippy::disallowed_methods, reason = "unmounting needs a program")]
+    fn drop(&mut self) {
+        let _unmounted = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
+    }
 }

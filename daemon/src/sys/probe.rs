@@ -82,10 +82,10 @@ fn call(number: c_long, arguments: &[Arg]) -> nix::Result<c_long> {
             Arg::Buffer => buffer.as_mut_ptr() as c_long,
         };
     }
-    let [a, b, c, d, e, f] = words;
+    let [first, second, third, fourth, fifth, sixth] = words;
     // SAFETY: pointers are to strings that end with NUL, or to the buffer, which outlives the call
     // and is larger than anything that a call of the table writes; none keeps a pointer.
-    let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    let result = unsafe { libc::syscall(number, first, second, third, fourth, fifth, sixth) };
     Errno::result(result)
 }
 

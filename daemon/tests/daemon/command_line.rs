@@ -161,7 +161,7 @@ fn probe_needs_nothing_and_tells_every_call() {
     assert!(text.status.success());
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(
-        text.contains("\nopenat ") && text.contains("\n\"/\" ok "),
+        text.contains("\nopenat ") && text.contains("\n/ ok "),
         "{text}"
     );
     let json = run(&["probe", "--json", "/"]);

@@ -10,7 +10,7 @@ use crate::{
     config::{ByteSize, Config, Required, RootChoice},
     storage::{
         Algorithm, FactSet, Kind, ListForm, Order, Space, Timestamp,
-        sample::{BOTH, Sample, path},
+        sample::{BOTH, Sample, SmallDisk, path},
     },
 };
 
@@ -212,7 +212,8 @@ fn copies_are_whole_and_keep_holes() {
         let disk = File::create(sample.path("disk")).unwrap();
         disk.set_len(64 << 20).unwrap();
         disk.write_all_at(b"begin", 0).unwrap();
-        disk.write_all_at(&[7; 3 << 20], (20 << 20) + 1).unwrap();
+        disk.write_all_at(&vec![7; 3 << 20], (20 << 20) + 1)
+            .unwrap();
         fs::set_permissions(sample.path("disk"), fs::Permissions::from_mode(0o666)).unwrap();
         do_it(&sample.files, copy("/disk", "/copy")).unwrap();
         assert!(sample.read("disk") == sample.read("copy"));
@@ -287,6 +288,26 @@ fn a_copy_stops_before_the_reserve() {
         panic!("no space");
     };
     assert!(total > 0 && available == 0);
+}
+
+#[test]
+fn a_copy_to_a_full_disk_leaves_nothing() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        let Some(disk) = SmallDisk::mount(sample.directory.path()) else {
+            eprintln!("NOT TESTED: mounting a small file system needs root");
+            return;
+        };
+        sample.write("f", vec![1; 1200 * 1024]);
+        sample.write("g", "old");
+        assert_eq!(
+            do_it(&sample.files, copy("/f", "/g")),
+            Err(Failure::NoSpace)
+        );
+        assert_eq!(sample.read("g"), b"old");
+        assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 2);
+        drop(disk);
+    }
 }
 
 #[test]

@@ -127,13 +127,11 @@ impl Place {
     }
 
     pub(super) fn rename(&self, name: &CStr, to: &Self, new_name: &CStr) -> nix::Result<()> {
-        match (self, to) {
-            (Self::Handle(handle), Self::Handle(new)) => renameat(handle, name, new, new_name),
-            _ => {
-                let (from, to) = (self.path(name)?, to.path(new_name)?);
-                by_std(std::fs::rename(as_path(&from), as_path(&to)))
-            }
+        if let (Self::Handle(handle), Self::Handle(new)) = (self, to) {
+            return renameat(handle, name, new, new_name);
         }
+        let (from, to) = (self.path(name)?, to.path(new_name)?);
+        by_std(std::fs::rename(as_path(&from), as_path(&to)))
     }
 
     pub(super) fn set_modified(&self, name: &CStr, modified: Timestamp) -> nix::Result<()> {

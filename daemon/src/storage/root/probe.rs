@@ -10,7 +10,7 @@ use nix::{
 
 use super::uninterrupted;
 
-/// Whether the `*at` family works, O_PATH included, which unftp-sbe-fs needs. Found out once; every
+/// Whether the `*at` family works, `O_PATH` included, which unftp-sbe-fs needs. Found out once; every
 /// error but a missing file means no.
 pub(crate) fn at_calls_work() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();

@@ -3,11 +3,7 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    os::unix::{
-        ffi::OsStrExt as _,
-        fs::{PermissionsExt as _, symlink},
-        net::UnixListener,
-    },
+    os::unix::{ffi::OsStrExt as _, fs::symlink, net::UnixListener},
     path::{Path, PathBuf},
     sync::{
         Arc,

@@ -3,7 +3,6 @@ use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     os::fd::{AsFd as _, OwnedFd},
-    path::Path,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -18,7 +17,7 @@ use crate::{
     accounts::{Account, Rights},
     config::{ByteSize, Config, Required},
     session::Ears,
-    storage::{FactSet, Listing, Operation, Order, Storage},
+    storage::{FactSet, Listing, Operation, Order, Storage, sample::SmallDisk},
 };
 
 /// A session without a control connection.
@@ -359,32 +358,6 @@ fn a_limited_session_is_as_slow_as_it_should_be() {
     assert!(client.join().unwrap() == content(300_000));
     // A lower bound: no machine is slow enough to hide a missing limit.
     assert!(start.elapsed() >= Duration::from_millis(250));
-}
-
-/// A small file system; it is unmounted when dropped.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    #[expect(clippy::disallowed_methods, reason = "mounting needs a program")]
-    fn mount(place: &Path) -> Option<Self> {
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-            .arg(place)
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then(|| Self(place.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    #[expect(clippy::disallowed_methods, reason = "unmounting needs a program")]
-    fn drop(&mut self) {
-        let _unmounted = std::process::Command::new("umount")
-            .arg("-l")
-            .arg(&self.0)
-            .status();
-    }
 }
 
 #[test]

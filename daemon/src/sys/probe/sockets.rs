@@ -1,7 +1,6 @@
 //! Trials about sockets.
 
 use std::{
-    mem,
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::{
         fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
@@ -104,7 +103,7 @@ fn set(socket: &OwnedFd, level: c_int, option: c_int) -> nix::Result<()> {
             level,
             option,
             (&raw const value).cast::<c_void>(),
-            socklen_t::try_from(mem::size_of::<c_int>()).unwrap_or(0),
+            socklen_t::try_from(size_of::<c_int>()).unwrap_or(0),
         )
     };
     Errno::result(result).map(drop)

@@ -15,7 +15,7 @@ use super::{
 /// What a session has.
 const STACK_BYTES: usize = 512 * 1024;
 
-/// musl asks for CLONE_DETACHED with every thread; a refusal becomes EAGAIN there.
+/// musl asks for `CLONE_DETACHED` with every thread; a refusal becomes EAGAIN there.
 pub(super) fn one() -> nix::Result<()> {
     spawn(1)
 }
@@ -28,18 +28,18 @@ pub(super) fn sixteen() -> nix::Result<()> {
 fn spawn(count: usize) -> nix::Result<()> {
     let mut threads = Vec::new();
     for _ in 0..count {
-        let (hold, held) = channel::<()>();
+        let (end, ended) = channel::<()>();
         let spawned = thread::Builder::new()
             .stack_size(STACK_BYTES)
             // It ends when the other end is dropped.
-            .spawn(move || drop(held.recv()));
+            .spawn(move || ended.recv());
         let thread =
             spawned.map_err(|error| error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw))?;
-        threads.push((hold, thread));
+        threads.push((end, thread));
     }
-    for (hold, thread) in threads {
-        drop(hold);
-        thread.join().map_err(|_panic| Errno::EIO)?;
+    for (end, thread) in threads {
+        drop(end);
+        let _disconnected = thread.join().map_err(|_panic| Errno::EIO)?;
     }
     Ok(())
 }
