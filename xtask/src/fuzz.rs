@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: hostile input, made by libFuzzer, for every `*/fuzz` folder of the workspace.
+//! `cargo xtask fuzz`: hostile input, made by libFuzzer, for every `*/fuzz` folder of the
+//! workspace.
 
 use std::{
     fs,

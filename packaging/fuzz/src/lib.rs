@@ -55,8 +55,8 @@ pub fn manifest(data: &[u8]) {
     }
 }
 
-/// A signature, in DER behind the descriptor and a line `==`; it is wrapped into PEM here. What begins
-/// with dashes is PEM as it comes.
+/// A signature, in DER behind the descriptor and a line `==`; it is wrapped into PEM here. What
+/// begins with dashes is PEM as it comes.
 pub fn signature(data: &[u8]) {
     let mark = data.windows(MARK.len()).position(|window| window == MARK);
     let (descriptor, rest) = data.split_at(mark.unwrap_or(0));

@@ -27,8 +27,8 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// From PEM: an RSA key of 2048 to 4096 bits (PKCS#8 or PKCS#1, not encrypted), its certificate,
-    /// and the certificates between it and the CA, if there are any.
+    /// From PEM: an RSA key of 2048 to 4096 bits (PKCS#8 or PKCS#1, not encrypted), its
+    /// certificate, and the certificates between it and the CA, if there are any.
     ///
     /// # Errors
     /// If one of them cannot be read, or if the certificate is not that of the key.

@@ -22,8 +22,8 @@ pub struct Signed {
 /// `verify` the copy.
 ///
 /// # Errors
-/// [`SignError::NotSignable`] for everything that is no VIB of 5.0 or later, [`SignError::Read`] and
-/// [`SignError::Write`] if a file fails. `output` then holds a part of the copy.
+/// [`SignError::NotSignable`] for everything that is no VIB of 5.0 or later, [`SignError::Read`]
+/// and [`SignError::Write`] if a file fails. `output` then holds a part of the copy.
 pub fn sign<R: Read + Seek, W: Write>(
     mut input: R,
     mut output: W,

@@ -56,7 +56,8 @@ fn our_signature_has_the_form_that_hosts_expect() {
         .collect();
     // SignedData over data that is elsewhere ...
     assert_eq!(objects[..3], ["pkcs7-signedData", "sha256", "pkcs7-data"]);
-    // ... and, behind the certificate and its issuer's name, digest and key; no attribute and no time.
+    // ... and, behind the certificate and its issuer's name, digest and key; no attribute and no
+    // time.
     assert_eq!(objects[objects.len() - 2..], ["sha256", "rsaEncryption"]);
     assert!(!parsed.contains("signingTime"));
 }

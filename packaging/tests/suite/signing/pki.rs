@@ -14,7 +14,8 @@ use crate::support::{ar_members, tool};
 
 /// A folder with `NAME.key` and `NAME.pem` for each of:
 /// `ca`; `other-ca`, which is unrelated; `between`, a CA under `ca`; and, for signing, `rsa`, `ec`,
-/// `ec384`, `ed` and `web` (for TLS servers only) by `ca`, `below` by `between`, and `self` by itself.
+/// `ec384`, `ed` and `web` (for TLS servers only) by `ca`, `below` by `between`, and `self` by
+/// itself.
 pub(crate) struct Pki(tempfile::TempDir);
 
 static PKI: LazyLock<Pki> = LazyLock::new(|| {
