@@ -23,7 +23,7 @@ use crate::storage::Failure;
 pub(crate) struct TlsRules {
     /// The handshake must resume a session of the control connection.
     pub(crate) require_resumption: bool,
-    /// An upload may end without close_notify. Whoever can cut the connection can then cut files.
+    /// An upload may end without TLS's own end (`close_notify`). Whoever can cut the connection can then cut files.
     pub(crate) accept_truncation: bool,
 }
 

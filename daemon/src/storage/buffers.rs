@@ -88,13 +88,17 @@ impl Claim {
         self.block(usize::MAX)
     }
 
-    /// The block itself, or another one if its size is not fair any more.
-    pub(super) fn renew(&self, block: Block) -> Block {
-        if block.length == self.share() {
-            return block;
+    /// The block itself, or another one if its size is not fair any more, and `wanted` allows it.
+    pub(super) fn renew(&self, block: Block, wanted: usize) -> Block {
+        let length = wanted.clamp(1, self.share());
+        if block.length < length && self.charge(length) {
+            return Block::new(self.pool, length);
         }
-        drop(block);
-        self.large_block()
+        if block.length > length {
+            drop(block);
+            return self.block(length);
+        }
+        block
     }
 
     fn charge(&self, length: usize) -> bool {
@@ -208,10 +212,16 @@ mod tests {
         assert!(used <= TOTAL + 50 * BLOCKS * LEAST, "{used}");
         // When the others move, the last gets its share.
         for (claim, blocks) in &mut transfers {
-            *blocks = blocks.drain(..).map(|block| claim.renew(block)).collect();
+            *blocks = blocks
+                .drain(..)
+                .map(|block| claim.renew(block, LARGEST))
+                .collect();
         }
         let (last, blocks) = transfers.last_mut().unwrap();
-        *blocks = blocks.drain(..).map(|block| last.renew(block)).collect();
+        *blocks = blocks
+            .drain(..)
+            .map(|block| last.renew(block, LARGEST))
+            .collect();
         assert!(blocks.iter().all(|block| block.length() == 128 << 10));
     }
 

@@ -49,17 +49,18 @@ impl Download {
         start: u64,
         end: Option<u64>,
     ) -> Result<Self, Failure> {
-        let (file, stat) = root.open_read(path)?;
-        let end = end.map_or(stat.size, |end| end.min(stat.size));
+        let (file, found) = root.open_read(path)?;
+        let size = found.size;
+        let end = end.map_or(size, |end| end.min(size));
         if start > end {
             return Err(Failure::BehindEnd);
         }
         let taken = file.metadata().map_err(|error| io_failure(&error))?;
-        let is_sparse = taken.blocks().saturating_mul(STAT_BLOCK) < stat.size;
+        let is_sparse = taken.blocks().saturating_mul(STAT_BLOCK) < size;
         Ok(Self {
             file,
             left: start..end,
-            data: (is_sparse && stat.size > HOLE_BYTES as u64).then_some(0..0),
+            data: (is_sparse && size > HOLE_BYTES as u64).then_some(0..0),
         })
     }
 
@@ -77,7 +78,10 @@ impl Download {
         if self.left.is_empty() {
             return Ok(None);
         }
-        let length = block.aligned_length(self.left.start) as u64;
+        let length = match self.left() {
+            left if left <= block.length() as u64 => left,
+            _ => block.aligned_length(self.left.start) as u64,
+        };
         let until = (self.left.start + length).min(self.left.end);
         let until = match self.hole(until) {
             Some(zeros) => {

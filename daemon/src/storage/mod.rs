@@ -88,11 +88,14 @@ impl Storage {
 
     /// Gets a transfer ready, in place of the one that was ready before.
     async fn prepare(&self, transfer: Transfer) -> std::result::Result<Outcome, Failure> {
-        // First: it may hold the right to write the same file.
-        drop(self.take_prepared());
+        let before = self.take_prepared();
         let files = Files::of(&self.context)?;
         let context = self.context.clone();
-        let job = move || Prepared::new(&files, &context, transfer);
+        let job = move || {
+            // First: it may hold the right to write the same file.
+            drop(before);
+            Prepared::new(&files, &context, transfer)
+        };
         let (prepared, outcome) = self.context.blocking(job).await?;
         *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
         Ok(outcome)

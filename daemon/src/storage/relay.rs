@@ -99,7 +99,7 @@ impl Relay {
             }
             if let Some(block) = state.empty.pop() {
                 drop(state);
-                return Ok(Some(claim.renew(block)));
+                return Ok(Some(claim.renew(block, usize::MAX)));
             }
             if let Some(rest) = state.unmade.checked_sub(1) {
                 state.unmade = rest;

@@ -44,6 +44,8 @@ pub(super) struct Upload {
     start: u64,
     /// Where the next byte goes.
     position: u64,
+    /// Where the file of this descriptor ends, as far as this upload knows.
+    end: u64,
     /// Whether the file of this descriptor was made by this upload.
     is_new: bool,
     state: State,
@@ -196,8 +198,8 @@ impl Upload {
 
     /// An upload that goes on with the part file.
     fn resumed(root: &Root, path: VirtualPath, found: Found, start: u64) -> Result<Self, Failure> {
-        let (file, stat) = root.open_write(&found.part_path)?;
-        if start > stat.size {
+        let (file, part) = root.open_write(&found.part_path)?;
+        if start > part.size {
             return Err(Failure::BehindEnd);
         }
         let part = Some(found.part_path);
@@ -211,9 +213,9 @@ impl Upload {
         found: Found,
         start: Option<u64>,
     ) -> Result<Self, Failure> {
-        let (file, stat) = found.old.ok_or(Failure::NotFound)?;
-        let start = start.unwrap_or(stat.size);
-        if start > stat.size {
+        let (file, old) = found.old.ok_or(Failure::NotFound)?;
+        let start = start.unwrap_or(old.size);
+        if start > old.size {
             return Err(Failure::BehindEnd);
         }
         Ok(Self::on(root, path, None, file, start, false))
@@ -252,6 +254,7 @@ impl Upload {
             file,
             start,
             position: start,
+            end: start,
             is_new,
             state: State::Prepared,
             text: None,
@@ -348,7 +351,9 @@ impl Upload {
         }
         self.credit -= needed;
         let written = self.file.write_all_at(bytes, position);
-        written.map_err(|error| write_failure(&error))
+        written.map_err(|error| write_failure(&error))?;
+        self.end = position + needed;
+        Ok(())
     }
 
     /// Completes the upload: the file is whole, on the medium if that is configured, and has its
@@ -362,7 +367,9 @@ impl Upload {
             text.finish(&mut rest);
             self.store(&rest)?;
         }
-        self.cut()?;
+        if self.end != self.position {
+            self.cut()?;
+        }
         if self.sync {
             let synced = self.file.sync_all();
             synced.map_err(|error| write_failure(&error))?;

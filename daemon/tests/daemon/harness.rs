@@ -136,6 +136,11 @@ impl Daemon {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How many threads it has.
     pub(crate) fn threads(&self) -> usize {
         self.count("task")

@@ -8,6 +8,7 @@
 )]
 
 mod command_line;
+mod data_plane;
 mod ftp;
 mod harness;
 mod hostile;

@@ -70,7 +70,7 @@ impl Client {
 }
 
 /// Writes a new certificate and key, and gives the table that names them.
-fn table(directory: &Path, more: &str) -> (String, CertificateDer<'static>) {
+pub(crate) fn table(directory: &Path, more: &str) -> (String, CertificateDer<'static>) {
     let CertifiedKey { cert, signing_key } = make();
     fs::write(directory.join("certificate.pem"), cert.pem()).unwrap();
     fs::write(directory.join("key.pem"), signing_key.serialize_pem()).unwrap();

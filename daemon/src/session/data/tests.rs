@@ -245,13 +245,13 @@ fn a_session_must_be_resumed_if_that_is_required() {
 fn garbage_instead_of_a_handshake_is_a_failed_handshake() {
     let tls = Tls::new(&TLS13);
     for garbage in [
-        &b"GET / HTTP/1.1\r\n\r\n"[..],
-        &[0xff; 70_000],
-        &[0x16; 70_000],
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        vec![0xff; 70_000],
+        vec![0x16; 70_000],
     ] {
         let (ours, mut client) = pair();
         // The server may close before it has all of this.
-        let sender = thread::spawn(move || client.write_all(garbage).and(Ok(client)));
+        let sender = thread::spawn(move || client.write_all(&garbage).and(Ok(client)));
         let result = open(ours, tls.protection());
         assert_eq!(result.map(drop), Err(Failure::Handshake));
         let _sent = sender.join().unwrap();
@@ -334,7 +334,7 @@ fn a_reset_is_a_lost_connection() {
         let result = if upload {
             connection.read(&mut [0; 8]).map(drop)
         } else {
-            (0..2).try_for_each(|_| connection.write_all(&[0; 100_000]))
+            (0..2).try_for_each(|_| connection.write_all(&vec![0; 100_000]))
         };
         assert_eq!(result, Err(Failure::ConnectionLost));
     }

@@ -13,11 +13,11 @@ fn file_of(pieces: &[(bool, usize)]) -> (TempDir, Root, Vec<u8>) {
     let directory = tempfile::tempdir().unwrap();
     let file = File::create(directory.path().join("f")).unwrap();
     let mut content = Vec::new();
-    for (index, (hole, length)) in pieces.iter().enumerate() {
+    for (index, (is_hole, length)) in pieces.iter().enumerate() {
         let position = content.len();
         let fill = u8::try_from(index + 1).unwrap();
-        content.resize(position + length, if *hole { 0 } else { fill });
-        if !hole {
+        content.resize(position + length, if *is_hole { 0 } else { fill });
+        if !is_hole {
             file.write_all_at(&content[position..], position as u64)
                 .unwrap();
         }

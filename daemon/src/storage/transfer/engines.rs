@@ -111,7 +111,7 @@ where
 /// Stores a file.
 pub(super) async fn store<R>(
     conditions: &Arc<Conditions>,
-    upload: Box<Upload>,
+    mut upload: Box<Upload>,
     mut input: R,
 ) -> Result<u64, Failure>
 where
@@ -119,11 +119,11 @@ where
 {
     conditions.began();
     let context = &conditions.context;
-    let begin = move |mut upload: Box<Upload>| {
+    let begin = move || {
         upload.begin()?;
         Ok(upload)
     };
-    let mut upload = context.blocking(move || begin(upload)).await?;
+    let mut upload = context.blocking(begin).await?;
     let mut received = 0;
     let mut block = conditions.claim.block(BLOCK);
     loop {

@@ -222,7 +222,6 @@ fn receive(
         }
         conditions.pace.spend(filled as u64, &conditions.run)?;
         let larger = block.length().saturating_mul(GROWTH);
-        drop(block);
-        block = conditions.claim.block(larger);
+        block = conditions.claim.renew(block, larger);
     }
 }

@@ -162,7 +162,7 @@ fn sender(mut client: TcpStream, bytes: Vec<u8>) -> JoinHandle<()> {
 }
 
 fn content(length: usize) -> Vec<u8> {
-    (0..length as u32)
+    (0..u32::try_from(length).unwrap())
         .map(|index| index.wrapping_mul(2_654_435_761).to_be_bytes()[0])
         .collect()
 }
@@ -254,7 +254,7 @@ fn listings_go_over_both_ways() {
     let names = Transfer::List(Listing {
         path: VirtualPath::root(),
         pattern: None,
-        form: super::super::ListForm::Names {
+        form: ListForm::Names {
             all: false,
             order: Order::default(),
         },
@@ -272,7 +272,7 @@ fn listings_go_over_both_ways() {
     let facts = Transfer::List(Listing {
         path: virtual_path("f"),
         pattern: None,
-        form: super::super::ListForm::Machine(FactSet::ALL),
+        form: ListForm::Machine(FactSet::ALL),
     });
     assert_eq!(session.prepare(facts), Err(Failure::NotADirectory));
 }

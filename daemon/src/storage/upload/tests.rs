@@ -2,6 +2,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
+    thread,
     time::Duration,
 };
 
@@ -308,7 +309,7 @@ fn a_file_of_more_than_two_tebibytes_is_right_to_the_byte() {
     const END: u64 = (2 << 40) + 12_345;
     let place = Place::new();
     fs::write(place.path(PART), "head").unwrap();
-    fs::File::options()
+    File::options()
         .write(true)
         .open(place.path(PART))
         .unwrap()
@@ -317,7 +318,7 @@ fn a_file_of_more_than_two_tebibytes_is_right_to_the_byte() {
     place
         .store("f", UploadStart::At(END), b"tail", true)
         .unwrap();
-    let file = fs::File::open(place.path("f")).unwrap();
+    let file = File::open(place.path("f")).unwrap();
     assert_eq!(file.metadata().unwrap().len(), END + 4);
     let mut tail = [0; 6];
     file.read_exact_at(&mut tail, END - 2).unwrap();
@@ -418,12 +419,12 @@ fn a_killed_upload_leaves_the_old_or_the_new_file() {
         // It replaces the file, and so shows that it is at work.
         while fs::metadata(place.path("f")).unwrap().ino() == before {
             assert!(child.try_wait().unwrap().is_none(), "it has ended");
-            std::thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
         }
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        std::thread::sleep(Duration::from_micros(random >> 51));
+        thread::sleep(Duration::from_micros(random >> 51));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(versions.contains(&place.read("f")), "neither old nor new");
