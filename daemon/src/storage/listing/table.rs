@@ -144,12 +144,13 @@ impl Table<Row> {
         let mut table = Self::new();
         // Directories to which links in this directory lead.
         let mut linked = HashSet::new();
-        for entry in root.read_dir(path)? {
-            let entry = entry?;
-            let mut stat = entry.stat;
+        let mut entries = root.read_dir(path)?;
+        let mut name = Vec::new();
+        while let Some(found) = entries.advance(&mut name) {
+            let mut stat = found?;
             let through_link = stat.what == What::Link;
             if through_link {
-                let target = path.join(&entry.name);
+                let target = path.join(&name);
                 // Where it leads nowhere, the link itself is shown.
                 if let Some(shown) = target.ok().and_then(|target| root.stat(&target).ok()) {
                     stat = shown;
@@ -158,8 +159,8 @@ impl Table<Row> {
                     }
                 }
             }
-            if wanted(&entry.name) {
-                let name = table.keep(&entry.name, run)?;
+            if wanted(&name) {
+                let name = table.keep(&name, run)?;
                 table.rows.push(Row {
                     name,
                     through_link,

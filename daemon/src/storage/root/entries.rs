@@ -46,6 +46,20 @@ impl Entries {
         })
     }
 
+    /// Goes to the next entry: puts its name in place of what `name` holds, and returns what is
+    /// known of it. Long listings need no new memory for each name that way.
+    pub(crate) fn advance(&mut self, name: &mut Vec<u8>) -> Option<Result<Stat, Failure>> {
+        self.next_name(|place, found| match place.stat(found) {
+            Ok(stat) => {
+                name.clear();
+                name.extend_from_slice(found.to_bytes());
+                Some(Ok(stat))
+            }
+            Err(Errno::ENOENT) => None,
+            Err(errno) => Some(Err(failure(errno))),
+        })
+    }
+
     /// The names alone, without a look at what has them.
     pub(crate) fn names(&mut self) -> impl Iterator<Item = Result<Vec<u8>, Failure>> {
         std::iter::from_fn(|| self.next_name(|_place, name| Some(Ok(name.to_bytes().to_vec()))))
@@ -54,7 +68,7 @@ impl Entries {
     /// The first of the names left for which `look` finds something.
     fn next_name<T>(
         &mut self,
-        look: impl Fn(&Place, &CStr) -> Option<Result<T, Failure>>,
+        mut look: impl FnMut(&Place, &CStr) -> Option<Result<T, Failure>>,
     ) -> Option<Result<T, Failure>> {
         loop {
             let entry = match self.names.next()? {
@@ -78,13 +92,8 @@ impl Iterator for Entries {
     type Item = Result<Entry, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_name(|place, name| match place.stat(name) {
-            Ok(stat) => Some(Ok(Entry {
-                name: name.to_bytes().to_vec(),
-                stat,
-            })),
-            Err(Errno::ENOENT) => None,
-            Err(errno) => Some(Err(failure(errno))),
-        })
+        let mut name = Vec::new();
+        let stat = self.advance(&mut name)?;
+        Some(stat.map(|stat| Entry { name, stat }))
     }
 }
