@@ -83,6 +83,16 @@ pub(super) fn run(
     Ok(())
 }
 
+/// Makes a directory in the target's.
+pub(super) fn make_directory(target: &Target, work: &Path, name: &str) -> Result<()> {
+    run_script(target, work, &format!("mkdir {}", quote(name)))
+}
+
+/// Runs commands in the target's directory.
+pub(super) fn run_script(target: &Target, work: &Path, commands: &str) -> Result<()> {
+    Lftp { target, work }.script(commands).map(drop)
+}
+
 /// Removes what failed cases have left in the target's directory. Whatever this cannot do stands in
 /// the report already.
 pub(super) fn clean_up(target: &Target, work: &Path, names: &[String]) {

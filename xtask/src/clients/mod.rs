@@ -1,16 +1,24 @@
 //! Drives real FTP clients against any FTP server and says what worked: curl, lftp and Python's
-//! ftplib each upload, download, list, rename, resume and delete, and every byte is compared.
+//! ftplib each upload, download, list, rename, resume and delete; further clients upload, download
+//! and list. Every byte is compared.
 //!
 //! The suite looks at effects (contents, names, sizes), not at reply texts, in which servers
 //! rightly differ.
 
+mod basic_ftp;
 mod curl;
 mod ftplib;
 mod lftp;
+mod line_mode;
 mod listing;
+mod mirror;
+mod ncftp;
+mod rclone;
 mod report;
+mod round;
 mod samples;
 mod target;
+mod wget;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,10 +46,27 @@ const CLIENT_LIMIT: Duration = Duration::from_mins(2);
 /// Only if the suite itself cannot work; what the server gets wrong stands in the report.
 pub(crate) fn run(target: &Target, work: &Path) -> Result<Report> {
     let samples = Samples::write(&work.join("samples")).context("writing the sample files")?;
-    run_with(target, &samples, work)
+    let mut report = run_with(target, &samples, work)?;
+    mirror::run(target, work, &mut report)?;
+    let basic_ftp = basic_ftp::BasicFtp::install()?;
+    let clients: &[&dyn round::Client] = &[
+        &ncftp::Ncftp,
+        &line_mode::TNFTP,
+        &line_mode::INETUTILS,
+        &wget::Wget,
+        &rclone::Rclone,
+        &basic_ftp,
+    ];
+    for client in clients {
+        round::run(*client, target, &samples, work, &mut report)?;
+    }
+    let mut directories = round::directories(clients);
+    directories.push(fresh_name(mirror::NAME));
+    lftp::clean_up(target, &work.join("lftp"), &directories);
+    Ok(report)
 }
 
-/// The same with sample files that are there already.
+/// The three clients that do most, with sample files that are there already.
 ///
 /// # Errors
 /// As for [`run`].
