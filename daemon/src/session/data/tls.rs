@@ -67,8 +67,14 @@ enum Progress {
 
 impl Tls {
     /// Does the handshake.
+    ///
+    /// No session tickets follow it: a client that uploads does not read them, and to close with
+    /// bytes unread resets the connection, which can take the end of the file with it. Clients
+    /// resume the session of the control connection, which has tickets.
     pub(super) fn accept(config: Arc<ServerConfig>, socket: &Socket) -> Result<Self, Failure> {
-        let connection = UnbufferedServerConnection::new(config).map_err(|error| {
+        let mut config = Arc::unwrap_or_clone(config);
+        config.send_tls13_tickets = 0;
+        let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(|error| {
             debug!(%error, "no TLS on the data connection");
             Failure::Internal
         })?;
