@@ -214,6 +214,7 @@ fn names(step: &Step) -> Vec<&str> {
     match step {
         Step::Send { text, .. } | Step::Fetch(text) => text.names(),
         Step::Put(content)
+        | Step::Blind(content)
         | Step::Push(content)
         | Step::Clear(content)
         | Step::Data(DataCheck::Is(content)) => content.names(),

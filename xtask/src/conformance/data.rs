@@ -31,6 +31,17 @@ pub(crate) enum Data {
     Encrypted(Box<TlsStream>),
 }
 
+/// What follows on written bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// More.
+    GoOn,
+    /// The end in order, with TLS by `close_notify` both ways.
+    End,
+    /// The end in order of our side; what the server has sent stays unread.
+    EndUnread,
+}
+
 /// How to encrypt a data connection.
 pub(crate) struct Protection<'a> {
     pub(crate) tls: &'a Tls,
@@ -121,11 +132,11 @@ impl Data {
         Ok(bytes)
     }
 
-    /// Writes; `end` closes in order, with TLS by `close_notify` both ways.
+    /// Writes, and perhaps ends the connection.
     pub(crate) fn write(
         &mut self,
         bytes: &[u8],
-        end: bool,
+        then: Then,
         protection: Option<&Protection<'_>>,
         patience: Duration,
     ) -> Result<()> {
@@ -138,13 +149,15 @@ impl Data {
             }
             _ => bail!("there is no data connection"),
         }
-        if end {
+        if then != Then::GoOn {
             if let Self::Encrypted(stream) = self {
                 stream.conn.send_close_notify();
                 stream.flush()?;
-                let mut rest = Vec::new();
-                let closed = stream.as_mut().take(1).read_to_end(&mut rest);
-                closed.context("the server closes TLS without close_notify")?;
+                if then == Then::End {
+                    let mut rest = Vec::new();
+                    let closed = stream.as_mut().take(1).read_to_end(&mut rest);
+                    closed.context("the server closes TLS without close_notify")?;
+                }
             }
             *self = Self::None;
         }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use regex::bytes::Regex;
 
 use super::case::{Case, Ending};
+use super::data::Then;
 use super::disk::{Owner, Stage, same};
 use super::literal::{Variables, show};
 use super::script::{Codes, DataCheck, End, Expectation, Pattern, State, Step};
@@ -220,16 +221,22 @@ impl<'a> Play<'a> {
             }
             Step::Put(content) => {
                 let bytes = content.bytes(&self.variables)?;
-                self.session()?.write(&bytes, true)
+                self.session()?.write(&bytes, Then::End)
+            }
+            Step::Blind(content) => {
+                let bytes = content.bytes(&self.variables)?;
+                self.session()?.write(&bytes, Then::EndUnread)
             }
             Step::Push(content) => {
                 let bytes = content.bytes(&self.variables)?;
-                self.session()?.write(&bytes, false)
+                self.session()?.write(&bytes, Then::GoOn)
             }
             Step::Clear(content) => {
                 let bytes = content.bytes(&self.variables)?;
                 let patience = self.case.patience;
-                self.session()?.data.write(&bytes, false, None, patience)
+                self.session()?
+                    .data
+                    .write(&bytes, Then::GoOn, None, patience)
             }
             Step::Close | Step::Reset => {
                 let patience = self.case.patience;
@@ -254,7 +261,7 @@ impl<'a> Play<'a> {
                 let line = command.bytes(&self.variables)?;
                 let bytes = content.bytes(&self.variables)?;
                 self.begin(&line)?;
-                self.session()?.write(&bytes, true)?;
+                self.session()?.write(&bytes, Then::End)?;
                 self.session()?
                     .expect_codes(&Codes::parse("226|250")?)
                     .map(drop)

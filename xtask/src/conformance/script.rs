@@ -17,6 +17,7 @@
 //! connect                connects what `open .. idle` left
 //! get [LEN]              reads the data connection to its end, or LEN bytes
 //! put CONTENT            writes and ends the data connection
+//! blind CONTENT          the same, without reading what the server may have sent
 //! push CONTENT           writes and leaves it open
 //! clear CONTENT          the same without TLS, whatever was agreed
 //! close, reset           ends the data connection, by FIN or by RST
@@ -52,6 +53,7 @@ pub(crate) enum Step {
     Connect,
     Get(Option<usize>),
     Put(Content),
+    Blind(Content),
     Push(Content),
     Clear(Content),
     Close,
@@ -293,6 +295,7 @@ fn parse_line(line: &str) -> Result<Step> {
         "get" if arguments.is_empty() => Ok(Step::Get(None)),
         "get" => Ok(Step::Get(Some(arguments.parse()?))),
         "put" => Ok(Step::Put(Content::parse(arguments)?)),
+        "blind" => Ok(Step::Blind(Content::parse(arguments)?)),
         "push" => Ok(Step::Push(Content::parse(arguments)?)),
         "clear" => Ok(Step::Clear(Content::parse(arguments)?)),
         "close" => nothing(Step::Close),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use regex::bytes::Regex;
 
-use super::data::{Data, Protection};
+use super::data::{Data, Protection, Then};
 use super::literal::show;
 use super::script::{Codes, How, Open, State};
 use super::tls::Tls;
@@ -228,10 +228,10 @@ impl Session {
         self.data.read(limit, protection.as_ref(), self.patience)
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8], end: bool) -> Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8], then: Then) -> Result<()> {
         let protection = protection(self.protected, self.tls.as_ref(), &self.host);
         self.data
-            .write(bytes, end, protection.as_ref(), self.patience)
+            .write(bytes, then, protection.as_ref(), self.patience)
     }
 
     /// Whether the session answers, and nothing came that nobody asked for.
