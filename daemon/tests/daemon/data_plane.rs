@@ -101,19 +101,19 @@ fn calls(daemon: &Daemon, job: impl FnOnce()) -> Vec<(String, usize)> {
     kill(process, Signal::SIGINT).unwrap();
     strace.wait().unwrap();
     let table = fs::read_to_string(counts).unwrap();
-    let row = |line: &str| {
+    let read = |line: &str| {
         let columns: Vec<_> = line.split_whitespace().collect();
         let count = columns.get(3)?.parse().ok()?;
         Some(((*columns.last()?).to_owned(), count))
     };
-    table.lines().filter_map(row).collect()
+    table.lines().filter_map(read).collect()
 }
 
-fn sum(calls: &[(String, usize)], names: &[&str]) -> usize {
-    let named = calls
+fn sum(calls: &[(String, usize)], these: &[&str]) -> usize {
+    let wanted = calls
         .iter()
-        .filter(|(name, _)| names.contains(&name.as_str()));
-    named.map(|(_, count)| count).sum()
+        .filter(|(name, _)| these.contains(&name.as_str()));
+    wanted.map(|(_, count)| count).sum()
 }
 
 #[test]

@@ -15,8 +15,8 @@ fn file_of(pieces: &[(bool, usize)]) -> (TempDir, Root, Vec<u8>) {
     let mut content = Vec::new();
     for (index, (is_hole, length)) in pieces.iter().enumerate() {
         let position = content.len();
-        let fill = u8::try_from(index + 1).unwrap();
-        content.resize(position + length, if *is_hole { 0 } else { fill });
+        let byte = u8::try_from(index + 1).unwrap();
+        content.resize(position + length, if *is_hole { 0 } else { byte });
         if !is_hole {
             file.write_all_at(&content[position..], position as u64)
                 .unwrap();

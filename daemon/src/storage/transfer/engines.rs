@@ -85,7 +85,7 @@ where
     W: AsyncWrite + Unpin + Send + ?Sized,
 {
     conditions.began();
-    let (pieces, receiver) = mpsc::channel::<Vec<u8>>(PIECES);
+    let (pieces, queue) = mpsc::channel::<Vec<u8>>(PIECES);
     let listing = conditions.context.blocking(move || {
         lister(&mut |bytes: &[u8]| {
             // It fails when nobody sends any more.
@@ -94,9 +94,9 @@ where
         })
     });
     let sending = async {
-        let mut receiver = std::pin::pin!(receiver);
+        let mut queue = queue;
         let mut sent = 0;
-        while let Some(piece) = receiver.recv().await {
+        while let Some(piece) = queue.recv().await {
             write_all(output, &piece, &conditions.run).await?;
             sent += piece.len() as u64;
         }
