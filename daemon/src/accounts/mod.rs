@@ -24,6 +24,7 @@ use crate::{
         gate::{Access, Denied, Password},
     },
     storage::Failure,
+    sys::uninterrupted,
 };
 
 /// Checks of passwords that may run at one time in the whole process. Each takes tens of megabytes
@@ -155,7 +156,8 @@ impl Accounts {
     /// A datastore may be away. It is looked for at each log-in.
     async fn expect_root(&self, account: &Account) -> Result<(), Denied> {
         let root = account.root.clone();
-        let found = self.context.blocking(move || Ok(fs::metadata(root)));
+        let look = move || Ok(uninterrupted(|| fs::metadata(&root)));
+        let found = self.context.blocking(look);
         let problem = match found.await {
             Ok(Ok(root)) if root.is_dir() => return Ok(()),
             Ok(Ok(_)) => "it is not a directory".to_owned(),

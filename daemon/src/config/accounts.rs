@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,7 @@ use argon2::{Params, password_hash::phc};
 use serde::Deserialize;
 
 use super::{Config, Findings, Required, Umask};
-use crate::virtual_path::NAME_BYTES;
+use crate::{sys::uninterrupted, virtual_path::NAME_BYTES};
 
 /// An account with a password.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -248,7 +248,7 @@ fn check_root(root: &Path, key: &str, findings: &mut Findings) {
             &format!("{} is not an absolute path", root.display()),
             "begin it with /, such as /vmfs/volumes/datastore1",
         );
-    } else if !root.is_dir() {
+    } else if !uninterrupted(|| fs::metadata(root)).is_ok_and(|root| root.is_dir()) {
         findings.warning(
             key,
             &format!("{} does not exist or is not a directory", root.display()),

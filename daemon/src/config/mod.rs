@@ -35,6 +35,7 @@ pub use self::{
     tls::{Required, Tls},
     transfers::Transfers,
 };
+use crate::sys::uninterrupted;
 
 /// Where the VIB puts the configuration on a host.
 pub const DEFAULT_PATH: &str = "/etc/config/esxftpd/esxftpd.toml";
@@ -148,7 +149,7 @@ struct Source {
 impl Source {
     fn read(path: &Path) -> io::Result<Self> {
         // Before it is opened: opening a pipe would wait for its writer.
-        if !fs::metadata(path)?.is_file() {
+        if !uninterrupted(|| fs::metadata(path))?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
         let file = File::open(path)?;

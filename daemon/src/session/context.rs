@@ -26,6 +26,7 @@ use crate::{
     accounts::Account,
     config::Config,
     storage::{Failure, Operation},
+    tls,
 };
 
 /// What the parts of one session share. Locks are held for an assignment, never over a wait.
@@ -35,8 +36,7 @@ pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     /// The client's address, IPv4 in IPv6 unwrapped.
     pub(crate) client: IpAddr,
-    /// For TLS on data connections; the same as on the control connection, so that clients can
-    /// resume its session there.
+    /// For TLS on data connections.
     tls: Option<Arc<ServerConfig>>,
     state: Mutex<State>,
     events: mpsc::UnboundedSender<StorageEvent>,
@@ -80,7 +80,7 @@ impl Context {
         let context = Self {
             config,
             client,
-            tls,
+            tls: tls.as_deref().map(tls::for_data),
             state: Mutex::default(),
             events: sender,
             bell,

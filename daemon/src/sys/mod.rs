@@ -3,10 +3,12 @@
 
 mod descriptors;
 pub(crate) mod entropy;
+mod interrupted;
 mod peer;
 pub(crate) mod probe;
 mod sockets;
 
 pub(crate) use descriptors::{close_inherited, raise_descriptor_limit};
+pub(crate) use interrupted::uninterrupted;
 pub(crate) use peer::Disguise;
 pub(crate) use sockets::stream_pair;
