@@ -17,13 +17,14 @@ use crate::inspect::{open, print};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
     /// The private key: RSA, PEM, not encrypted
-    #[arg(long, value_name = "FILE")]
+    // Where signing is optional, so is this; clap asks for it where it is not.
+    #[arg(long, value_name = "FILE", required = false, requires = "cert")]
     pub(crate) key: PathBuf,
     /// Its certificate, PEM
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required = false, requires = "key")]
     pub(crate) cert: PathBuf,
     /// The certificates between it and the CA, PEM
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) chain: Option<PathBuf>,
 }
 
