@@ -14,10 +14,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use xshell::Shell;
 
 use crate::clients::{self, Samples, Security, Target, expect_same};
 use crate::host::{DAEMON, HostRoot, PID_FILE, Package, SCRIPT};
 use crate::process::Finished;
+use crate::{dist, tools};
 
 pub(crate) use life::run as life;
 pub(crate) use sabotage::run as sabotage;
@@ -49,11 +51,7 @@ pub(crate) const SECURITIES: &[Security] = &[Security::Plain, Security::Tls];
 
 /// What the daemon does not offer yet, by client and case; an entry that is true no longer fails
 /// the test.
-pub(crate) const KNOWN_GAPS: &[(&str, &str)] = &[
-    // lftp asks for MLSD only where FEAT names the facts after MLST (RFC 3659, section 7.8);
-    // libunftp names none.
-    ("lftp", "MLSD"),
-];
+pub(crate) const KNOWN_GAPS: &[(&str, &str)] = &[];
 
 /// How much the clients do.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,6 +60,44 @@ enum Depth {
     Full,
     /// Only the uploads that are compared on disk.
     Quick,
+}
+
+/// What `cargo xtask e2e` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The VIB; without it, one is built first
+    #[arg(long, value_name = "FILE")]
+    vib: Option<PathBuf>,
+    /// Break the VIB in several ways instead; the test must notice each
+    #[arg(long)]
+    sabotage: bool,
+}
+
+/// Runs what `options` say.
+///
+/// # Errors
+/// See [`run`], [`life`] and [`sabotage`].
+pub(crate) fn command(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
+    let vib = vib(sh, root, options.vib.as_deref())?;
+    if options.sabotage {
+        return sabotage(&vib);
+    }
+    run(&vib)?;
+    life(&vib)
+}
+
+/// The VIB that was named, or one that is built now, when everything is there that the simulated
+/// host needs.
+///
+/// # Errors
+/// If something is missing, or if the build fails.
+pub(crate) fn vib(sh: &Shell, root: &Path, named: Option<&Path>) -> Result<PathBuf> {
+    tools::ensure_root()?;
+    tools::ensure(sh)?;
+    match named {
+        Some(vib) => Ok(vib.to_owned()),
+        None => Ok(dist::ours(sh, root)?.vib),
+    }
 }
 
 /// Runs the test, once on a host without `watchdog.sh` and once, with fewer clients, under a

@@ -127,14 +127,7 @@ enum Command {
     /// Check what the compiler does not: ports, versions, names and layout
     Tidy,
     /// Install a VIB in a simulated host and use it with real clients
-    E2e {
-        /// The VIB; without it, one is built first
-        #[arg(long, value_name = "FILE")]
-        vib: Option<PathBuf>,
-        /// Break the VIB in several ways instead; the test must notice each
-        #[arg(long)]
-        sabotage: bool,
-    },
+    E2e(e2e::Options),
     /// Make a simulated host with a VIB on it, and run a command there
     Host {
         /// The directory to make; it must not exist, or be empty. It stays
@@ -152,17 +145,7 @@ enum Command {
     /// The calls and their answers are in xtask/userworld. The exit status is the command's.
     Userworld(userworld::Options),
     /// Run the daemon and the client suite under every profile and every single toggle of `userworld`
-    Matrix {
-        /// The VIB; without it, one is built first
-        #[arg(long, value_name = "FILE")]
-        vib: Option<PathBuf>,
-        /// Only cases with this text in their names, such as `esxi-6 at=allow`
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        only: String,
-        /// Let the daemon use calls that it must not use instead; the matrix must notice each
-        #[arg(long, conflicts_with = "only")]
-        regressions: bool,
-    },
+    Matrix(userworld::matrix::Options),
     /// Run the client suite against any FTP server
     Clients {
         /// The server and a directory on it, `ftp://USER[:PASSWORD]@HOST[:PORT]/DIR`, or `ftpes://`
@@ -224,42 +207,13 @@ impl Xtask {
             Command::Test => test::run(&sh, root)?,
             Command::Ci => ci::run(&sh, root)?,
             Command::Tidy => tidy::run(root)?,
-            Command::E2e { vib, sabotage } => {
-                tools::ensure_root()?;
-                tools::ensure(&sh)?;
-                let vib = match vib {
-                    Some(vib) => vib,
-                    None => dist::ours(&sh, root)?.vib,
-                };
-                if sabotage {
-                    e2e::sabotage(&vib)?;
-                } else {
-                    e2e::run(&vib)?;
-                    e2e::life(&vib)?;
-                }
-            }
+            Command::E2e(options) => e2e::command(&sh, root, &options)?,
             Command::Host { dir, vib, command } => {
                 tools::ensure_root()?;
                 tools::ensure(&sh)?;
                 return host::session(&dir, &vib, &command);
             }
-            Command::Matrix {
-                vib,
-                only,
-                regressions,
-            } => {
-                tools::ensure_root()?;
-                tools::ensure(&sh)?;
-                let vib = match vib {
-                    Some(vib) => vib,
-                    None => dist::ours(&sh, root)?.vib,
-                };
-                if regressions {
-                    userworld::matrix::regressions(&vib)?;
-                } else {
-                    userworld::matrix::run(&vib, &only)?;
-                }
-            }
+            Command::Matrix(options) => userworld::matrix::command(&sh, root, &options)?,
             Command::Userworld(options) => return userworld::run(&options),
             Command::Clients { url } => {
                 let target = clients::Target::parse(&url)?;

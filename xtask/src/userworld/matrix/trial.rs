@@ -78,10 +78,11 @@ pub(super) fn run(
     prepare(&trial.host)?;
     let mut daemon = Daemon::start(case, &trial)?;
     let served = match case.expected() {
-        Expected::Refuses => {
-            step("refusing to serve", || daemon.refuse(&trial, &target)).map(|()| None)
-        }
-        _ => daemon.serve(&trial, &target, samples).map(Some),
+        Expected::Serves => daemon.serve(&trial, &target, samples).map(Some),
+        expected @ (Expected::Refuses | Expected::Panics) => step("refusing to serve", || {
+            daemon.refuse(&trial, &target, expected)
+        })
+        .map(|()| None),
     };
     // What the supervisor saw is told when everything has ended.
     let ended = daemon.end();
@@ -177,7 +178,7 @@ impl Daemon {
 
     /// Waits until a daemon that cannot serve ends or turns a client away, and looks whether it says
     /// why.
-    fn refuse(&mut self, trial: &Trial, target: &Target) -> Result<()> {
+    fn refuse(&mut self, trial: &Trial, target: &Target, expected: Expected) -> Result<()> {
         let mut turned_away = false;
         wait_until("the daemon ends, or turns a client away", || {
             turned_away = greeting(target).is_ok_and(|line| line.starts_with("421"));
@@ -195,10 +196,15 @@ impl Daemon {
             ensure!(!status.success(), "it ended with {status}");
         }
         let log = self.log_tail();
-        ensure!(!log.contains("panicked"), "it panicked");
-        let told = log
-            .lines()
-            .any(|line| line.to_lowercase().contains("error"));
+        let panicked = log.contains("panicked");
+        ensure!(
+            panicked == (expected == Expected::Panics),
+            "expected {expected:?}, and it panicked: {panicked}"
+        );
+        let told = panicked
+            || log
+                .lines()
+                .any(|line| line.to_lowercase().contains("error"));
         ensure!(told, "it does not say why");
         Ok(())
     }
