@@ -12,8 +12,8 @@ use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
-    bench_pack, ci, clients, conformance, dist, e2e, extract, fuzz, host, inspect, package, sign,
-    test, tidy, tools, twice, userworld, verify,
+    bench, bench_pack, ci, clients, conformance, dist, e2e, extract, fuzz, host, inspect, package,
+    sign, test, tidy, tools, twice, userworld, verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -152,6 +152,8 @@ enum Command {
         /// for TLS; without a password, the variable `FTP_PASSWORD` is asked for it
         url: String,
     },
+    /// Measure the daemon beside other FTP servers, driven by one client in one run
+    Bench(bench::Options),
     /// Play the conformance suite against an FTP server, or compare servers with it
     Conformance(conformance::Options),
 }
@@ -222,6 +224,7 @@ impl Xtask {
                 println!("{report}");
                 report.check()?;
             }
+            Command::Bench(options) => bench::run(&sh, root, &options)?,
             Command::Conformance(options) => options.run(&sh, root)?,
         }
         Ok(ExitCode::SUCCESS)

@@ -10,10 +10,16 @@ use super::report::{self, Column, Counts};
 use super::{Arena, Options, Tls, cases};
 use crate::cargo::cargo;
 use crate::compile::TARGET;
-use crate::peers::{Bench, Peer};
+use crate::peers::{Bench, Caps, Peer};
 
 /// The table of results, below the root of the workspace.
 const TABLE: &str = "daemon/CONFORMANCE.md";
+
+/// A case looks for the cap on one address.
+const CAPS: Caps = Caps {
+    sessions: 200,
+    per_address: 40,
+};
 
 /// Starts the servers one after the other and plays the suite against each. The table is rewritten
 /// if all servers and all cases took part.
@@ -27,7 +33,7 @@ pub(super) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         None => build(sh, root)?,
     };
     let work = tempfile::tempdir()?;
-    let bench = Bench::prepare(root, work.path(), daemon)?;
+    let bench = Bench::prepare(root, work.path(), daemon, CAPS)?;
     let tls = Tls::trusting(&bench.certificate.ca)?;
     let all = options.servers.is_empty();
     let peers = if all {

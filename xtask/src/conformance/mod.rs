@@ -28,8 +28,9 @@ use xshell::Shell;
 use crate::clients::Target;
 use crate::peers::Peer;
 
+pub(crate) use tls::{Tls, TlsStream};
+
 use suite::Arena;
-use tls::Tls;
 
 use case::Topic;
 

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{DATA_SECONDS, Launch, SESSIONS, SESSIONS_PER_ADDRESS, Settings, write_private};
+use super::{Caps, DATA_SECONDS, Launch, Settings, write_private};
 use crate::process;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub(super) fn launch(daemon: &Path, settings: &Settings<'_>) -> Result<Launch> {
+    let Caps {
+        sessions,
+        per_address,
+    } = settings.caps;
     let program = daemon
         .to_str()
         .context("the path of the daemon is not UTF-8")?;
@@ -27,8 +31,8 @@ addresses = ["127.0.0.1:{port}"]
 ports = "{first}-{last}"
 
 [limits]
-sessions = {SESSIONS}
-sessions-per-address = {SESSIONS_PER_ADDRESS}
+sessions = {sessions}
+sessions-per-address = {per_address}
 data-connection-seconds = {DATA_SECONDS}
 
 [active]

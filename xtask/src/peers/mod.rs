@@ -34,10 +34,6 @@ pub(crate) use account::Account;
 pub(crate) use certificate::Certificate;
 pub(crate) use packages::Packages;
 
-/// Control connections from one address that every server allows.
-pub(crate) const SESSIONS_PER_ADDRESS: u16 = 40;
-/// Control connections in all.
-const SESSIONS: u16 = 200;
 /// Seconds that a server waits for a data connection where that can be set.
 const DATA_SECONDS: u16 = 4;
 /// Ports of a server's passive range.
@@ -49,6 +45,15 @@ const LAST_PORT: u16 = 30_000;
 /// For a server to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
+
+/// Control connections that every server allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caps {
+    /// In all.
+    pub(crate) sessions: u16,
+    /// From one address.
+    pub(crate) per_address: u16,
+}
 
 /// A server that can be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -89,6 +94,7 @@ pub(crate) struct Bench {
     daemon: PathBuf,
     work: PathBuf,
     account: Account,
+    caps: Caps,
     pub(crate) certificate: Certificate,
 }
 
@@ -96,6 +102,7 @@ pub(crate) struct Bench {
 struct Settings<'a> {
     account: &'a Account,
     certificate: &'a Certificate,
+    caps: Caps,
     port: u16,
     passive: (u16, u16),
     /// What the account sees as `/`.
@@ -117,7 +124,7 @@ impl Bench {
     /// # Errors
     /// Without root, which the servers need to change their user and root directory; if a package
     /// cannot be had.
-    pub(crate) fn prepare(root: &Path, work: &Path, daemon: PathBuf) -> Result<Self> {
+    pub(crate) fn prepare(root: &Path, work: &Path, daemon: PathBuf, caps: Caps) -> Result<Self> {
         tools::ensure_root()?;
         fs::set_permissions(work, Permissions::from_mode(0o755))?;
         Ok(Self {
@@ -125,6 +132,7 @@ impl Bench {
             daemon,
             work: work.to_owned(),
             account: Account::new()?,
+            caps,
             certificate: Certificate::write(work)?,
         })
     }
@@ -144,6 +152,7 @@ impl Bench {
         let settings = Settings {
             account: &self.account,
             certificate: &self.certificate,
+            caps: self.caps,
             port: first,
             passive: (first + 1, first + PASSIVE_PORTS),
             root: &root,
@@ -208,6 +217,11 @@ impl Server {
             );
             thread::sleep(POLL);
         }
+    }
+
+    /// The process group that the server and its sessions form.
+    pub(crate) fn group(&self) -> u32 {
+        self.child.id()
     }
 
     fn output(&self) -> String {

@@ -4,9 +4,13 @@ use std::fs;
 
 use anyhow::Result;
 
-use super::{Account, Launch, Packages, SESSIONS, SESSIONS_PER_ADDRESS, Settings, write_private};
+use super::{Account, Caps, Launch, Packages, Settings, write_private};
 
 pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Launch> {
+    let Caps {
+        sessions,
+        per_address,
+    } = settings.caps;
     let work = settings.work;
     let (uid, gid) = (Account::UID, Account::GID);
     let (name, hash) = (&settings.account.name, &settings.account.hash);
@@ -30,8 +34,8 @@ UseReverseDNS off
 User nobody
 Group nogroup
 Umask 022
-MaxInstances {SESSIONS}
-MaxConnectionsPerHost {SESSIONS_PER_ADDRESS}
+MaxInstances {sessions}
+MaxConnectionsPerHost {per_address}
 ModulePath {modules}
 LoadModule mod_tls.c
 LoadModule mod_copy.c

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Account, Launch, Packages, SESSIONS, SESSIONS_PER_ADDRESS, Settings, write_private};
+use super::{Account, Caps, Launch, Packages, Settings, write_private};
 use crate::process;
 
 pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Launch> {
+    let Caps {
+        sessions,
+        per_address,
+    } = settings.caps;
     let work = settings.work;
     let (uid, gid) = (Account::UID, Account::GID);
     let (name, hash) = (&settings.account.name, &settings.account.hash);
@@ -28,8 +32,8 @@ pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Lau
         .arg(format!("--bind=127.0.0.1,{}", settings.port))
         .arg(format!("--login=puredb:{}", database.display()))
         .arg(format!("--passiveportrange={first}:{last}"))
-        .arg(format!("--maxclientsnumber={SESSIONS}"))
-        .arg(format!("--maxclientsperip={SESSIONS_PER_ADDRESS}"))
+        .arg(format!("--maxclientsnumber={sessions}"))
+        .arg(format!("--maxclientsperip={per_address}"))
         .arg(format!(
             "--certfile={}",
             settings.certificate.both.display()

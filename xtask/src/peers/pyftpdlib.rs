@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{
-    DATA_SECONDS, Launch, Packages, SESSIONS, SESSIONS_PER_ADDRESS, Settings, write_private,
-};
+use super::{Caps, DATA_SECONDS, Launch, Packages, Settings, write_private};
 use crate::process;
 
 const SCRIPT: &str = include_str!("../../peers/pyftpdlib_server.py");
 const VERSION: &str = "import pyftpdlib; print(pyftpdlib.__ver__)";
 
 pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Launch> {
+    let Caps {
+        sessions,
+        per_address,
+    } = settings.caps;
     let script = settings.work.join("pyftpdlib_server.py");
     fs::write(&script, SCRIPT)?;
     let options = settings.work.join("options.json");
@@ -25,8 +27,8 @@ pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Lau
         "root": settings.root,
         "passive": [first, last],
         "certificate": settings.certificate.both,
-        "sessions": SESSIONS,
-        "sessions_per_address": SESSIONS_PER_ADDRESS,
+        "sessions": sessions,
+        "sessions_per_address": per_address,
         "data_seconds": DATA_SECONDS,
     });
     write_private(&options, &values.to_string())?;

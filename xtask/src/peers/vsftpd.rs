@@ -5,10 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-use super::{
-    Account, DATA_SECONDS, Launch, Packages, SESSIONS, SESSIONS_PER_ADDRESS, Settings,
-    write_private,
-};
+use super::{Account, Caps, DATA_SECONDS, Launch, Packages, Settings, write_private};
 use crate::process;
 
 /// `$1` to `$3` are put over the machine's files, in this process and its children only.
@@ -19,6 +16,10 @@ mount --bind \"$3\" /etc/pam.d && \
 shift 3 && exec \"$@\"";
 
 pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Launch> {
+    let Caps {
+        sessions,
+        per_address,
+    } = settings.caps;
     let work = settings.work;
     let (uid, gid) = (Account::UID, Account::GID);
     let (name, hash) = (&settings.account.name, &settings.account.hash);
@@ -46,8 +47,8 @@ pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Lau
 listen=YES
 listen_address=127.0.0.1
 listen_port={port}
-max_clients={SESSIONS}
-max_per_ip={SESSIONS_PER_ADDRESS}
+max_clients={sessions}
+max_per_ip={per_address}
 anonymous_enable=NO
 local_enable=YES
 write_enable=YES
