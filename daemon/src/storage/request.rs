@@ -377,7 +377,6 @@ impl FactSet {
 
 /// Why something failed, as far as a client may know. The gate has the reply for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Failure {
     /// Nothing has this path.
     NotFound,

@@ -125,7 +125,7 @@ impl Gate {
     }
 
     pub(super) fn ccc(&mut self) {
-        // A client that wants it has a firewall that reads along; passwords are not the only secret.
+        // Clients want it for firewalls that read along; passwords are not the only secret.
         self.reply(if self.security.tls() {
             Reply::new(534, "The control connection stays protected here.")
         } else {

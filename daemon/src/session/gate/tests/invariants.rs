@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::world::play;
+use super::{checks, world::play};
 
 fn program() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..200)
@@ -20,5 +20,15 @@ proptest! {
     #[test]
     fn nothing_breaks_the_gate(mode: u8, program in program()) {
         play(&[&[mode | 1], program.as_slice()].concat());
+    }
+
+    #[test]
+    fn lines_are_what_they_are(bytes in program()) {
+        checks::lines(&bytes);
+    }
+
+    #[test]
+    fn any_line_is_a_command_or_has_a_reply(line in program()) {
+        checks::command(&line);
     }
 }

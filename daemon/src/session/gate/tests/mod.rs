@@ -1,11 +1,15 @@
-//! The gate, tested by feeding events: the rig plays client, engine and storage, and makes the time.
+//! The gate, tested by feeding events: the rig plays client, engine and storage, and makes the
+//! time.
 
+use super::{command, line, verb};
 use crate::{session::gate, storage};
 
 mod aborts;
 mod answers;
 mod changes;
+mod checks;
 mod commands;
+mod corpora;
 mod data_setup;
 mod engine;
 mod invariants;
