@@ -215,7 +215,7 @@ impl FileSystem {
             result: told(&result),
             told: result.ok().map(|told| Told {
                 kind: format!("{:x}", told.filesystem_type().0),
-                block_size: u64::try_from(told.block_size()).unwrap_or(0),
+                block_size: told.block_size(),
                 blocks: told.blocks(),
                 blocks_available: told.blocks_available(),
             }),

@@ -60,10 +60,9 @@ impl PasswordChecks {
             let _permit = permit;
             Ok(password::matches(&hash, &password.0))
         });
-        let matches = check
+        check
             .await
-            .map_err(|failure: Failure| anyhow::anyhow!("{failure}"))?;
-        matches
+            .map_err(|failure: Failure| anyhow::anyhow!("{failure}"))?
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
@@ -34,7 +34,7 @@ fn config() -> Config {
 
 /// The accounts of a session with this configuration.
 fn accounts(config: Config) -> Accounts {
-    let context = Context::new(Arc::new(config), Ipv4Addr::LOCALHOST.into(), None);
+    let context = Context::new(Arc::new(config), None);
     Accounts::new(context.unwrap().0, PasswordChecks::new())
 }
 

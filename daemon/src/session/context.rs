@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write as _},
-    net::IpAddr,
     os::{
         fd::{AsRawFd as _, OwnedFd},
         unix::net::UnixStream,
@@ -34,8 +33,6 @@ use crate::{
 pub(crate) struct Context {
     /// The configuration at the start of the session.
     pub(crate) config: Arc<Config>,
-    /// The client's address, IPv4 in IPv6 unwrapped.
-    pub(crate) client: IpAddr,
     /// For TLS on data connections.
     tls: Option<Arc<ServerConfig>>,
     state: Mutex<State>,
@@ -72,15 +69,13 @@ impl Context {
     /// If there is no socket for the bell.
     pub(crate) fn new(
         config: Arc<Config>,
-        client: IpAddr,
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<&ServerConfig>,
     ) -> io::Result<(Arc<Self>, Ears)> {
         let (bell, ear) = crate::sys::stream_pair()?;
         let (sender, events) = mpsc::unbounded_channel();
         let context = Self {
             config,
-            client,
-            tls: tls.as_deref().map(tls::for_data),
+            tls: tls.map(tls::for_data),
             state: Mutex::default(),
             events: sender,
             bell,
@@ -262,13 +257,13 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Read as _, net::Ipv4Addr};
+    use std::io::Read as _;
 
     use super::*;
 
     fn context() -> (Arc<Context>, Ears) {
         let config = Arc::new(Config::default());
-        Context::new(config, Ipv4Addr::LOCALHOST.into(), None).unwrap()
+        Context::new(config, None).unwrap()
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::{
     future::{Future, pending},
     io,
     net::SocketAddr,
+    ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -29,8 +30,11 @@ use super::{
 };
 use crate::accounts::{Account, Accounts};
 
-/// Bytes that are read from the client or the engine at once; a line of the client fits.
-const READ_BYTES: usize = 4096;
+/// Bytes that are read from the client at once; a line fits.
+const CLIENT_BYTES: usize = 4096;
+
+/// Bytes that are read from the engine at once; its replies are short.
+const ENGINE_BYTES: usize = 512;
 
 /// Bytes that may wait to be sent before nothing more is read from the client.
 const OUTPUT_BYTES: usize = 64 * 1024;
@@ -58,8 +62,7 @@ pub(super) struct Driver {
     pub(super) local: SocketAddr,
 }
 
-/// What is there only some of the time.
-#[derive(Default)]
+/// What comes and goes.
 struct Parts {
     engine: Option<Engine>,
     log_in: Option<LogIn>,
@@ -69,6 +72,10 @@ struct Parts {
     deaf: bool,
     /// Whether TLS is on.
     secure: bool,
+    /// Whether the daemon stops.
+    stopping: bool,
+    from_client: [u8; CLIENT_BYTES],
+    from_engine: [u8; ENGINE_BYTES],
 }
 
 enum Then {
@@ -97,25 +104,16 @@ impl Driver {
         let Ears { mut events, bell } = ears;
         let bell = UnixStream::from_std(bell)?;
         let mut parts = Parts {
+            engine: None,
+            log_in: None,
+            then: None,
+            deaf: false,
             secure: self.control.is_secure(),
-            ..Parts::default()
+            stopping: false,
+            from_client: [0; CLIENT_BYTES],
+            from_engine: [0; ENGINE_BYTES],
         };
-        let mut stopping = false;
-        let mut from_client = [0; READ_BYTES];
-        let mut from_engine = [0; READ_BYTES];
-        loop {
-            self.act(&mut parts).await;
-            if self.control.is_flushed() {
-                match parts.then.take() {
-                    Some(Then::Close) => break,
-                    Some(Then::StartTls) => {
-                        if let Some(tls) = &self.tls {
-                            self.control.start_tls(tls.clone());
-                        }
-                    }
-                    None => {}
-                }
-            }
+        while self.act(&mut parts).await.is_continue() {
             let listening = !parts.deaf
                 && parts.then.is_none()
                 && self.gate.wants_input()
@@ -128,71 +126,18 @@ impl Driver {
                     Some(event) => Event::Storage(event),
                     None => break,
                 },
-                heard = hear(&mut parts.engine, &mut from_engine) => Event::Engine(heard),
+                heard = hear(&mut parts.engine, &mut parts.from_engine) => Event::Engine(heard),
                 account = finish(&mut parts.log_in) => Event::LogIn(account),
-                heard = self.control.turn(listening.then_some(&mut from_client[..])) => Event::Control(heard),
+                heard = self.control.turn(listening.then_some(&mut parts.from_client[..])) => {
+                    Event::Control(heard)
+                }
                 () = until(deadline) => Event::Deadline,
-                grace = told_to_stop(&mut stop), if !stopping => Event::Stop(grace),
+                grace = told_to_stop(&mut stop), if !parts.stopping => Event::Stop(grace),
                 rung = answer(&bell) => { rung?; Event::Bell }
                 never = heartbeat() => match never {},
             };
-            let now = Instant::now();
-            // Before every decision that may depend on it.
-            self.gate
-                .storage(StorageEvent::Moved(self.context.run().moved()), now);
-            match event {
-                Event::Storage(event) => self.gate.storage(event, now),
-                Event::Engine(Ok(count @ 1..)) => {
-                    self.gate
-                        .from_engine(from_engine.get(..count).unwrap_or_default(), now);
-                }
-                Event::Engine(_ended) => {
-                    parts.engine = None;
-                    self.gate.engine_closed(now);
-                }
-                Event::LogIn(result) => {
-                    parts.log_in = None;
-                    let access = result.map(|account| {
-                        let access = account.access();
-                        self.context.set_account(Some(account));
-                        access
-                    });
-                    self.gate.logged_in(access, now);
-                }
-                Event::Control(Ok(Heard::Bytes(count))) => {
-                    self.gate
-                        .from_client(from_client.get(..count).unwrap_or_default(), now);
-                }
-                Event::Control(Ok(Heard::End)) => {
-                    parts.deaf = true;
-                    self.gate.client_closed(now);
-                }
-                Event::Control(Ok(Heard::Handshake(result))) => {
-                    parts.secure = result.is_ok();
-                    let event = result.map_or_else(
-                        |error| {
-                            info!(%error, "the TLS handshake has failed");
-                            TlsEvent::Failed
-                        },
-                        |()| TlsEvent::Established,
-                    );
-                    self.gate.tls(event, now);
-                }
-                Event::Control(Err(error)) => {
-                    debug!(%error, "the control connection is lost");
-                    break;
-                }
-                Event::Deadline => self.gate.timeout(now),
-                Event::Stop(grace) => {
-                    stopping = true;
-                    self.gate.stop(grace, now);
-                    self.act(&mut parts).await;
-                    if parts.then.is_none() {
-                        let seconds = grace.as_secs();
-                        info!(seconds, "stopping: waiting for the transfer to finish");
-                    }
-                }
-                Event::Control(Ok(Heard::Sent)) | Event::Bell => {}
+            if self.hear_of(event, &mut parts).await.is_break() {
+                break;
             }
         }
         self.context.run().cancel();
@@ -203,8 +148,74 @@ impl Driver {
         Ok(())
     }
 
-    /// Does what the gate says, up to what has to wait.
-    async fn act(&mut self, parts: &mut Parts) {
+    /// Tells the gate what has happened; breaks if there is nobody left to serve.
+    async fn hear_of(&mut self, event: Event, parts: &mut Parts) -> ControlFlow<()> {
+        let now = Instant::now();
+        // Before every decision that may depend on it.
+        self.gate
+            .storage(StorageEvent::Moved(self.context.run().moved()), now);
+        match event {
+            Event::Storage(event) => self.gate.storage(event, now),
+            Event::Engine(Ok(count @ 1..)) => {
+                self.gate
+                    .from_engine(parts.from_engine.get(..count).unwrap_or_default(), now);
+            }
+            Event::Engine(_ended) => {
+                parts.engine = None;
+                self.gate.engine_closed(now);
+            }
+            Event::LogIn(result) => {
+                parts.log_in = None;
+                let access = result.map(|account| {
+                    let access = account.access();
+                    self.context.set_account(Some(account));
+                    access
+                });
+                self.gate.logged_in(access, now);
+            }
+            Event::Control(Ok(Heard::Bytes(count))) => {
+                self.gate
+                    .from_client(parts.from_client.get(..count).unwrap_or_default(), now);
+            }
+            Event::Control(Ok(Heard::End)) => {
+                parts.deaf = true;
+                self.gate.client_closed(now);
+            }
+            Event::Control(Ok(Heard::Handshake(result))) => {
+                parts.secure = result.is_ok();
+                let event = result.map_or_else(
+                    |error| {
+                        info!(%error, "the TLS handshake has failed");
+                        TlsEvent::Failed
+                    },
+                    |()| TlsEvent::Established,
+                );
+                self.gate.tls(event, now);
+            }
+            Event::Control(Err(error)) => {
+                debug!(%error, "the control connection is lost");
+                return ControlFlow::Break(());
+            }
+            Event::Deadline => self.gate.timeout(now),
+            Event::Stop(grace) => {
+                parts.stopping = true;
+                self.gate.stop(grace, now);
+                if self.act(parts).await.is_break() {
+                    return ControlFlow::Break(());
+                }
+                if parts.then.is_none() {
+                    let seconds = grace.as_secs();
+                    info!(seconds, "stopping: waiting for the transfer to finish");
+                }
+            }
+            Event::Control(Ok(Heard::Sent)) | Event::Bell => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Does what the gate says, up to what has to wait until everything has been sent. Breaks when
+    /// that was the last thing.
+    async fn act(&mut self, parts: &mut Parts) -> ControlFlow<()> {
         while parts.then.is_none()
             && let Some(action) = self.gate.poll()
         {
@@ -249,6 +260,18 @@ impl Driver {
                 Action::Close => parts.then = Some(Then::Close),
             }
         }
+        if self.control.is_flushed() {
+            match parts.then.take() {
+                Some(Then::Close) => return ControlFlow::Break(()),
+                Some(Then::StartTls) => {
+                    if let Some(tls) = &self.tls {
+                        self.control.start_tls(tls.clone());
+                    }
+                }
+                None => {}
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     fn end_engine(&self, parts: &mut Parts) {

@@ -23,7 +23,7 @@ pub(crate) fn certificate() -> (PathBuf, PathBuf) {
 
 /// Nothing comes for a little while.
 fn is_silent(ftp: &mut Ftp) -> bool {
-    ftp.patience(LITTLE_WHILE);
+    crate::set_patience(ftp, LITTLE_WHILE);
     ftp.reply().is_empty()
 }
 
@@ -40,7 +40,7 @@ fn d1_a_data_connection_that_does_not_come_is_not_answered_slow() {
     let mut ftp = bare.session();
     ftp.expect("EPSV", "229");
     ftp.expect("RETR f", "150");
-    ftp.patience(Duration::from_secs(18));
+    crate::set_patience(&ftp, Duration::from_secs(18));
     assert_eq!(ftp.reply(), "");
 }
 

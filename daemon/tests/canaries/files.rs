@@ -75,6 +75,6 @@ fn s2_a_fifo_keeps_a_thread_for_ever() {
     let mut ftp = bare.session();
     let _data = ftp.passive();
     ftp.expect("RETR fifo", "150");
-    ftp.patience(crate::LITTLE_WHILE);
+    crate::set_patience(&ftp, crate::LITTLE_WHILE);
     assert_eq!(ftp.reply(), "");
 }

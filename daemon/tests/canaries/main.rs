@@ -21,3 +21,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long to listen for something that does not come.
 pub(crate) const LITTLE_WHILE: Duration = Duration::from_secs(2);
+
+/// Lets a session wait for each reply no longer than this.
+pub(crate) fn set_patience(ftp: &ftp::Ftp, patience: Duration) {
+    ftp.tcp().set_read_timeout(Some(patience)).unwrap();
+}

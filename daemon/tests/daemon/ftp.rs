@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
 };
 
 use crate::PATIENCE;
@@ -42,11 +41,6 @@ impl Ftp {
     /// Another handle to the TCP connection.
     pub(crate) fn tcp(&self) -> TcpStream {
         self.stream.get_ref().tcp().try_clone().unwrap()
-    }
-
-    /// Waits for each reply no longer than this.
-    pub(crate) fn patience(&mut self, patience: Duration) {
-        self.tcp().set_read_timeout(Some(patience)).unwrap();
     }
 
     /// The next reply as one string: `code text`, the lines of a multi-line reply joined by

@@ -1,6 +1,5 @@
 use std::{
     fs::{self, File},
-    net::Ipv4Addr,
     os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink},
 };
 
@@ -373,7 +372,7 @@ fn lines_on_the_control_connection_are_bounded() {
 fn context(sample: &Sample, choice: RootChoice, rights: Rights) -> Arc<Context> {
     let mut config = Config::default();
     config.storage.root = choice;
-    let (context, _ears) = Context::new(config.into(), Ipv4Addr::LOCALHOST.into(), None).unwrap();
+    let (context, _ears) = Context::new(config.into(), None).unwrap();
     context.set_account(Some(Account {
         name: "alice".to_owned(),
         root: sample.directory.path().to_owned(),
@@ -432,7 +431,7 @@ async fn removals_by_the_engine_are_as_our_own() {
 #[tokio::test]
 async fn nothing_is_done_before_log_in() {
     let config = Arc::new(Config::default());
-    let (context, _ears) = Context::new(config, Ipv4Addr::LOCALHOST.into(), None).unwrap();
+    let (context, _ears) = Context::new(config, None).unwrap();
     let refused = perform(&context, Operation::Facts(path("/"))).await;
     assert_eq!(refused, Err(Failure::PermissionDenied));
 }

@@ -102,9 +102,9 @@ where
         }
         Ok(sent)
     };
-    let (listed, sent) = tokio::join!(listing, sending);
+    let (result, sent) = tokio::join!(listing, sending);
     let sent = sent?;
-    listed?;
+    result?;
     Ok(sent)
 }
 

@@ -44,8 +44,7 @@ impl Session {
             rights: Rights::default(),
             tls_required: Required::Nothing,
         };
-        let (context, ears) =
-            Context::new(Arc::new(config), Ipv4Addr::LOCALHOST.into(), None).unwrap();
+        let (context, ears) = Context::new(Arc::new(config), None).unwrap();
         context.set_account(Some(account.clone()));
         let runtime = Builder::new_current_thread()
             .enable_all()
