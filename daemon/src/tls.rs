@@ -15,8 +15,8 @@ use crate::config::Tls;
 /// TLS 1.2 sessions that clients may resume without a ticket. Each takes some hundred bytes.
 const CACHED_SESSIONS: usize = 512;
 
-/// Reads certificate and key, for control connections. Those for data are made from the same value,
-/// see [`for_data`], because only then can a client resume the session of the one on the other.
+/// Reads certificate and key. The same value serves control and data connections, because only
+/// then can a client resume the session of the one on the other.
 ///
 /// # Errors
 /// If a file cannot be read, holds nothing of use, or the two do not belong together.
@@ -35,17 +35,6 @@ pub(crate) fn load(tls: &Tls) -> Result<Arc<ServerConfig>> {
     config.session_storage = ServerSessionMemoryCache::new(CACHED_SESSIONS);
     config.ticketer = Ticketer::new().context("no random bytes for TLS tickets")?;
     Ok(Arc::new(config))
-}
-
-/// The same for data connections: sessions of the control connection are resumed there, new ones are
-/// not offered.
-///
-/// A client that only uploads never reads the tickets, and closes the connection with them unread.
-/// Then its kernel sends a reset, and what had not been read here yet of the upload is lost.
-pub(crate) fn for_data(control: &ServerConfig) -> Arc<ServerConfig> {
-    let mut config = control.clone();
-    config.send_tls13_tickets = 0;
-    Arc::new(config)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {

@@ -25,7 +25,6 @@ use crate::{
     accounts::Account,
     config::Config,
     storage::{Failure, Operation},
-    tls,
 };
 
 /// What the parts of one session share. Locks are held for an assignment, never over a wait.
@@ -33,7 +32,8 @@ use crate::{
 pub(crate) struct Context {
     /// The configuration at the start of the session.
     pub(crate) config: Arc<Config>,
-    /// For TLS on data connections.
+    /// For TLS on data connections; the same as on the control connection, so that clients can
+    /// resume its session there.
     tls: Option<Arc<ServerConfig>>,
     state: Mutex<State>,
     events: mpsc::UnboundedSender<StorageEvent>,
@@ -69,13 +69,13 @@ impl Context {
     /// If there is no socket for the bell.
     pub(crate) fn new(
         config: Arc<Config>,
-        tls: Option<&ServerConfig>,
+        tls: Option<Arc<ServerConfig>>,
     ) -> io::Result<(Arc<Self>, Ears)> {
         let (bell, ear) = crate::sys::stream_pair()?;
         let (sender, events) = mpsc::unbounded_channel();
         let context = Self {
             config,
-            tls: tls.map(tls::for_data),
+            tls,
             state: Mutex::default(),
             events: sender,
             bell,

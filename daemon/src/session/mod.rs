@@ -206,7 +206,7 @@ async fn drive(
             }
         }
     }
-    let (context, ears) = Context::new(setup.config.clone(), setup.tls.as_deref())?;
+    let (context, ears) = Context::new(setup.config.clone(), setup.tls.clone())?;
     let driver = Driver {
         gate: Gate::new(settings, Instant::now()),
         accounts: Arc::new(Accounts::new(context.clone(), checks)),
