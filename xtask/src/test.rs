@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use xshell::Shell;
 
 use crate::{
-    cargo::cargo, compile::TARGET, dist, e2e, steps::Steps, tools, twice, userworld::matrix,
+    cargo::cargo, compile::TARGET, conformance, dist, e2e, steps::Steps, tools, twice,
+    userworld::matrix,
 };
 
 /// A package of scripts.
@@ -30,6 +31,7 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
         let package = ["--package", "esxftpd", "--target", TARGET];
         Ok(cargo(sh, &[&["test", "--locked"], &package[..]].concat()).run()?)
     });
+    steps.run("conformance suite", || conformance::ours(sh, root));
     let mut built = None;
     steps.run("dist", || {
         built = Some(dist::ours(sh, root)?);

@@ -79,6 +79,24 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
+/// Plays all cases against a debug build of our daemon.
+///
+/// # Errors
+/// If it does not pass every case.
+pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<()> {
+    let options = Options {
+        url: None,
+        root: None,
+        ca: None,
+        only: None,
+        peers: true,
+        servers: vec![Peer::Esxftpd],
+        daemon: None,
+        json: None,
+    };
+    compare::run(sh, root, &options)
+}
+
 impl Options {
     /// Runs the suite against one server, or compares servers with it.
     ///

@@ -13,6 +13,7 @@ mod pure_ftpd;
 mod pyftpdlib;
 mod vsftpd;
 
+use std::cell::OnceCell;
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -90,7 +91,9 @@ impl Peer {
 
 /// What all servers share: programs, account, certificate.
 pub(crate) struct Bench {
-    packages: Packages,
+    /// Unpacked when the first server needs them: ours does not.
+    packages: OnceCell<Packages>,
+    unpacked: PathBuf,
     daemon: PathBuf,
     work: PathBuf,
     account: Account,
@@ -118,17 +121,17 @@ struct Launch {
 }
 
 impl Bench {
-    /// Unpacks the packages below `root`, the workspace, and makes account and certificate in
-    /// `work`. `daemon` is our program.
+    /// Makes account and certificate in `work`. `daemon` is our program; the others are unpacked
+    /// below `root`, the workspace.
     ///
     /// # Errors
-    /// Without root, which the servers need to change their user and root directory; if a package
-    /// cannot be had.
+    /// Without root, which the servers need to change their user and root directory.
     pub(crate) fn prepare(root: &Path, work: &Path, daemon: PathBuf, caps: Caps) -> Result<Self> {
         tools::ensure_root()?;
         fs::set_permissions(work, Permissions::from_mode(0o755))?;
         Ok(Self {
-            packages: Packages::unpack(&root.join("target/peers"))?,
+            packages: OnceCell::new(),
+            unpacked: root.join("target/peers"),
             daemon,
             work: work.to_owned(),
             account: Account::new()?,
@@ -137,10 +140,18 @@ impl Bench {
         })
     }
 
+    fn packages(&self) -> Result<&Packages> {
+        if let Some(packages) = self.packages.get() {
+            return Ok(packages);
+        }
+        let packages = Packages::unpack(&self.unpacked)?;
+        Ok(self.packages.get_or_init(|| packages))
+    }
+
     /// Starts a server with a directory of its own and waits until it greets.
     ///
     /// # Errors
-    /// If it does not, with what it printed.
+    /// If it does not, with what it printed; if a package cannot be had.
     pub(crate) fn start(&self, peer: Peer) -> Result<Server> {
         let work = self.work.join(peer.name());
         let root = work.join("root");
@@ -160,10 +171,10 @@ impl Bench {
         };
         let launch = match peer {
             Peer::Esxftpd => esxftpd::launch(&self.daemon, &settings),
-            Peer::ProFtpd => proftpd::launch(&self.packages, &settings),
-            Peer::Vsftpd => vsftpd::launch(&self.packages, &settings),
-            Peer::PureFtpd => pure_ftpd::launch(&self.packages, &settings),
-            Peer::Pyftpdlib => pyftpdlib::launch(&self.packages, &settings),
+            Peer::ProFtpd => proftpd::launch(self.packages()?, &settings),
+            Peer::Vsftpd => vsftpd::launch(self.packages()?, &settings),
+            Peer::PureFtpd => pure_ftpd::launch(self.packages()?, &settings),
+            Peer::Pyftpdlib => pyftpdlib::launch(self.packages()?, &settings),
         };
         let launch = launch.with_context(|| format!("preparing {}", peer.name()))?;
         let target = Target {

@@ -30,8 +30,9 @@ pub(super) enum Command {
     Avbl(RawPath),
     Ccc,
     Cdup,
-    /// CLNT and CSID.
+    /// CLNT.
     Client,
+    Csid,
     Cwd(RawPath),
     Dele(RawPath),
     /// XCRC and its like, and MD5.
@@ -152,7 +153,8 @@ impl Command {
             Verb::Avbl => Self::Avbl(path()),
             Verb::Ccc => Self::Ccc,
             Verb::Cdup => Self::Cdup,
-            Verb::Clnt | Verb::Csid => word().map(|_| Self::Client)?,
+            Verb::Clnt => word().map(|_| Self::Client)?,
+            Verb::Csid => word().map(|_| Self::Csid)?,
             Verb::Cwd => Self::Cwd(needed()?),
             Verb::Dele => Self::Dele(needed()?),
             Verb::Eprt => Self::Eprt(host_port::parse_eprt(argument)?),

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::virtual_path::VirtualPath;
 
+/// Who we are, for clients that ask by CSID. No version: it would help attackers only.
+const CSID: &str = "Name=esxftpd; CaseSensitive=1; DirSep=/;";
+
 impl Gate {
     /// What REST, RANG, RNFR and SITE CPFR have said holds for the very next command. Only those
     /// that set up a data connection may come between.
@@ -40,6 +43,8 @@ impl Gate {
             }
             Command::Host => self.host(),
             Command::Client => self.reply(Reply::new(200, "Noted.")),
+            // draft-peterson-streamlined-ftp-command-extensions: the server says who it is, too.
+            Command::Csid => self.reply(Reply::new(200, CSID)),
 
             Command::Auth(mechanism) => self.auth(mechanism),
             Command::Pbsz(size) => self.pbsz(size),

@@ -266,7 +266,7 @@ fn parameters_are_those_of_this_century() {
         ("SYST", "215 UNIX Type: L8\r\n"),
         ("CLNT x", "200"),
         ("CLNT", "501"),
-        ("CSID Name=x;", "200"),
+        ("CSID Name=x;", "200 Name="),
         ("HOST ftp.example.com", "503"),
         ("HOST", "501"),
         ("HOST a b", "501"),
