@@ -1,6 +1,9 @@
-//! Answers of a storage that fit what it is asked.
+//! What a storage is asked, and answers that fit.
 
-use super::storage::{Facts, Kind, Operation, Outcome, Permissions, Space, Timestamp, Transfer};
+use super::{
+    storage::{Facts, Kind, Operation, Outcome, Permissions, Space, Timestamp, Transfer},
+    virtual_path::VirtualPath,
+};
 
 pub(crate) fn facts(kind: Kind) -> Facts {
     Facts {
@@ -62,5 +65,26 @@ pub(crate) fn fitting(operation: &Operation) -> Outcome {
             cut: false,
         },
         _ => Outcome::Done,
+    }
+}
+
+/// The paths that an operation is about.
+pub(crate) fn paths(operation: &Operation) -> Vec<&VirtualPath> {
+    match operation {
+        Operation::Facts(path)
+        | Operation::MakeDirectory(path)
+        | Operation::RemoveDirectory(path)
+        | Operation::RemoveFile(path)
+        | Operation::SetMode { path, .. }
+        | Operation::SetModified { path, .. }
+        | Operation::Digest { path, .. }
+        | Operation::Space(path) => vec![path],
+        Operation::Rename { from, to } | Operation::Copy { from, to } => vec![from, to],
+        Operation::Lines(listing) | Operation::Prepare(Transfer::List(listing)) => {
+            vec![&listing.path]
+        }
+        Operation::Prepare(Transfer::Download { path, .. } | Transfer::Upload { path, .. }) => {
+            vec![path]
+        }
     }
 }

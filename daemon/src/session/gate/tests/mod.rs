@@ -2,7 +2,7 @@
 //! time.
 
 use super::{command, line, verb};
-use crate::{session::gate, storage};
+use crate::{session::gate, storage, virtual_path};
 
 mod aborts;
 mod answers;
