@@ -215,7 +215,8 @@ impl FileSystem {
             result: told(&result),
             told: result.ok().map(|told| Told {
                 kind: format!("{:x}", told.filesystem_type().0),
-                block_size: told.block_size(),
+                // Unsigned with musl, signed with glibc.
+                block_size: u64::try_from(i128::from(told.block_size())).unwrap_or_default(),
                 blocks: told.blocks(),
                 blocks_available: told.blocks_available(),
             }),
