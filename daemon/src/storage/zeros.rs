@@ -1,13 +1,13 @@
 //! Runs of zeros, which need no space on a file system that has holes.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 /// What can become a hole: aligned pieces of a file of this size. Smaller holes would cut writes
 /// into pieces that cost more than the space is worth.
 pub(super) const HOLE_BYTES: usize = 64 * 1024;
 
-/// Zeros to be sent for holes.
-pub(super) static ZEROS: [u8; HOLE_BYTES] = [0; HOLE_BYTES];
+/// Zeros to be sent for holes. Not a constant, which would take its place in the program's file.
+pub(super) static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; HOLE_BYTES]);
 
 /// Whether all bytes are zero.
 pub(super) fn is_zero(bytes: &[u8]) -> bool {

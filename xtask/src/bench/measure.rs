@@ -428,7 +428,7 @@ fn store_thin(subject: &Subject<'_>) -> Result<Vec<f64>> {
 fn memory_of_transfers(subject: &Subject<'_>) -> Result<Vec<f64>> {
     subject.file("large", GIB)?;
     let mut sessions = Vec::new();
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = vec![0; 64 << 10];
     for _ in 0..ACTIVE {
         let mut client = subject.client(false)?;
         let mut data = client.open("RETR large")?;
