@@ -4,7 +4,6 @@ use std::{
     io::{self, ErrorKind, Read as _, Write as _},
     net::{Shutdown, TcpStream},
     os::fd::{AsFd as _, OwnedFd},
-    time::{Duration, Instant},
 };
 
 use nix::{
@@ -18,8 +17,8 @@ use crate::{session::Run, storage::Failure};
 /// effect within 100.
 const SLICE_MS: u8 = 50;
 
-/// How long to wait for the client to end a connection that we have ended.
-const LINGER: Duration = Duration::from_millis(200);
+/// How long to wait for the client to end a connection that we have ended, in milliseconds.
+const LINGER_MS: u8 = 5;
 
 /// A connected socket in non-blocking mode.
 #[derive(Debug)]
@@ -80,20 +79,15 @@ impl Socket {
         let _ended = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Waits until the client ends the connection, but not for long, and throws away what it sends.
+    /// Gives the client a moment to end the connection, and throws away what it sends. Some clients
+    /// only do so after the reply on the control connection, which waits for this.
     pub(super) fn await_end(&self) {
-        let until = Instant::now() + LINGER;
-        let mut waste = [0; 512];
-        while Instant::now() < until && self.run.check().is_ok() {
-            match (&self.stream).read(&mut waste) {
-                Ok(0) => return,
-                Ok(_wasted) => {}
-                Err(error) => {
-                    if self.wait_or_fail(&error, PollFlags::POLLIN).is_err() {
-                        return;
-                    }
-                }
-            }
+        let mut descriptors = [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
+        if matches!(
+            poll(&mut descriptors, PollTimeout::from(LINGER_MS)),
+            Ok(1..)
+        ) {
+            let _wasted = (&self.stream).read(&mut [0; 512]);
         }
     }
 
