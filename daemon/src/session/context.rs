@@ -36,7 +36,7 @@ pub(crate) struct Context {
     /// resume its session there.
     tls: Option<Arc<ServerConfig>>,
     state: Mutex<State>,
-    events: mpsc::UnboundedSender<StorageEvent>,
+    events: mpsc::UnboundedSender<(Run, StorageEvent)>,
     bell: UnixStream,
 }
 
@@ -56,8 +56,8 @@ struct State {
 /// What one end of the context's channels gives the driver.
 #[derive(Debug)]
 pub(crate) struct Ears {
-    /// What the storage tells.
-    pub(crate) events: mpsc::UnboundedReceiver<StorageEvent>,
+    /// What the storage tells, and of what.
+    pub(crate) events: mpsc::UnboundedReceiver<(Run, StorageEvent)>,
     /// Gets a byte when another thread has done something; in non-blocking mode.
     pub(crate) bell: UnixStream,
 }
@@ -101,8 +101,19 @@ impl Context {
     }
 
     /// What to do now, if anything.
-    pub(crate) fn take_operation(&self) -> Option<Operation> {
-        self.state().operation.take()
+    pub(crate) fn take_operation(&self) -> Option<(Operation, Run)> {
+        let mut state = self.state();
+        let operation = state.operation.take()?;
+        Some((operation, state.run.clone()))
+    }
+
+    /// Gives up what the engine is doing and has been asked to do.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state();
+        state.operation = None;
+        state.run.abandon();
+        drop(state);
+        self.set_listener(None);
     }
 
     /// The operation or transfer that runs, or ran last. A transfer has the one of the
@@ -156,10 +167,10 @@ impl Context {
         self.state().connection.take()
     }
 
-    /// Tells the gate something; from any thread.
-    pub(crate) fn tell(&self, event: StorageEvent) {
+    /// Tells the gate something about `run`; from any thread.
+    pub(crate) fn tell(&self, run: &Run, event: StorageEvent) {
         // Without a receiver, the session has ended, and nobody needs to know.
-        let _told = self.events.send(event);
+        let _told = self.events.send((run.clone(), event));
         self.ring();
     }
 
@@ -223,6 +234,7 @@ pub(crate) struct Run(Arc<Progress>);
 #[derive(Debug, Default)]
 struct Progress {
     cancelled: AtomicBool,
+    abandoned: AtomicBool,
     moved: AtomicU64,
 }
 
@@ -231,6 +243,17 @@ impl Run {
     /// the kernel holds a thread.
     pub(crate) fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Cancels it and stops caring: what it still tells is about an engine that has been replaced.
+    pub(super) fn abandon(&self) {
+        self.0.abandoned.store(true, Ordering::Relaxed);
+        self.cancel();
+    }
+
+    /// Whether nobody cares any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.0.abandoned.load(Ordering::Relaxed)
     }
 
     /// Whether to go on.
@@ -292,5 +315,20 @@ mod tests {
         context.ask(Operation::Facts(crate::virtual_path::VirtualPath::root()));
         assert_eq!(context.run().check(), Ok(()));
         assert_eq!(before.check(), Err(Failure::Cancelled));
+    }
+
+    /// A transfer of an engine that has been replaced could be taken for the next one's.
+    #[test]
+    fn what_an_abandoned_operation_tells_is_known_as_such() {
+        let (context, mut ears) = context();
+        let root = || Operation::Facts(crate::virtual_path::VirtualPath::root());
+        context.ask(root());
+        let (_operation, before) = context.take_operation().unwrap();
+        context.abandon();
+        context.ask(root());
+        context.tell(&before, StorageEvent::Began);
+        context.tell(&context.run(), StorageEvent::Began);
+        let abandoned = [(); 2].map(|()| ears.events.try_recv().unwrap().0.is_abandoned());
+        assert_eq!(abandoned, [true, false]);
     }
 }

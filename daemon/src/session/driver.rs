@@ -22,7 +22,7 @@ use tokio::{
 use tracing::{debug, info};
 
 use super::{
-    Context,
+    Context, Run,
     context::Ears,
     control::{Control, Heard},
     engine::Engine,
@@ -47,7 +47,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// mio's poll(2) selector loses a wake-up from another thread now and then: registering a socket
 /// empties the pipe through which it came (mio issue 1874). What the session's own threads do rings
 /// a bell besides; only the daemon's wish to stop depends on this beat.
-const HEARTBEAT: Duration = Duration::from_millis(500);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 type LogIn = Pin<Box<dyn Future<Output = Result<Account, Denied>> + Send>>;
 
@@ -87,7 +87,7 @@ enum Then {
 enum Event {
     Control(io::Result<Heard>),
     Engine(io::Result<usize>),
-    Storage(StorageEvent),
+    Storage(Run, StorageEvent),
     LogIn(Result<Account, Denied>),
     Deadline,
     Stop(Duration),
@@ -123,7 +123,7 @@ impl Driver {
                 // What the storage has to say comes before what the client says about it.
                 biased;
                 event = events.recv() => match event {
-                    Some(event) => Event::Storage(event),
+                    Some((run, event)) => Event::Storage(run, event),
                     None => break,
                 },
                 heard = hear(&mut parts.engine, &mut parts.from_engine) => Event::Engine(heard),
@@ -155,7 +155,9 @@ impl Driver {
         self.gate
             .storage(StorageEvent::Moved(self.context.run().moved()), now);
         match event {
-            Event::Storage(event) => self.gate.storage(event, now),
+            // What an engine that has been replaced was doing may still come to its end.
+            Event::Storage(run, _) if run.is_abandoned() => {}
+            Event::Storage(_, event) => self.gate.storage(event, now),
             Event::Engine(Ok(count @ 1..)) => {
                 self.gate
                     .from_engine(parts.from_engine.get(..count).unwrap_or_default(), now);
@@ -260,16 +262,16 @@ impl Driver {
                 Action::Close => parts.then = Some(Then::Close),
             }
         }
-        if self.control.is_flushed() {
-            match parts.then.take() {
-                Some(Then::Close) => return ControlFlow::Break(()),
-                Some(Then::StartTls) => {
-                    if let Some(tls) = &self.tls {
-                        self.control.start_tls(tls.clone());
-                    }
+        match parts.then {
+            // What is left to be sent has a time limit of its own.
+            Some(Then::Close) => return ControlFlow::Break(()),
+            Some(Then::StartTls) if self.control.is_flushed() => {
+                parts.then = None;
+                if let Some(tls) = &self.tls {
+                    self.control.start_tls(tls.clone());
                 }
-                None => {}
             }
+            Some(Then::StartTls) | None => {}
         }
         ControlFlow::Continue(())
     }
@@ -277,8 +279,7 @@ impl Driver {
     fn end_engine(&self, parts: &mut Parts) {
         // A disguise must end before the next one begins.
         parts.engine = None;
-        self.context.run().cancel();
-        self.context.set_listener(None);
+        self.context.abandon();
     }
 }
 

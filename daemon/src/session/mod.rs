@@ -55,6 +55,9 @@ const STACK_BYTES: usize = 512 * 1024;
 /// or lists.
 const BLOCKING_THREADS: usize = 2;
 
+/// How long a thread for blocking work waits for more. An idle session has none.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
 /// Tasks that run before the runtime looks at its sockets again. With tokio's default of 61, a
 /// client that sends one command after the other keeps the engine from accepting its data
 /// connection, and the engine then takes it for the next one's.
@@ -171,6 +174,7 @@ fn runtime(place: Arc<impl Send + Sync + 'static>) -> io::Result<Runtime> {
         .event_interval(EVENT_INTERVAL)
         .max_blocking_threads(BLOCKING_THREADS)
         .thread_stack_size(STACK_BYTES)
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
         .on_thread_start(move || PLACE.set(Some(place.clone())))
         .build()
 }

@@ -54,7 +54,7 @@ use unftp_sbe_fs::Meta;
 use self::transfer::Prepared;
 use crate::{
     accounts::Account,
-    session::{Context, gate::StorageEvent},
+    session::{Context, Run, gate::StorageEvent},
 };
 
 /// The storage of one session.
@@ -76,25 +76,25 @@ impl Storage {
 
     /// Does what the gate has put into the context, and tells it the result.
     pub(crate) async fn perform(&self) {
-        let Some(operation) = self.context.take_operation() else {
+        let Some((operation, run)) = self.context.take_operation() else {
             return;
         };
         let result = match operation {
-            Operation::Prepare(transfer) => self.prepare(transfer).await,
-            operation => perform(&self.context, operation).await,
+            Operation::Prepare(transfer) => self.prepare(transfer, run.clone()).await,
+            operation => perform(&self.context, operation, run.clone()).await,
         };
-        self.context.tell(StorageEvent::Performed(result));
+        self.context.tell(&run, StorageEvent::Performed(result));
     }
 
     /// Gets a transfer ready, in place of the one that was ready before.
-    async fn prepare(&self, transfer: Transfer) -> std::result::Result<Outcome, Failure> {
+    async fn prepare(&self, transfer: Transfer, run: Run) -> std::result::Result<Outcome, Failure> {
         let before = self.take_prepared();
         let files = Files::of(&self.context)?;
         let context = self.context.clone();
         let job = move || {
             // First: it may hold the right to write the same file.
             drop(before);
-            Prepared::new(&files, &context, transfer)
+            Prepared::new(&files, &context, transfer, run)
         };
         let (prepared, outcome) = self.context.blocking(job).await?;
         *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
@@ -104,6 +104,12 @@ impl Storage {
     fn take_prepared(&self) -> Option<Prepared> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.take()
+    }
+
+    /// The transfer that the engine has come to. Without one, the gate has given it up long ago.
+    fn wanted(&self) -> Result<Prepared> {
+        let wanted = self.take_prepared().filter(Prepared::is_wanted);
+        wanted.ok_or_else(|| ErrorKind::PageTypeUnknown.into())
     }
 }
 
@@ -152,8 +158,7 @@ impl StorageBackend<Account> for Storage {
         P: AsRef<Path> + Send + Debug,
         W: AsyncWrite + Unpin + Sync + Send + ?Sized,
     {
-        // Without one, the gate has given this up long ago.
-        let prepared = self.take_prepared().ok_or(ErrorKind::PageTypeUnknown)?;
+        let prepared = self.wanted()?;
         let sent = transfer::send(&self.context, prepared, output).await;
         sent.map_err(failed)
     }
@@ -174,7 +179,7 @@ impl StorageBackend<Account> for Storage {
         _token: P,
         _start_pos: u64,
     ) -> Result<u64> {
-        let prepared = self.take_prepared().ok_or(ErrorKind::PageTypeUnknown)?;
+        let prepared = self.wanted()?;
         let stored = transfer::receive(&self.context, prepared, input).await;
         stored.map_err(failed)
     }

@@ -25,9 +25,9 @@ const DIRECTORY_MODE: u32 = 0o777;
 pub(crate) async fn perform(
     context: &Arc<Context>,
     operation: Operation,
+    run: Run,
 ) -> Result<Outcome, Failure> {
     let files = Files::of(context)?;
-    let run = context.run();
     if files.root().kind() == RootKind::Confined
         && let Some(removal) = Removal::of(&operation)
     {

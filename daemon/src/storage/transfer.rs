@@ -40,6 +40,7 @@ type Lister = Box<dyn FnOnce(&mut Sink<'_>) -> Result<(), Failure> + Send>;
 pub(super) struct Prepared {
     path: VirtualPath,
     what: What,
+    run: Run,
 }
 
 enum What {
@@ -58,6 +59,7 @@ impl Prepared {
         files: &Files,
         context: &Context,
         transfer: Transfer,
+        run: Run,
     ) -> Result<(Self, Outcome), Failure> {
         let (root, rights) = (files.root(), files.rights());
         match transfer {
@@ -76,7 +78,7 @@ impl Prepared {
                     path: path.clone(),
                 };
                 let what = What::Download(download, ascii.then(ToWire::default));
-                Ok((Self { path, what }, ready))
+                Ok((Self { path, what, run }, ready))
             }
             Transfer::Upload {
                 path,
@@ -97,9 +99,9 @@ impl Prepared {
                     path: path.clone(),
                 };
                 let what = What::Upload(Box::new(upload));
-                Ok((Self { path, what }, ready))
+                Ok((Self { path, what, run }, ready))
             }
-            Transfer::List(listing) => Self::listing(files, context.run(), listing),
+            Transfer::List(listing) => Self::listing(files, run, listing),
         }
     }
 
@@ -120,10 +122,11 @@ impl Prepared {
             path: path.clone(),
         };
         let files = files.clone();
+        let listers = run.clone();
         let lister: Lister =
-            Box::new(move |sink| super::write_listing(&files, &listing, &run, sink));
+            Box::new(move |sink| super::write_listing(&files, &listing, &listers, sink));
         let what = What::Listing(lister);
-        Ok((Self { path, what }, ready))
+        Ok((Self { path, what, run }, ready))
     }
 }
 
@@ -137,7 +140,7 @@ impl fmt::Debug for Prepared {
         f.debug_struct("Prepared")
             .field("path", &self.path)
             .field("what", &what)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,13 +154,13 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn new(context: &Arc<Context>) -> Arc<Self> {
+    fn new(context: &Arc<Context>, run: Run) -> Arc<Self> {
         let transfers = &context.config.transfers;
         let account = context.account();
         let name = account.as_ref().map_or("", |account| account.name.as_str());
         Arc::new(Self {
             context: context.clone(),
-            run: context.run(),
+            run,
             claim: Claim::new(transfers),
             pace: Pace::new(transfers, name),
         })
@@ -165,7 +168,7 @@ impl Conditions {
 
     /// Tells that the transfer has all it needs.
     fn began(&self) {
-        self.context.tell(StorageEvent::Began);
+        self.context.tell(&self.run, StorageEvent::Began);
     }
 }
 
@@ -207,7 +210,8 @@ pub(super) async fn send<W>(
 where
     W: AsyncWrite + Unpin + Send + ?Sized,
 {
-    let conditions = Conditions::new(context);
+    let run = prepared.run.clone();
+    let conditions = Conditions::new(context, run.clone());
     let log = TransferLog::begin(prepared.name(), prepared.path, &conditions.run);
     let result = match (prepared.what, Link::new(&conditions)) {
         (_, Err(failure)) => Err(failure),
@@ -226,7 +230,7 @@ where
         (What::Upload(_), _) => Err(Failure::Internal),
     };
     log.end(result);
-    context.tell(StorageEvent::Ended(result));
+    context.tell(&run, StorageEvent::Ended(result));
     result
 }
 
@@ -243,7 +247,8 @@ pub(super) async fn receive<R>(
 where
     R: AsyncRead + Send + Unpin,
 {
-    let conditions = Conditions::new(context);
+    let run = prepared.run.clone();
+    let conditions = Conditions::new(context, run.clone());
     let log = TransferLog::begin(prepared.name(), prepared.path, &conditions.run);
     let result = match (prepared.what, Link::new(&conditions)) {
         (_, Err(failure)) => Err(failure),
@@ -254,11 +259,16 @@ where
         (What::Download(..) | What::Listing(_), _) => Err(Failure::Internal),
     };
     log.end(result);
-    context.tell(StorageEvent::Ended(result));
+    context.tell(&run, StorageEvent::Ended(result));
     result
 }
 
 impl Prepared {
+    /// Whether the gate waits for it.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.run.is_abandoned()
+    }
+
     /// What the log calls it.
     fn name(&self) -> &'static str {
         match self.what {

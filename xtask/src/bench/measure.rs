@@ -473,6 +473,8 @@ fn many_log_ins(subject: &Subject<'_>) -> Result<Vec<f64>> {
     let clients: Result<Vec<_>> = (0..IDLE).map(|_| subject.client(false)).collect();
     let clients = clients?;
     let time = start.elapsed().as_secs_f64();
+    // Until they idle.
+    thread::sleep(Duration::from_secs(3));
     let after = memory_kib(group, Memory::Private)?;
     drop((first, clients));
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

@@ -394,7 +394,7 @@ async fn removals_by_the_engine_are_as_our_own() {
         nix::unistd::mkfifo(&sample.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let remove = async |operation: Operation| {
             let context = context(&sample, choice, Rights::default());
-            perform(&context, operation).await
+            perform(&context, operation, context.run()).await
         };
         let file = |name| Operation::RemoveFile(path(name));
         let directory = |name| Operation::RemoveDirectory(path(name));
@@ -423,7 +423,7 @@ async fn removals_by_the_engine_are_as_our_own() {
         }
         assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 0);
         let context = context(&sample, choice, Rights::no_delete());
-        let refused = perform(&context, file("/f")).await;
+        let refused = perform(&context, file("/f"), context.run()).await;
         assert_eq!(refused, Err(Failure::AccountForbids));
     }
 }
@@ -432,7 +432,7 @@ async fn removals_by_the_engine_are_as_our_own() {
 async fn nothing_is_done_before_log_in() {
     let config = Arc::new(Config::default());
     let (context, _ears) = Context::new(config, None).unwrap();
-    let refused = perform(&context, Operation::Facts(path("/"))).await;
+    let refused = perform(&context, Operation::Facts(path("/")), context.run()).await;
     assert_eq!(refused, Err(Failure::PermissionDenied));
 }
 

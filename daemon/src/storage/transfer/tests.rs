@@ -69,7 +69,7 @@ impl Session {
         self.context.ask(Operation::Prepare(transfer));
         self.runtime.block_on(self.storage.perform());
         match self.ears.events.try_recv() {
-            Ok(StorageEvent::Performed(result)) => result,
+            Ok((_run, StorageEvent::Performed(result))) => result,
             other => panic!("{other:?}"),
         }
     }
@@ -101,7 +101,7 @@ impl Session {
 
     fn ended(&mut self, told: bool) -> Result<u64, Failure> {
         let mut result = None;
-        while let Ok(event) = self.ears.events.try_recv() {
+        while let Ok((_run, event)) = self.ears.events.try_recv() {
             if let StorageEvent::Ended(ended) = event {
                 result = Some(ended);
             }
