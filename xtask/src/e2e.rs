@@ -76,7 +76,7 @@ pub(crate) struct Options {
 /// Runs what `options` say.
 ///
 /// # Errors
-/// See [`run`], [`life`] and [`sabotage`].
+/// See [`run`], [`life()`] and [`sabotage()`].
 pub(crate) fn command(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
     let vib = vib(sh, root, options.vib.as_deref())?;
     if options.sabotage {

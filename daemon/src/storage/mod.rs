@@ -1,6 +1,6 @@
 //! The users' files: what libunftp's [`StorageBackend`] is for a session of ours.
 //!
-//! The gate's requests come through the session's [`Context`], not in the engine's calls; a call
+//! The gate's requests come through the session's context, not in the engine's calls; a call
 //! only tells that the engine has come to it. So the engine never sees a name.
 
 mod ascii;

@@ -14,7 +14,7 @@ pub fn format(time: Timestamp) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// Appends what [`format`] gives, or nothing. Listings write many.
+/// Appends what [`format()`] gives, or nothing. Listings write many.
 pub(super) fn write(text: &mut Vec<u8>, time: Timestamp) -> Option<()> {
     let date = DateTime::from_timestamp(time.seconds, time.nanoseconds)?;
     let year = u32::try_from(date.year())

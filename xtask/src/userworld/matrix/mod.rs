@@ -1,5 +1,6 @@
 //! `cargo xtask matrix`: the daemon with real clients under every profile and every single toggle.
 
+mod probe;
 #[cfg(test)]
 mod readme;
 mod regression;

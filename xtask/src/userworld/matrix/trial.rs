@@ -17,7 +17,7 @@ use nix::{
     unistd::{Pid, SysconfVar, sysconf},
 };
 
-use super::{Case, Expected};
+use super::{Case, Expected, probe};
 use crate::{
     clients::{self, Samples, Target},
     e2e::{
@@ -76,6 +76,7 @@ pub(super) fn run(
     let trial = Trial::unpack(vib, dir.path())?;
     let target = log_in_lightly(&trial, trial.configure()?)?;
     prepare(&trial.host)?;
+    step("the probe", || probe::compare(case, &trial))?;
     let mut daemon = Daemon::start(case, &trial)?;
     let served = match case.expected() {
         Expected::Serves => daemon.serve(&trial, &target, samples).map(Some),
