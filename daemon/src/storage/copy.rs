@@ -82,6 +82,8 @@ struct Part<'r> {
     root: &'r Root,
     path: Option<VirtualPath>,
     file: File,
+    /// Its name may be that of the part file of an upload, too.
+    _writing: Writing,
 }
 
 impl<'r> Part<'r> {
@@ -89,17 +91,17 @@ impl<'r> Part<'r> {
         let name = to.file_name().ok_or(Failure::IsADirectory)?;
         let directory = to.parent().ok_or(Failure::IsADirectory)?;
         for number in 0..MOST_NAMES {
-            let suffix = format!(".copy{number}{PART_SUFFIX}");
             let kept = name.len().min(REPEATED);
-            let name = [
-                b".",
-                name.get(..kept).unwrap_or_default(),
-                suffix.as_bytes(),
-            ]
-            .concat();
-            let path = directory
-                .join(&name)
-                .map_err(|_invalid| Failure::InvalidName)?;
+            let front = name.get(..kept).unwrap_or_default();
+            let copy = [front, format!(".copy{number}").as_bytes()].concat();
+            let name = [b".", copy.as_slice(), PART_SUFFIX.as_bytes()].concat();
+            let [copy, path] = [copy, name].map(|name| directory.join(&name));
+            let path = path.map_err(|_invalid| Failure::InvalidName)?;
+            let copy = copy.map_err(|_invalid| Failure::InvalidName)?;
+            let writing = match Writing::begin(root, &copy) {
+                Err(Failure::BeingWritten) => continue,
+                writing => writing?,
+            };
             match root.create_new(&path, mode) {
                 Err(Failure::Exists) => {}
                 Err(failure) => return Err(failure),
@@ -108,6 +110,7 @@ impl<'r> Part<'r> {
                         root,
                         path: Some(path),
                         file,
+                        _writing: writing,
                     });
                 }
             }
@@ -207,4 +210,26 @@ fn data_after(file: &File, position: u64, size: u64) -> Result<Option<(u64, u64)
     };
     let end = seek(start, Whence::SeekHole).unwrap_or(size);
     Ok((start < size).then_some((start, end.clamp(start + 1, size))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        accounts::Rights,
+        storage::sample::{BOTH, Sample, path},
+    };
+
+    #[test]
+    fn no_upload_takes_the_part_file_of_a_copy_for_its_own() {
+        for choice in BOTH {
+            let sample = Sample::new(choice, Rights::default());
+            let root = sample.files.root();
+            let begin = || Writing::begin(root, &path("/f.copy0")).map(drop);
+            let part = Part::create(root, &path("/f"), 0o600).unwrap();
+            assert_eq!(begin(), Err(Failure::BeingWritten));
+            drop(part);
+            assert_eq!(begin(), Ok(()));
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Failure, Files, Listing, Operation, Outcome, RootKind, What, copy, digest, listing, part,
+    Failure, Files, Listing, Operation, Outcome, RootKind, What, copy, digest, listing,
+    part::{self, Writing},
     remove::{self, Removal},
 };
 use crate::{
@@ -102,6 +103,12 @@ pub(super) fn allowed(may: bool) -> Result<(), Failure> {
 fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
     allowed(files.rights().rename())?;
     let root = files.root();
+    if to.file_name().is_some_and(part::is_part) {
+        // The next upload to the file that it belongs to would write over it.
+        return Err(Failure::InvalidName);
+    }
+    // An upload that is complete replaces what has come to its name meanwhile.
+    let _writing = Writing::begin(root, to)?;
     let source = root.entry(from)?;
     match root.entry(to) {
         Err(Failure::NotFound) => {}

@@ -56,6 +56,7 @@ pub(super) struct Upload {
     credit: u64,
     sparse: bool,
     sync: bool,
+    others: Others,
     /// Keeps others from writing the file.
     writing: Option<Writing>,
 }
@@ -68,6 +69,13 @@ enum State {
     Begun,
     /// Nothing is left to do.
     Complete,
+}
+
+/// What becomes of a file that has come to the path of an upload meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Kept,
+    Replaced,
 }
 
 /// What there is at the path of an upload.
@@ -127,6 +135,9 @@ impl Upload {
         upload.reserve = config.storage.reserve.0;
         upload.sparse = config.transfers.sparse;
         upload.sync = config.transfers.sync;
+        if rights.overwrite() {
+            upload.others = Others::Replaced;
+        }
         Ok(upload)
     }
 
@@ -262,6 +273,7 @@ impl Upload {
             credit: 0,
             sparse: false,
             sync: false,
+            others: Others::Kept,
             writing: None,
         }
     }
@@ -360,7 +372,7 @@ impl Upload {
     /// name.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// [`Failure::AccountForbids`] if it would replace a file and may not; those of the file system.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         if let Some(mut text) = self.text.take() {
             let mut rest = Vec::new();
@@ -375,6 +387,10 @@ impl Upload {
             synced.map_err(|error| write_failure(&error))?;
         }
         if let Some(part) = &self.part {
+            if self.others == Others::Kept && self.root.entry(&self.path).is_ok() {
+                // It has come since this upload began.
+                return Err(Failure::AccountForbids);
+            }
             self.root.rename(part, &self.path)?;
         }
         self.state = State::Complete;

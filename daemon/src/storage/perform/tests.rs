@@ -205,6 +205,22 @@ fn renaming_replaces_files_but_no_directories() {
 }
 
 #[test]
+fn nothing_is_renamed_to_where_an_upload_would_write_over_it() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::no_overwrite());
+        sample.write("a", "a");
+        let part = do_it(&sample.files, rename("/a", "/.f.esxftpd-part"));
+        assert_eq!(part, Err(Failure::InvalidName));
+        let writing = Writing::begin(sample.files.root(), &path("/f")).unwrap();
+        let stored = do_it(&sample.files, rename("/a", "/f"));
+        assert_eq!(stored, Err(Failure::BeingWritten));
+        drop(writing);
+        do_it(&sample.files, rename("/a", "/f")).unwrap();
+        assert_eq!(sample.read("f"), b"a");
+    }
+}
+
+#[test]
 fn copies_are_whole_and_keep_holes() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::default());

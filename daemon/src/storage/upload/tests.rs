@@ -110,6 +110,19 @@ fn an_upload_replaces_its_target_when_it_is_complete() {
 }
 
 #[test]
+fn without_the_right_to_overwrite_a_file_that_has_come_meanwhile_stays() {
+    let place = Place::new();
+    let rights = Rights::no_overwrite();
+    let prepared = place.prepare_with(&rights, "f", UploadStart::Replace);
+    let mut upload = prepared.unwrap();
+    upload.begin().unwrap();
+    upload.write(b"new").unwrap();
+    fs::write(place.path("f"), "precious").unwrap();
+    assert_eq!(upload.finish(), Err(Failure::AccountForbids));
+    assert_eq!(place.read("f"), b"precious");
+}
+
+#[test]
 fn an_interrupted_upload_leaves_the_target_and_can_be_resumed() {
     let place = Place::new();
     fs::write(place.path("f"), "old").unwrap();
