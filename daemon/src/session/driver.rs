@@ -126,13 +126,13 @@ impl Driver {
                     Some((run, event)) => Event::Storage(run, event),
                     None => break,
                 },
+                grace = told_to_stop(&mut stop), if !parts.stopping => Event::Stop(grace),
                 heard = hear(&mut parts.engine, &mut parts.from_engine) => Event::Engine(heard),
                 account = finish(&mut parts.log_in) => Event::LogIn(account),
                 heard = self.control.turn(listening.then_some(&mut parts.from_client[..])) => {
                     Event::Control(heard)
                 }
                 () = until(deadline) => Event::Deadline,
-                grace = told_to_stop(&mut stop), if !parts.stopping => Event::Stop(grace),
                 rung = answer(&bell) => { rung?; Event::Bell }
                 never = heartbeat() => match never {},
             };
@@ -198,7 +198,7 @@ impl Driver {
                 debug!(%error, "the control connection is lost");
                 return ControlFlow::Break(());
             }
-            Event::Deadline => self.gate.timeout(now),
+            Event::Deadline | Event::Bell | Event::Control(Ok(Heard::Sent)) => {}
             Event::Stop(grace) => {
                 parts.stopping = true;
                 self.gate.stop(grace, now);
@@ -210,8 +210,9 @@ impl Driver {
                     info!(seconds, "stopping: waiting for the transfer to finish");
                 }
             }
-            Event::Control(Ok(Heard::Sent)) | Event::Bell => {}
         }
+        // After each event: a client that never ceases to send is not to outlast its time.
+        self.gate.timeout(now);
         ControlFlow::Continue(())
     }
 

@@ -74,6 +74,30 @@ fn a_transfer_that_does_not_end_is_cut_off_after_the_grace() {
 }
 
 #[test]
+fn a_client_that_never_ceases_to_send_is_told_that_the_daemon_stops() {
+    let mut daemon = Daemon::start();
+    let ftp = daemon.log_in();
+    let (mut sender, mut receiver) = (ftp.tcp(), ftp.tcp());
+    let flood = thread::spawn(move || {
+        let commands = b"NOOP\r\n".repeat(1000);
+        while sender.write_all(&commands).is_ok() {}
+    });
+    // In large pieces: a daemon that waits until it can send does not show the fault.
+    let mut replies = vec![0; 1 << 20];
+    let mut end = Vec::new();
+    receiver.read_exact(&mut replies).unwrap();
+    daemon.signal(Signal::SIGTERM);
+    while let Ok(read @ 1..) = receiver.read(&mut replies) {
+        end.extend_from_slice(&replies[..read]);
+        end.drain(..end.len().saturating_sub(100));
+    }
+    let end = String::from_utf8_lossy(&end);
+    assert!(end.contains("421 The server is stopping."), "{end}");
+    assert_eq!(daemon.wait().code(), Some(0));
+    flood.join().unwrap();
+}
+
+#[test]
 fn sighup_brings_the_new_configuration_to_new_sessions() {
     let daemon = Daemon::start();
     let mut old = daemon.log_in();
