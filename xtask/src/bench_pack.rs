@@ -89,11 +89,11 @@ pub(crate) fn run(mib: u64, rounds: u32, out: Option<&Path>) -> Result<()> {
 impl Report {
     fn round(&mut self, folder: &Path, files: &[String]) -> Result<()> {
         // Ours first: memory is told of the largest child so far.
-        let package = timed(ours(&["package", "package.toml", "--out", "out"])?, folder)?;
+        let package = timed(ours(&["package", "package.toml", "--out", "out"]), folder)?;
         self.package_memory = self.package_memory.max(children_memory()?);
         let vib = folder.join("out/bench-1.0-1.vib");
         self.vib_bytes = fs::metadata(&vib)?.len();
-        let verify = timed(ours(&["verify", "out/bench-1.0-1.vib"])?, folder)?;
+        let verify = timed(ours(&["verify", "out/bench-1.0-1.vib"]), folder)?;
         self.verify_memory = self.verify_memory.max(children_memory()?);
         let tar_gzip = tar_gzip(folder, files)?;
         self.tar_gz_bytes = fs::metadata(folder.join("tar.gz"))?.len();
@@ -180,12 +180,10 @@ impl fmt::Display for Report {
 }
 
 /// This program, with other arguments.
-fn ours(arguments: &[&str]) -> Result<Command> {
-    let program = std::env::current_exe().context("this program is nowhere")?;
-    let program = program.to_str().context("its path is not UTF-8")?;
-    let mut command = process::command(program);
+fn ours(arguments: &[&str]) -> Command {
+    let mut command = process::this_program();
     command.args(arguments);
-    Ok(command)
+    command
 }
 
 fn timed(mut command: Command, folder: &Path) -> Result<Duration> {
@@ -252,7 +250,7 @@ fn samples(folder: &Path, mib: u64) -> io::Result<Vec<String>> {
         ";\n",
     ];
     // Read in pieces: what this process has in memory is told of its children, too.
-    let mut program = File::open(std::env::current_exe()?)?;
+    let mut program = File::open(process::this_path())?;
     let mut random = Random(1);
     let mut names = Vec::new();
     let mut left = mib;

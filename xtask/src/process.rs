@@ -63,12 +63,14 @@ pub(crate) fn command(program: &str) -> Command {
 }
 
 /// This program itself, with the environment that it has.
-///
-/// # Errors
-/// If it cannot be found any more.
-pub(crate) fn this_program() -> Result<Command> {
-    let program = std::env::current_exe().context("where this program is")?;
-    Ok(Command::new(program))
+pub(crate) fn this_program() -> Command {
+    Command::new(this_path())
+}
+
+/// A path to this program that holds while it runs, for other processes, too. The file itself may be
+/// gone: tests build this program anew while it runs them.
+pub(crate) fn this_path() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }
 
 /// A command that inherits everything.

@@ -205,7 +205,7 @@ fn build(
         .envs(scene.environment)
         .current_dir(copy)
         .args(["-c", SCRIPT, "sh", scene.umask])
-        .arg(env::current_exe()?)
+        .arg(process::this_path())
         .args(arguments)
         .arg("--out")
         .arg(out);

@@ -78,7 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         .random_never_readable
         .then(SilentDevice::new)
         .transpose()?;
-    let mut stage = process::this_program()?;
+    let mut stage = process::this_program();
     stage.args(["userworld", "--become-command", "--profile"]);
     stage.arg(options.profile.to_string());
     for toggle in &options.toggles {

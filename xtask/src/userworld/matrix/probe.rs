@@ -83,7 +83,7 @@ pub(super) fn compare(case: &Case, trial: &Trial) -> Result<()> {
 }
 
 fn run(case: &Case, trial: &Trial) -> Result<Found> {
-    let mut supervisor = process::this_program()?;
+    let mut supervisor = process::this_program();
     supervisor.args(["userworld", "--profile", &case.profile.to_string()]);
     if let Some(setting) = &case.setting {
         supervisor.args(["--toggle", &setting.to_string()]);

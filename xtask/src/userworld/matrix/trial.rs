@@ -140,7 +140,7 @@ struct Daemon {
 impl Daemon {
     fn start(case: &Case, trial: &Trial) -> Result<Self> {
         let [report, log] = ["report.json", "daemon.log"].map(|name| trial.work.join(name));
-        let mut supervisor = process::this_program()?;
+        let mut supervisor = process::this_program();
         supervisor.args(["userworld", "--profile", &case.profile.to_string()]);
         if let Some(setting) = &case.setting {
             supervisor.args(["--toggle", &setting.to_string()]);
