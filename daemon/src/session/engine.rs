@@ -25,7 +25,9 @@ use libunftp::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpStream as EngineStream, UnixStream},
+    runtime::Handle,
     task::JoinHandle,
+    time::sleep,
 };
 use tracing::debug;
 use unftp_core::auth::{
@@ -38,12 +40,17 @@ use crate::{accounts::Account, storage::Storage, sys::Disguise, sys::stream_pair
 /// The gate has all timers.
 const NEVER: Duration = Duration::from_hours(365 * 24);
 
+/// How long an engine gets to give up a data connection that it has not used.
+const LEAVING: Duration = Duration::from_secs(1);
+
 /// A running engine. It ends when this is dropped, up to what waits for data connections: that
 /// ends within 15 seconds, or with the session's runtime.
 #[derive(Debug)]
 pub(super) struct Engine {
     stream: UnixStream,
     service: JoinHandle<()>,
+    /// Whether it has answered what it was told.
+    quiet: bool,
     /// Until the engine has greeted.
     disguise: Disguise,
 }
@@ -76,6 +83,7 @@ impl Engine {
         Ok(Self {
             stream: UnixStream::from_std(ours)?,
             service,
+            quiet: false,
             disguise,
         })
     }
@@ -83,6 +91,7 @@ impl Engine {
     /// Waits for something that the engine says; 0 bytes when it has ended.
     pub(super) async fn hear(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(bytes).await?;
+        self.quiet = true;
         // It asks for the addresses before it greets, and the numbers of descriptors are used
         // again.
         self.disguise.reveal_control();
@@ -91,6 +100,7 @@ impl Engine {
 
     /// Sends a line. The engine gets one line at a time, so there is always room for it.
     pub(super) async fn tell(&mut self, line: &str) -> io::Result<()> {
+        self.quiet = false;
         self.stream
             .write_all(format!("{line}\r\n").as_bytes())
             .await
@@ -99,7 +109,20 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.service.abort();
+        // libunftp keeps a data connection that has come and was not used for five minutes, unless
+        // it hears this. One that is busy would not hear it, and might still open a connection.
+        let leaves = self.quiet && self.stream.try_write(b"ABOR\r\n").is_ok();
+        match Handle::try_current() {
+            Ok(runtime) if leaves => {
+                let service = self.service.abort_handle();
+                runtime.spawn(async move {
+                    // It ends before, because its connection does.
+                    sleep(LEAVING).await;
+                    service.abort();
+                });
+            }
+            _ => self.service.abort(),
+        }
     }
 }
 

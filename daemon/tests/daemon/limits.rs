@@ -69,3 +69,18 @@ fn two_sessions_share_a_passive_range_of_two_ports() {
     ports.sort();
     assert_eq!(ports, range);
 }
+
+#[test]
+fn data_connections_that_are_not_used_are_not_kept() {
+    let daemon = Daemon::start();
+    let mut ftp = daemon.log_in();
+    let before = daemon.descriptors();
+    for _ in 0..20 {
+        let data = ftp.passive();
+        ftp.expect("RETR missing", "550");
+        drop(data);
+    }
+    // One engine, and what it has of the last connection.
+    let given_back = eventually(|| daemon.descriptors() <= before + 3);
+    assert!(given_back, "{before}, {}", daemon.descriptors());
+}
