@@ -1,6 +1,9 @@
 //! Trials about threads, processes and users.
 
-use std::{ptr, sync::mpsc::channel, thread};
+use std::{
+    io::{self, Read as _, pipe},
+    ptr, thread,
+};
 
 use nix::{
     errno::Errno,
@@ -24,24 +27,27 @@ pub(super) fn sixteen() -> nix::Result<()> {
     spawn(16)
 }
 
-/// Has so many threads at one time.
+/// Has so many threads at one time. They wait in read(2): std's own waiting spins where futexes know
+/// no bit sets.
 fn spawn(count: usize) -> nix::Result<()> {
+    let (ended, end) = pipe().map_err(|error| errno_of(&error))?;
     let mut threads = Vec::new();
     for _ in 0..count {
-        let (end, ended) = channel::<()>();
+        let mut ended = ended.try_clone().map_err(|error| errno_of(&error))?;
         let spawned = thread::Builder::new()
             .stack_size(STACK_BYTES)
-            // It ends when the other end is dropped.
-            .spawn(move || ended.recv());
-        let thread =
-            spawned.map_err(|error| error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw))?;
-        threads.push((end, thread));
+            .spawn(move || ended.read(&mut [0]).map(drop));
+        threads.push(spawned.map_err(|error| errno_of(&error))?);
     }
-    for (end, thread) in threads {
-        drop(end);
-        let _disconnected = thread.join().map_err(|_panic| Errno::EIO)?;
+    drop(end);
+    for thread in threads {
+        let _at_the_end = thread.join().map_err(|_panic| Errno::EIO)?;
     }
     Ok(())
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EAGAIN, Errno::from_raw)
 }
 
 fn futex(operation: c_int) -> nix::Result<()> {

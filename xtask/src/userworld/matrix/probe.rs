@@ -17,8 +17,8 @@ use crate::{
     },
 };
 
-/// The daemon promises five seconds.
-const LIMIT: Duration = Duration::from_secs(20);
+/// The daemon promises five seconds, but not under a supervisor on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Fewer rows than this are not the whole table.
 const LEAST_ROWS: usize = 100;
