@@ -75,8 +75,9 @@ pub(super) fn run(
     let dir = tempfile::tempdir()?;
     let trial = Trial::unpack(vib, dir.path())?;
     let target = log_in_lightly(&trial, trial.configure()?)?;
-    prepare(&trial.host)?;
+    // The program that ships, before anything is done to it.
     step("the probe", || probe::compare(case, &trial))?;
+    prepare(&trial.host)?;
     let mut daemon = Daemon::start(case, &trial)?;
     let served = match case.expected() {
         Expected::Serves => daemon.serve(&trial, &target, samples).map(Some),
