@@ -2,7 +2,7 @@
 //! what takes the time.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
@@ -195,6 +195,10 @@ impl Data {
         if let Stream::Tls(stream) = &mut self.0 {
             stream.conn.send_close_notify();
             stream.flush()?;
+            stream.sock.shutdown(Shutdown::Write)?;
+            // A connection that is closed with session tickets unread is reset, and a reset can
+            // overtake what was sent. How servers end it is their business.
+            let _ended = stream.sock.read_to_end(&mut Vec::new());
         }
         Ok(())
     }
