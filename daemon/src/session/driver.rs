@@ -46,7 +46,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 ///
 /// mio's poll(2) selector loses a wake-up from another thread now and then: registering a socket
 /// empties the pipe through which it came (mio issue 1874). What the session's own threads do rings
-/// a bell besides; only the daemon's wish to stop depends on this beat.
+/// a bell besides; the daemon's wish to stop, and a place among the password checks that another
+/// session gives up, depend on this beat.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 type LogIn = Pin<Box<dyn Future<Output = Result<Account, Denied>> + Send>>;

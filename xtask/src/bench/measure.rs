@@ -25,7 +25,7 @@ const THIN_BYTES: u64 = 8 * GIB;
 /// One block in so many of the thin disk has data: 5 %.
 const THIN_DATA: u64 = 20;
 const ACTIVE: usize = 50;
-pub(super) const IDLE: usize = 300;
+const IDLE: usize = 300;
 const LOG_INS: usize = 100;
 const ROUND_TRIPS: usize = 2_000;
 

@@ -9,6 +9,7 @@ mod trial;
 use std::{
     fmt,
     path::{Path, PathBuf},
+    process::Command,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -25,7 +26,7 @@ use super::{
     policy::{Setting, single_changes},
     table::{Profile, Table},
 };
-use crate::{clients::Samples, e2e};
+use crate::{clients::Samples, e2e, process};
 
 /// What `cargo xtask matrix` is told.
 #[derive(Debug, clap::Args)]
@@ -112,6 +113,19 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// A supervisor that imitates this case on the host of `trial`; the command to run is still to
+    /// be added, behind `--`.
+    fn supervisor(&self, trial: &e2e::Trial) -> Command {
+        let mut supervisor = process::this_program();
+        supervisor.args(["userworld", "--profile", &self.profile.to_string()]);
+        if let Some(setting) = &self.setting {
+            supervisor.args(["--toggle", &setting.to_string()]);
+        }
+        supervisor.arg("--root").arg(trial.host.path("/"));
+        supervisor.env_clear();
+        supervisor
+    }
+
     pub(super) fn expected(&self) -> Expected {
         let fits = |exception: &&Exception| {
             let (toggle, value) = exception.setting;

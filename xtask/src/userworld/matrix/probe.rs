@@ -83,15 +83,8 @@ pub(super) fn compare(case: &Case, trial: &Trial) -> Result<()> {
 }
 
 fn run(case: &Case, trial: &Trial) -> Result<Found> {
-    let mut supervisor = process::this_program();
-    supervisor.args(["userworld", "--profile", &case.profile.to_string()]);
-    if let Some(setting) = &case.setting {
-        supervisor.args(["--toggle", &setting.to_string()]);
-    }
-    supervisor.arg("--root").arg(trial.host.path("/"));
-    supervisor
-        .args(["--", DAEMON, "probe", "--json"])
-        .env_clear();
+    let mut supervisor = case.supervisor(trial);
+    supervisor.args(["--", DAEMON, "probe", "--json"]);
     let finished = process::run(&mut supervisor, b"", LIMIT)?.success()?;
     serde_json::from_str(&finished.stdout).context("what the probe printed")
 }

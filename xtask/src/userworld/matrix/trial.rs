@@ -25,7 +25,6 @@ use crate::{
         wait_until,
     },
     host::{DAEMON, HostRoot},
-    process,
     userworld::Report,
 };
 
@@ -141,16 +140,10 @@ struct Daemon {
 impl Daemon {
     fn start(case: &Case, trial: &Trial) -> Result<Self> {
         let [report, log] = ["report.json", "daemon.log"].map(|name| trial.work.join(name));
-        let mut supervisor = process::this_program();
-        supervisor.args(["userworld", "--profile", &case.profile.to_string()]);
-        if let Some(setting) = &case.setting {
-            supervisor.args(["--toggle", &setting.to_string()]);
-        }
+        let mut supervisor = case.supervisor(trial);
         supervisor.arg("--report").arg(&report);
-        supervisor.arg("--root").arg(trial.host.path("/"));
         supervisor.args(["--", DAEMON, "serve", "--log-to-stderr", "--config", CONFIG]);
         let supervisor = supervisor
-            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
