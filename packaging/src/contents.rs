@@ -107,7 +107,7 @@ fn tree(manifest: &Manifest, sources: &dyn Sources, findings: &mut Vec<Finding>)
             findings.push(finding);
             continue;
         }
-        findings.extend(check_location(&place, row, manifest.acceptance_level));
+        findings.extend(check_location(&place, row, manifest));
         // A source that is missing was reported, so that its stand-in is never packed.
         let entry = Entry {
             path: path.clone(),
@@ -149,10 +149,17 @@ fn payload_of(place: &str, row: &Content, manifest: &Manifest) -> Result<usize, 
     })
 }
 
-fn check_location(place: &str, row: &Content, level: AcceptanceLevel) -> Vec<Finding> {
+fn check_location(place: &str, row: &Content, manifest: &Manifest) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if level == AcceptanceLevel::Community {
-        findings.extend(path::community_location(place, &row.destination));
+    if manifest.acceptance_level == AcceptanceLevel::Community {
+        let hosts = manifest.relationships.hosts();
+        let on_old_hosts = path::old_community_location(place, &row.destination)
+            .filter(|finding| {
+                hosts.is_some_and(|hosts| !(finding.rule.releases() & hosts).is_empty())
+            })
+            // Directories are in no file list.
+            .filter(|_| row.kind != ContentType::Dir);
+        findings.extend(path::community_location(place, &row.destination).or(on_old_hosts));
     }
     if row.kind == ContentType::Config {
         findings.extend(path::config_location(place, &row.destination));

@@ -6,8 +6,10 @@ use crate::contents;
 use crate::error::Findings;
 use crate::manifest::{self, AcceptanceLevel, Manifest};
 use crate::payload::Payload;
-use crate::rules::constraint::constraint;
-use crate::rules::{BOOT_BANK_NAME, Finding, OVERLAY, PAYLOAD_NAME, PLATFORM, VERSION, name};
+use crate::rules::constraint::{constraint, excluded};
+use crate::rules::{
+    BOOT_BANK_NAME, Finding, OVERLAY, PAYLOAD_NAME, PLATFORM, Releases, VERSION, name,
+};
 use crate::source::Sources;
 use crate::{Epoch, Error, Version};
 
@@ -144,6 +146,9 @@ fn check_manifest(manifest: &Manifest) -> Vec<Finding> {
     findings.extend(check_overlay(manifest));
     for (list, constraints) in manifest.relationships.in_order() {
         findings.extend(constraints.iter().filter_map(|one| constraint(list, one)));
+    }
+    if manifest.relationships.hosts() == Some(Releases::NONE) {
+        findings.push(excluded("relationships.depends", Releases::ALL));
     }
     findings
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::rules::{Releases, constraint};
+
 /// Relations to other packages and to the host, which provides names such as `esx-version`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -36,6 +38,19 @@ impl Relationships {
             ("provides", &self.provides),
             ("compatibleWith", &self.compatible_with),
         ]
+    }
+
+    /// Releases of the host that the package can be installed on; `None` if what it depends on
+    /// breaks rules, so that nobody can tell.
+    pub(crate) fn hosts(&self) -> Option<Releases> {
+        let depends = || self.depends.iter();
+        if depends().any(|one| constraint::constraint("depends", one).is_some()) {
+            return None;
+        }
+        Some(constraint::hosts(depends().filter_map(|one| {
+            let (relation, version) = (one.relation?, one.version.as_deref()?);
+            Some((one.name.as_str(), relation.symbol(), version))
+        })))
     }
 }
 
@@ -73,14 +88,21 @@ pub enum Relation {
     After,
 }
 
-impl fmt::Display for Relation {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
+impl Relation {
+    /// As a descriptor spells it.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
             Self::Before => "<<",
             Self::UpTo => "<=",
             Self::Exactly => "=",
             Self::From => ">=",
             Self::After => ">>",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.symbol())
     }
 }

@@ -1,20 +1,23 @@
 //! Constraints on other packages: which parts go together.
 
-use super::{CONSTRAINT, Finding, name};
-use crate::manifest::Constraint;
+use super::{CONSTRAINT, Finding, Releases, name};
+use crate::manifest::{Constraint, Relation};
 use crate::version::{Version, fields_problem};
+
+/// Names that every host provides, with its own release as their version.
+const HOST: [&str; 2] = ["esx-version", "esx-base"];
 
 /// How versions may be compared.
 const RELATIONS: [&str; 5] = ["<<", "<=", "=", ">=", ">>"];
 
 /// What is wrong with a constraint of `list`, one of the descriptor's five lists.
 pub fn constraint(list: &str, constraint: &Constraint) -> Option<Finding> {
-    let relation = constraint.relation.map(|relation| relation.to_string());
+    let relation = constraint.relation.map(Relation::symbol);
     let version = constraint.version.as_deref();
     parts(
         &format!("relationships.{list}"),
         &constraint.name,
-        relation.as_deref(),
+        relation,
         version,
     )
 }
@@ -55,6 +58,26 @@ pub fn parts(
         ),
         _ => None,
     }
+}
+
+/// The releases of the host that meet everything that `depends` demands of it: names, relations and
+/// versions.
+pub fn hosts<'c>(depends: impl IntoIterator<Item = (&'c str, &'c str, &'c str)>) -> Releases {
+    depends
+        .into_iter()
+        .filter(|(name, ..)| HOST.contains(name))
+        .map(|(_, relation, version)| Releases::that_meet(relation, version))
+        .fold(Releases::ALL, Releases::and)
+}
+
+/// Demands of the host that these releases do not meet.
+pub fn excluded(place: &str, releases: Releases) -> Finding {
+    Finding::new(
+        CONSTRAINT.on(releases),
+        place,
+        format!("exclude the host itself: {releases}"),
+        "widen what is demanded of esx-version, or take a package for this release",
+    )
 }
 
 /// A whole version, or its upstream part alone.

@@ -1,6 +1,6 @@
 //! Paths: their form, their length, and where a package may install to.
 
-use super::{CONFIG_BELOW_ETC, Finding, LOCATION, PATH_FORM, PATH_LENGTH};
+use super::{CONFIG_BELOW_ETC, Finding, LOCATION, PATH_FORM, PATH_LENGTH, Releases};
 
 /// Most bytes of a path, directories with their closing slash included.
 pub const PATH_LIMIT: usize = 99;
@@ -107,6 +107,18 @@ pub fn community_location(place: &str, path: &str) -> Option<Finding> {
             place,
             "lies outside the locations that a host grants to community packages",
             format!("move it below one of {}", COMMUNITY_LOCATIONS.join(", ")),
+        )
+    })
+}
+
+/// Whether a community package may own `path` on the oldest releases, too.
+pub fn old_community_location(place: &str, path: &str) -> Option<Finding> {
+    path.starts_with("etc/init.d/").then(|| {
+        Finding::new(
+            LOCATION.on(Releases::up_to(5, 0)),
+            place,
+            "lies in etc/init.d, which 5.0 did not yet grant to community packages",
+            "demand esx-version >= 5.1.0",
         )
     })
 }

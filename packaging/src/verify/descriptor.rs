@@ -13,8 +13,6 @@ const PARSE_DECLARATION: &str =
 const DEPENDENCY: &str =
     "[DependencyError] VIB .. requires .., but the requirement cannot be satisfied";
 const KINDS: [&str; 3] = ["bootbank", "locker", "meta"];
-/// Names that every host provides, with its own release as their version.
-const HOST: [&str; 2] = ["esx-version", "esx-base"];
 
 /// The acceptance level, if it is one.
 pub(super) fn level(descriptor: &Descriptor) -> Option<Level> {
@@ -24,27 +22,16 @@ pub(super) fn level(descriptor: &Descriptor) -> Option<Level> {
 /// Releases that the package can be installed on, by what it demands of the host. Says so if they
 /// are not those that are asked for.
 pub(super) fn releases(descriptor: &Descriptor, report: &mut Report) -> Releases {
-    let mut left = Releases::ALL;
-    for depends in &descriptor.relationships.depends {
-        let (Some(relation), Some(version)) = (&depends.relation, &depends.version) else {
-            continue;
-        };
-        if HOST.contains(&depends.name.as_str()) {
-            left = left & Releases::that_meet(relation, version);
-        }
-    }
+    let depends = descriptor.relationships.depends.iter();
+    let left = constraint::hosts(depends.filter_map(|one| {
+        let (relation, version) = (one.relation.as_deref()?, one.version.as_deref()?);
+        Some((one.name.as_str(), relation, version))
+    }));
     let asked = report.releases();
     let excluded = asked.without(left);
     if (report.is_asked() && !excluded.is_empty()) || asked == excluded {
-        report
-            .add(
-                Error,
-                rules::CONSTRAINT.on(excluded),
-                "relationships.depends",
-                format!("exclude the host itself: {excluded}"),
-                "widen what is demanded of esx-version, or take a package for this release",
-            )
-            .says(DEPENDENCY);
+        let finding = constraint::excluded("relationships.depends", excluded);
+        report.found(Error, finding).says(DEPENDENCY);
     }
     // Of a package for no release at all, the rest is told nevertheless.
     if asked == excluded {

@@ -67,18 +67,10 @@ fn check_level(vib: &Vib, level: Option<Level>, report: &mut Report) {
     }
     for file in &vib.descriptor.files {
         let place = format!("file-list {file:?}");
-        if let Some(finding) = path::community_location(&place, file) {
+        let location = path::community_location(&place, file)
+            .or_else(|| path::old_community_location(&place, file));
+        if let Some(finding) = location {
             report.found(Error, finding).says(PATH_LIST);
-        } else if file.starts_with("etc/init.d/") {
-            report
-                .add(
-                    Error,
-                    rules::LOCATION.on(Releases::up_to(5, 0)),
-                    place,
-                    "lies in etc/init.d, which 5.0 did not yet grant to community packages",
-                    "demand esx-version >= 5.1.0",
-                )
-                .says(PATH_LIST);
         }
     }
 }

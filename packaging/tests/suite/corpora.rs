@@ -5,7 +5,7 @@ use std::path::Path;
 
 #[expect(unreachable_pub, reason = "a crate of its own, for the fuzzer")]
 #[path = "../../fuzz/src/lib.rs"]
-mod targets;
+pub(crate) mod targets;
 
 type Target = fn(&[u8]);
 

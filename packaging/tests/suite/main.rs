@@ -23,6 +23,8 @@ mod golden;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod product;
