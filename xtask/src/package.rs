@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use packaging::{
     Bundle, Manifest, Package, Source, Sources, Vib, manifest::AcceptanceLevel, payload::Payload,
     sign::Signer,
@@ -16,10 +16,15 @@ use packaging::{
 use serde_json::json;
 
 use crate::{
+    compile,
     inspect::print,
     output::{CHECKSUMS, Output},
     progress::Progress,
+    supply, verify,
 };
+
+/// Sources that are built here, by the ends of their paths.
+const BUILT: [&str; 3] = [compile::DAEMON, supply::LICENCES, supply::SBOM];
 
 /// What was made.
 #[derive(Debug)]
@@ -111,8 +116,13 @@ impl Described {
             Err(error) => return Err(error).context("the variable SOURCE_DATE_EPOCH"),
         };
         let files = Folder { folder, made };
+        files.ensure_built(&description).with_context(named)?;
+        let hint = match description.version {
+            Some(_) => "",
+            None => "\n--version gives a version to a description that has none",
+        };
         let package = Package::new(description, &files, epoch)
-            .map_err(|error| anyhow!("{}:\n{error}", named()))?;
+            .map_err(|error| anyhow!("{}:\n{error}{hint}", named()))?;
         Ok(Self { package, files })
     }
 
@@ -127,6 +137,30 @@ impl Described {
 struct Folder {
     folder: PathBuf,
     made: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl Folder {
+    /// # Errors
+    /// If files are missing that another command makes.
+    fn ensure_built(&self, description: &Manifest) -> Result<()> {
+        let is_built = |path: &Path| BUILT.iter().any(|end| path.ends_with(end));
+        let missing: Vec<_> = description
+            .sources()
+            .filter(|source| {
+                is_built(&self.folder.join(source))
+                    && self
+                        .open(source)
+                        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            })
+            .collect();
+        ensure!(
+            missing.is_empty(),
+            "`cargo xtask dist` builds these sources, and has not done so yet: {}\n\
+             run it: it packs them, too; for another package of them, run this again after it",
+            missing.join(", ")
+        );
+        Ok(())
+    }
 }
 
 impl Sources for Folder {
@@ -170,7 +204,8 @@ impl Sources for Watched<'_> {
 /// Packs what the descriptions say, signed if there is a signer, and replaces the directory `out` with the result.
 ///
 /// # Errors
-/// If a package breaks a rule, or if they cannot share a bundle. `out` is then as it was.
+/// If a package breaks a rule, if they cannot share a bundle, or if the verifier refuses what was
+/// made. `out` is then as it was.
 pub(crate) fn run(
     manifests: &[PathBuf],
     version: Option<&str>,
@@ -198,6 +233,8 @@ pub(crate) fn pack(described: &[Described], out: &Path, signer: Option<&Signer>)
     }
     let bundle = write_bundle(&vibs, &output)?;
     output.list(bundle.file_name(), bundle.sha256());
+    // The VIBs are in it.
+    verify::ensure_sound(&output.path(bundle.file_name()))?;
     output.publish()?;
     Ok(Packed {
         vibs: vibs

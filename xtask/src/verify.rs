@@ -7,11 +7,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use packaging::{
     Epoch,
     inspect::{Limits, inspect, inspect_trusting},
-    rules::Releases,
+    rules::{self, Releases},
     sign::Trust,
     verify::{self, Diagnosis, Severity},
 };
@@ -34,21 +34,7 @@ pub(crate) fn run(
     releases: &[Releases],
     json: bool,
 ) -> Result<ExitCode> {
-    let (input, limits) = (open(file)?, Limits::default());
-    let inspected = match trust {
-        Some(trust) => inspect_trusting(input, &limits, trust),
-        None => inspect(input, &limits),
-    };
-    let diagnoses = match inspected {
-        Ok(inspection) => match releases.iter().copied().reduce(Releases::or) {
-            Some(releases) => verify::verify_on(&inspection, releases),
-            None => verify::verify(&inspection),
-        },
-        Err(error) if error.is_of_the_system() => {
-            return Err(error).with_context(|| file.display().to_string());
-        }
-        Err(error) => vec![verify::unreadable(&error)],
-    };
+    let diagnoses = judge(file, trust, releases)?;
     let is_error = |one: &&Diagnosis| one.severity == Severity::Error;
     let errors = diagnoses.iter().filter(is_error).count();
     let warnings = diagnoses.len() - errors;
@@ -75,6 +61,45 @@ pub(crate) fn run(
         (0, _) => WARNINGS.into(),
         _ => ExitCode::FAILURE,
     })
+}
+
+fn judge(file: &Path, trust: Option<Trust>, releases: &[Releases]) -> Result<Vec<Diagnosis>> {
+    let (input, limits) = (open(file)?, Limits::default());
+    let inspected = match trust {
+        Some(trust) => inspect_trusting(input, &limits, trust),
+        None => inspect(input, &limits),
+    };
+    Ok(match inspected {
+        Ok(inspection) => match releases.iter().copied().reduce(Releases::or) {
+            Some(releases) => verify::verify_on(&inspection, releases),
+            None => verify::verify(&inspection),
+        },
+        Err(error) if error.is_of_the_system() => {
+            return Err(error).with_context(|| file.display().to_string());
+        }
+        Err(error) => vec![verify::unreadable(&error)],
+    })
+}
+
+/// Judges a file that was made here and is not yet where its user looks for it.
+///
+/// A signature may still be missing: a package is made first and then signed.
+///
+/// # Errors
+/// With every error that [`run`] would find, and if the file cannot be read.
+pub(crate) fn ensure_sound(file: &Path) -> Result<()> {
+    let name = file.file_name().unwrap_or_default().display();
+    let errors: Vec<_> = judge(file, None, &[])?
+        .iter()
+        .filter(|one| one.severity == Severity::Error && one.finding.rule != rules::SIGNATURE)
+        .map(ToString::to_string)
+        .collect();
+    ensure!(
+        errors.is_empty(),
+        "{name} would be refused by hosts, and was not written:\n{}",
+        errors.join("\n")
+    );
+    Ok(())
 }
 
 /// The CAs of a PEM file, asked about a time, or about now.

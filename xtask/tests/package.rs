@@ -339,6 +339,77 @@ fn a_refusal_names_the_file_and_leaves_nothing_behind() {
     );
 }
 
+/// The header of a program for 32 bits, without segments.
+fn program_of_32_bits() -> Vec<u8> {
+    let mut bytes = vec![0; 52];
+    bytes[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
+    bytes[16] = 2;
+    bytes[18] = 3;
+    bytes[20] = 1;
+    bytes[40] = 52;
+    bytes[42] = 32;
+    bytes
+}
+
+#[test]
+fn what_verify_would_refuse_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("file"), program_of_32_bits()).unwrap();
+    let program = describe(here, "program", "example", &ROW.replace("0444", "0755"));
+    refuses(
+        here,
+        &["package", &program, "--out", "out"],
+        &[
+            "program-1.0.0-1-offline-bundle.zip would be refused by hosts, and was not written:",
+            "is a program of 32 bits for machine 3, not for x86-64",
+            "(FORMAT.md H4)",
+        ],
+    );
+    let script = describe(
+        here,
+        "script",
+        "example",
+        &ROW.replace("opt/x/file", "etc/init.d/file")
+            .replace("0444", "0755"),
+    );
+    let text = fs::read_to_string(here.join(&script)).unwrap();
+    fs::write(here.join(&script), text.replace("6.0.0", "5.0.0")).unwrap();
+    refuses(
+        here,
+        &["package", &script, "--out", "out"],
+        &["etc/init.d, which 5.0 did not yet grant", "(FORMAT.md L3)"],
+    );
+}
+
+#[test]
+fn what_dist_builds_is_said_to_come_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    fs::create_dir(here.join("packaging")).unwrap();
+    let ours = "packaging/package.toml";
+    fs::copy(format!("{workspace}/{ours}"), here.join(ours)).unwrap();
+    refuses(
+        here,
+        &["package", ours, "--out", "out"],
+        &[
+            "packaging/package.toml: `cargo xtask dist` builds these sources, and has not done so yet: \
+             ../target/x86_64-unknown-linux-musl/release/esxftpd, \
+             ../target/supply/third-party-licenses.txt, ../target/supply/esxftpd.cdx.json\nrun it",
+        ],
+    );
+    let versionless = fs::read_to_string(format!("{EXAMPLE}/package.toml"))
+        .unwrap()
+        .replace("version = \"1.0.0\"\n", "");
+    fs::write(here.join("package.toml"), versionless).unwrap();
+    refuses(
+        here,
+        &["package", "package.toml", "--out", "out"],
+        &["version: is missing", "--version gives a version"],
+    );
+}
+
 #[test]
 fn the_same_files_give_the_same_bytes_wherever_they_are_packed() {
     let sums = |umask: &str, zone: &str| {
