@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     accounts, config,
+    control::{self, Request},
     logging::Destination,
     probe::Report,
     serve::{self, Outcome},
@@ -25,8 +26,8 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_STATUS: &str =
-    "Exit status: 0 success, 1 failure, 2 wrong usage, 78 the configuration has findings.";
+const EXIT_STATUS: &str = "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no daemon runs, \
+                           78 the configuration has findings.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -51,6 +52,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List the sessions of the running daemon: number, client, user, age, what it does
+    Sessions {
+        /// The configuration file, for its `control-socket`
+        #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one session of the running daemon, and what it transfers
+    Kill {
+        /// The number of the session, as `sessions` lists it
+        #[arg(value_name = "ID")]
+        id: u64,
+        /// The configuration file, for its `control-socket`
+        #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+    },
     /// Try what this host's kernel offers, and say what the daemon makes of it; changes nothing
     Probe {
         /// Tell the space of the file systems at these paths instead of /vmfs/volumes
@@ -66,6 +85,9 @@ enum Command {
 
 /// `EX_CONFIG` of sysexits.h: something is wrong with the configuration.
 const EX_CONFIG: u8 = 78;
+
+/// What init scripts report of a daemon that does not run.
+const NOT_RUNNING: u8 = 3;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -111,10 +133,32 @@ fn run(command: Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Sessions { config, json } => ask(&config, Request::Sessions { json }),
+        Command::Kill { id, config } => ask(&config, Request::Kill(id)),
         Command::HashPassword => {
             print(&accounts::hash(&read_password()?)?)?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Asks the running daemon and prints its answer.
+fn ask(config: &Path, request: Request) -> Result<ExitCode> {
+    // What is wrong with the file does not matter here: the daemon runs with what it has read.
+    let configured = config::load(config).0.and_then(|it| it.control_socket);
+    let socket = configured.as_deref();
+    match control::ask(socket.unwrap_or(Path::new(control::DEFAULT_PATH)), request) {
+        Ok(answer) => {
+            io::stdout()
+                .write_all(answer.as_bytes())
+                .context("stdout cannot be written")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(failure @ control::Failure::NotRunning { .. }) => {
+            eprintln!("esxftpd: {failure}");
+            Ok(ExitCode::from(NOT_RUNNING))
+        }
+        Err(failure) => Err(failure.into()),
     }
 }
 

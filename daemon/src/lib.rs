@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod cli;
 pub mod config;
+mod control;
 pub mod logging;
 pub mod probe;
 pub mod serve;

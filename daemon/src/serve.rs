@@ -4,6 +4,7 @@ mod pid_file;
 
 use std::{
     env,
+    future::pending,
     io::{self, Write as _},
     path::{self, Path, PathBuf},
 };
@@ -19,6 +20,7 @@ use tracing::{error, info, warn};
 use self::pid_file::PidFile;
 use crate::{
     config::{self, Config, Findings, Severity},
+    control,
     logging::{self, Destination, LevelControl},
     probe,
     server::{Listeners, Server, Setup},
@@ -110,8 +112,13 @@ async fn serve(
     let listeners = Listeners::bind(&config.listen)?;
     let addresses = listeners.to_string();
     let users = config.users.len();
+    let socket = config
+        .control_socket
+        .clone()
+        .or_else(|| pid_path.as_deref().map(control::beside));
     let setup = Setup::new(config)?;
     let server = Server::new(setup);
+    let socket = socket.and_then(control::Listener::bind);
     let _pid_file = pid_path.map(PidFile::create);
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -120,9 +127,16 @@ async fn serve(
     announce(&addresses);
 
     let mut accepting = Box::pin(server.clone().run(listeners));
+    let mut administration = Box::pin(async {
+        match &socket {
+            Some(socket) => socket.run(&server).await,
+            None => pending().await,
+        }
+    });
     let outcome = loop {
         tokio::select! {
             () = &mut accepting => break Err(anyhow!("no listening socket is left")),
+            never = &mut administration => match never {},
             request = signals.next() => match request {
                 Request::Stop => break Ok(Outcome::Stopped),
                 Request::Reload => reload(&server, config_path, log_level),
@@ -133,7 +147,10 @@ async fn serve(
     info!("stopping");
     // With it, the listening sockets are closed.
     drop(accepting);
-    server.stop().await;
+    tokio::select! {
+        () = server.stop() => {}
+        never = &mut administration => match never {},
+    }
     info!("stopped");
     outcome
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod listeners;
+mod sessions;
 
 use std::{
     net::SocketAddr,
@@ -25,7 +26,11 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use self::{admission::Admission, listeners::accept};
-pub(crate) use self::{admission::Permit, listeners::Listeners};
+pub(crate) use self::{
+    admission::Permit,
+    listeners::Listeners,
+    sessions::{Listed, Row, Sessions},
+};
 use crate::{
     accounts::PasswordChecks,
     config::Config,
@@ -47,7 +52,9 @@ pub(crate) struct Server {
     stop: watch::Sender<Option<Duration>>,
     admission: Admission,
     checks: PasswordChecks,
-    sessions: AtomicU64,
+    next_id: AtomicU64,
+    /// Those that there are.
+    pub(crate) sessions: Sessions,
 }
 
 /// What sessions start with.
@@ -80,7 +87,8 @@ impl Server {
             stop: watch::Sender::new(None),
             admission: Admission::default(),
             checks: PasswordChecks::new(),
-            sessions: AtomicU64::new(1),
+            next_id: AtomicU64::new(1),
+            sessions: Sessions::default(),
         })
     }
 
@@ -145,8 +153,9 @@ impl Server {
             Ok(stream) => stream,
             Err(error) => return warn!(client = %peer, %error, "lost before its session began"),
         };
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let session = Session {
-            id: self.sessions.fetch_add(1, Ordering::Relaxed),
+            id,
             stream,
             peer,
             setup,
@@ -154,6 +163,7 @@ impl Server {
             checks: self.checks.clone(),
             stop: self.stop.subscribe(),
             permit,
+            listed: self.sessions.enter(id, peer),
         };
         if let Err(failure) = session.start() {
             let NoThread { error, stream } = *failure;

@@ -19,7 +19,7 @@ use std::{
     fs::{self, File},
     io::{self, Read as _},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
@@ -35,7 +35,7 @@ pub use self::{
     tls::{Required, Tls},
     transfers::Transfers,
 };
-use crate::sys::uninterrupted;
+use crate::{control, sys::uninterrupted};
 
 /// Where the VIB puts the configuration on a host.
 pub const DEFAULT_PATH: &str = "/etc/config/esxftpd/esxftpd.toml";
@@ -56,6 +56,8 @@ const MAX_GREETING_BYTES: usize = 400;
 pub struct Config {
     /// Text of the 220 reply that greets a client; one line of printable text.
     pub greeting: String,
+    /// Where administrators reach the running daemon; beside the pid file if absent.
+    pub control_socket: Option<PathBuf>,
     /// Where control connections are accepted.
     pub listen: Listen,
     /// How passive data connections are offered.
@@ -82,6 +84,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             greeting: "esxftpd ready".to_owned(),
+            control_socket: None,
             listen: Listen::default(),
             passive: Passive::default(),
             active: Active::default(),
@@ -182,6 +185,7 @@ impl Config {
         for entry in document.entries() {
             match entry.key() {
                 "greeting" => entry.read_into(&mut config.greeting, findings),
+                "control-socket" => config.control_socket = entry.read(findings),
                 "listen" => entry.read_into(&mut config.listen, findings),
                 "passive" => entry.read_into(&mut config.passive, findings),
                 "active" => entry.read_into(&mut config.active, findings),
@@ -205,6 +209,18 @@ impl Config {
                 "greeting",
                 &format!("not one line of at most {MAX_GREETING_BYTES} bytes"),
                 "use one line of plain text",
+            );
+        }
+        if let Some(path) = &self.control_socket
+            && !(path.is_absolute() && path.as_os_str().len() <= control::MAX_PATH_BYTES)
+        {
+            findings.error(
+                "control-socket",
+                &format!(
+                    "not an absolute path of at most {} bytes",
+                    control::MAX_PATH_BYTES
+                ),
+                "use one, such as /var/run/esxftpd.sock",
             );
         }
         self.listen.check(findings);

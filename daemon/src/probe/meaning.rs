@@ -49,6 +49,10 @@ fn pair(call: &str, flag: Option<&str>) -> (&'static str, &'static str) {
             "locks of std spin while they wait; tokio's do not",
         ),
         ("socket", Some("AF_INET6")) => ("used", "IPv4 only"),
+        ("socket", Some("AF_UNIX SOCK_STREAM")) => (
+            "used for the control socket",
+            "no esxftpd sessions, no esxftpd kill",
+        ),
         ("setsockopt", Some("SO_REUSEADDR")) => {
             ("used", "a restart may have to wait for old connections")
         }

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::gate::StorageEvent;
+use super::{gate::StorageEvent, status::Status};
 use crate::{
     accounts::Account,
     config::Config,
@@ -35,6 +35,8 @@ pub(crate) struct Context {
     /// For TLS on data connections; the same as on the control connection, so that clients can
     /// resume its session there.
     tls: Option<Arc<ServerConfig>>,
+    /// What an administrator sees of the session.
+    pub(crate) status: Status,
     state: Mutex<State>,
     events: mpsc::UnboundedSender<(Run, StorageEvent)>,
     bell: UnixStream,
@@ -76,6 +78,7 @@ impl Context {
         let context = Self {
             config,
             tls,
+            status: Status::default(),
             state: Mutex::default(),
             events: sender,
             bell,
@@ -165,6 +168,13 @@ impl Context {
     /// Without one, the kernel has shown us no descriptor, and only the engine's stream is left.
     pub(crate) fn take_connection(&self) -> Option<OwnedFd> {
         self.state().connection.take()
+    }
+
+    /// Has the session end, and what it does; from any thread.
+    pub(crate) fn kill(&self) {
+        self.status.set_killed();
+        self.run().cancel();
+        self.ring();
     }
 
     /// Tells the gate something about `run`; from any thread.

@@ -16,14 +16,13 @@ use anyhow::Result;
 use rustls::ServerConfig;
 use tokio::{
     net::UnixStream,
-    sync::watch,
+    sync::{mpsc, watch},
     time::{sleep, sleep_until, timeout},
 };
 use tracing::{debug, info};
 
 use super::{
     Context, Run,
-    context::Ears,
     control::{Control, Heard},
     engine::Engine,
     gate::{Action, Denied, Gate, StorageEvent, TlsEvent},
@@ -99,11 +98,10 @@ impl Driver {
     /// Serves the client until the gate closes the connection.
     pub(super) async fn run(
         mut self,
-        ears: Ears,
+        mut events: mpsc::UnboundedReceiver<(Run, StorageEvent)>,
+        bell: UnixStream,
         mut stop: watch::Receiver<Option<Duration>>,
     ) -> Result<()> {
-        let Ears { mut events, bell } = ears;
-        let bell = UnixStream::from_std(bell)?;
         let mut parts = Parts {
             engine: None,
             log_in: None,
@@ -120,6 +118,16 @@ impl Driver {
                 && self.gate.wants_input()
                 && self.control.waiting() < OUTPUT_BYTES;
             let deadline = self.gate.next_deadline();
+            // Before anything that could happen, so that a client that never ceases to send is
+            // ended, too. The bell has rung.
+            if self.context.status.show(self.gate.activity()) {
+                info!("ended by an administrator");
+                self.gate.kill(Instant::now());
+                // What waits for everything to be sent waits no longer.
+                parts.then = None;
+                let _last = self.act(&mut parts).await;
+                break;
+            }
             let event = tokio::select! {
                 // What the storage has to say comes before what the client says about it.
                 biased;
@@ -257,7 +265,10 @@ impl Driver {
                         self.gate.engine_closed(Instant::now());
                     }
                 }
-                Action::Perform(operation) => self.context.ask(operation),
+                Action::Perform(operation) => {
+                    self.context.status.begin(&operation);
+                    self.context.ask(operation);
+                }
                 Action::Protect(protect) => self.context.protect(protect),
                 Action::Cancel => self.context.run().cancel(),
                 Action::StartTls => parts.then = Some(Then::StartTls),
@@ -310,6 +321,14 @@ async fn told_to_stop(stop: &mut watch::Receiver<Option<Duration>>) -> Duration 
     // Without a server, there is nobody to give a grace.
     let told = stop.wait_for(Option::is_some).await;
     told.ok().and_then(|grace| *grace).unwrap_or_default()
+}
+
+/// Waits until an administrator ends the session.
+pub(super) async fn killed(context: &Context, bell: &UnixStream) -> io::Result<()> {
+    while !context.status.is_killed() {
+        answer(bell).await?;
+    }
+    Ok(())
 }
 
 /// Waits until the bell rings, and silences it.

@@ -11,6 +11,7 @@ mod driver;
 mod engine;
 pub mod gate;
 mod passive;
+mod status;
 
 use std::{
     any::Any,
@@ -26,7 +27,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::{
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
     runtime::{Builder, Runtime},
     sync::watch,
     time::timeout,
@@ -38,13 +39,13 @@ pub(crate) use self::context::Ears;
 pub(crate) use self::context::{Context, Protection, Run};
 use self::{
     control::{Control, Heard},
-    driver::Driver,
+    driver::{Driver, killed},
     gate::{Gate, Settings, Times, TlsPolicy},
 };
 use crate::{
     accounts::{Accounts, PasswordChecks},
     config::{Config, Required},
-    server::{Permit, Setup, refuse},
+    server::{Listed, Permit, Setup, refuse},
 };
 
 /// Stack of a session's threads in bytes. Hosts limit what a daemon may use; this much proved
@@ -88,6 +89,8 @@ pub(crate) struct Session {
     pub(crate) stop: watch::Receiver<Option<Duration>>,
     /// This session's place among those that are admitted.
     pub(crate) permit: Permit,
+    /// Its entry in the list that administrators see; gone when the session is.
+    pub(crate) listed: Listed,
 }
 
 /// A thread for a session could not be started.
@@ -145,6 +148,7 @@ impl Session {
             self.implicit_tls,
             self.checks,
             self.stop,
+            &self.listed,
         ));
         // Not a plain drop: that would wait for a thread that is stuck in the kernel.
         runtime.shutdown_background();
@@ -187,6 +191,7 @@ async fn drive(
     implicit_tls: bool,
     checks: PasswordChecks,
     stop: watch::Receiver<Option<Duration>>,
+    listed: &Listed,
 ) -> Result<()> {
     let local = stream
         .local_addr()
@@ -196,13 +201,24 @@ async fn drive(
     tune(&stream);
     let mut control = Control::new(stream);
     let settings = settings(&setup, client, local, implicit_tls);
+    let (context, ears) = Context::new(setup.config.clone(), setup.tls.clone())?;
+    let bell = UnixStream::from_std(ears.bell)?;
+    listed.attach(&context);
     if implicit_tls {
         let tls = setup
             .tls
             .clone()
             .context("implicit TLS needs a certificate")?;
         control.start_tls(tls);
-        match timeout(settings.times.handshake, control.turn(None)).await {
+        let handshake = timeout(settings.times.handshake, control.turn(None));
+        let done = tokio::select! {
+            done = handshake => done,
+            killed = killed(&context, &bell) => {
+                info!("ended by an administrator");
+                return Ok(killed?);
+            }
+        };
+        match done {
             Ok(Ok(Heard::Handshake(Ok(())))) => {}
             failed => {
                 info!(?failed, "the TLS handshake has failed");
@@ -210,7 +226,6 @@ async fn drive(
             }
         }
     }
-    let (context, ears) = Context::new(setup.config.clone(), setup.tls.clone())?;
     let driver = Driver {
         gate: Gate::new(settings, Instant::now()),
         accounts: Arc::new(Accounts::new(context.clone(), checks)),
@@ -220,7 +235,7 @@ async fn drive(
         client,
         local,
     };
-    driver.run(ears, stop).await
+    driver.run(ears.events, bell, stop).await
 }
 
 /// An IPv4 address that came as IPv6, unwrapped.

@@ -78,7 +78,9 @@ impl Daemon {
         fs::create_dir(&root).unwrap();
         let config = directory.path().join("esxftpd.toml");
         let listen = "[listen]\naddresses = [\"127.0.0.1:0\", \"[::1]:0\"]\n";
-        fs::write(&config, format!("{head}\n{listen}{}", tail(&root))).unwrap();
+        let socket = directory.path().join("control");
+        let head = format!("{head}\ncontrol-socket = \"{}\"\n", socket.display());
+        fs::write(&config, format!("{head}{listen}{}", tail(&root))).unwrap();
         let mut child = Command::new(PROGRAM)
             .args(["serve", "--log-to-stderr", "--config"])
             .arg(&config)
@@ -112,6 +114,16 @@ impl Daemon {
     /// The directory that users see as `/`.
     pub(crate) fn root(&self) -> PathBuf {
         self.directory.path().join("root")
+    }
+
+    /// The daemon's control socket.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.directory.path().join("control")
+    }
+
+    /// Its configuration file.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
     }
 
     /// A control connection over IPv4.

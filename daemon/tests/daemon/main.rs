@@ -7,6 +7,7 @@
     reason = "what fails here fails the test"
 )]
 
+mod administration;
 mod command_line;
 mod data_plane;
 mod ftp;

@@ -116,6 +116,36 @@ pub enum StorageEvent {
     Ended(Result<u64, Failure>),
 }
 
+/// What a session does, as an administrator sees it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// TLS is being set up, or the session has just begun.
+    #[default]
+    Handshake,
+    /// Nobody has logged in yet.
+    LogIn,
+    /// Waiting for a command.
+    Idle,
+    /// Something that moves no bytes over a data connection.
+    Busy,
+    /// A transfer or listing, or what it waits for.
+    Transfer,
+}
+
+impl Activity {
+    /// In a word or two.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::LogIn => "log-in",
+            Self::Idle => "idle",
+            Self::Busy => "busy",
+            Self::Transfer => "transfer",
+        }
+    }
+}
+
 /// What a user who has logged in may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Access {

@@ -45,7 +45,7 @@ use std::{
 };
 
 pub use self::interface::{
-    Access, Action, Denied, Password, Settings, StorageEvent, Times, TlsEvent, TlsPolicy,
+    Access, Action, Activity, Denied, Password, Settings, StorageEvent, Times, TlsEvent, TlsPolicy,
 };
 use self::{
     command::{Command, split},
@@ -164,6 +164,28 @@ impl Gate {
     pub fn stop(&mut self, grace: Duration, now: Instant) {
         self.now = now;
         self.stop_by = Some(now + grace);
+    }
+
+    /// An administrator ends the session, now.
+    pub fn kill(&mut self, now: Instant) {
+        self.now = now;
+        match self.state {
+            State::LoggingIn => self.act(Action::LogOut),
+            State::Performing(_) | State::Transferring(_) => self.act(Action::Cancel),
+            _ => {}
+        }
+        self.end_unless_handshaking("An administrator has ended this session.");
+    }
+
+    /// What the session does, for an administrator to see.
+    pub fn activity(&self) -> Activity {
+        match (&self.state, &self.who) {
+            (State::Handshaking, _) => Activity::Handshake,
+            (State::Transferring(_), _) => Activity::Transfer,
+            (_, Who::Nobody | Who::Named(_)) => Activity::LogIn,
+            (State::Ready, Who::In(..)) => Activity::Idle,
+            (_, Who::In(..)) => Activity::Busy,
+        }
     }
 
     /// What is to be done next.

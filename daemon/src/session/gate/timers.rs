@@ -139,7 +139,7 @@ impl Gate {
     }
 
     /// In a handshake, nobody would understand a reply.
-    fn end_unless_handshaking(&mut self, reason: &str) {
+    pub(super) fn end_unless_handshaking(&mut self, reason: &str) {
         if matches!(self.state, State::Handshaking) {
             self.close();
         } else {

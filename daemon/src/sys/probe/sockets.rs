@@ -50,6 +50,10 @@ pub(super) fn inet6() -> nix::Result<()> {
     socket(libc::AF_INET6, libc::SOCK_STREAM).map(drop)
 }
 
+pub(super) fn unix_stream() -> nix::Result<()> {
+    socket(libc::AF_UNIX, libc::SOCK_STREAM).map(drop)
+}
+
 pub(super) fn netlink() -> nix::Result<()> {
     socket(libc::AF_NETLINK, libc::SOCK_RAW).map(drop)
 }

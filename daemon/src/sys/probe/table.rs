@@ -245,6 +245,7 @@ const SOCKETS: &[Trial] = &[
     steps("socket", "SOCK_NONBLOCK", sockets::non_blocking),
     steps("socket", "AF_INET6", sockets::inet6),
     steps("socket", "AF_NETLINK", sockets::netlink),
+    steps("socket", "AF_UNIX SOCK_STREAM", sockets::unix_stream),
     steps("socketpair", "", sockets::pair),
     steps("fcntl", "F_DUPFD_CLOEXEC", sockets::dup_close_on_exec),
     steps("ioctl", "FIONBIO", sockets::fionbio_on_socket),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rig::{Rig, TIMES, codes, settings, shake_hands, tls_settings};
 use crate::{
-    session::gate::{StorageEvent, TlsPolicy},
+    session::gate::{Activity, StorageEvent, TlsPolicy},
     storage::{Failure, Outcome},
 };
 
@@ -279,4 +279,49 @@ fn a_timeout_that_comes_early_does_nothing() {
     rig.run();
     assert_eq!(rig.received(), "");
     assert_eq!(rig.gate.next_deadline(), Some(rig.now + TIMES.idle));
+}
+
+#[test]
+fn an_administrator_ends_a_session_whatever_it_does() {
+    const KILLED: &str = "421 An administrator has ended this session.\r\n";
+    let idle = Rig::logged_in();
+    let mut checking = Rig::new(settings());
+    checking.log_in = None;
+    checking.expect("USER alice", "331");
+    checking.send("PASS secret");
+    checking.done();
+    let mut performing = Rig::logged_in();
+    performing.storage = false;
+    performing.send("SIZE f");
+    let mut transferring = Rig::logged_in();
+    transferring.transfer = None;
+    transferring.expect("EPSV", "229");
+    transferring.expect("RETR f", "150");
+    transferring.done();
+    for (mut rig, activity, done) in [
+        (idle, Activity::Idle, &["Close"][..]),
+        (checking, Activity::LogIn, &["LogOut", "Close"]),
+        (performing, Activity::Busy, &["Cancel", "Close"]),
+        (transferring, Activity::Transfer, &["Cancel", "Close"]),
+    ] {
+        assert_eq!(rig.gate.activity(), activity);
+        rig.gate.kill(rig.now);
+        rig.run();
+        assert_eq!(rig.received(), KILLED, "{activity:?}");
+        assert_eq!(rig.done(), done, "{activity:?}");
+        rig.gate.kill(rig.now);
+        rig.run();
+        assert_eq!(rig.received(), "", "once is enough");
+    }
+}
+
+#[test]
+fn an_administrator_ends_a_handshake_without_a_word() {
+    let mut rig = Rig::new(tls_settings(TlsPolicy::default()));
+    rig.expect("AUTH TLS", "234");
+    assert_eq!(rig.gate.activity(), Activity::Handshake);
+    rig.gate.kill(rig.now);
+    rig.run();
+    assert_eq!(rig.received(), "");
+    assert_eq!(rig.done(), ["StartTls", "Close"]);
 }

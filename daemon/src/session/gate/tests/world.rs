@@ -223,6 +223,7 @@ impl World<'_> {
             14 => match self.byte() {
                 0..4 => self.gate.client_closed(self.now),
                 4..8 => self.gate.stop(Duration::from_secs(10), self.now),
+                8..12 => self.gate.kill(self.now),
                 _ => {}
             },
             _ => {
