@@ -70,6 +70,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
         error!(%errno, "not started: the kernel has no randomness; see: esxftpd probe");
         anyhow!("the kernel has no randomness for TLS and passwords ({errno}); try again later, and see: esxftpd probe")
     })?;
+    // mio asks for it wherever it waits for bytes, and tokio panics if it is refused.
+    sys::probe::poll_rdhup().map_err(|errno| {
+        error!(%errno, "not started: the kernel's poll does not take POLLRDHUP; please report it with the output of: esxftpd probe");
+        anyhow!("poll(2) of this kernel does not take POLLRDHUP ({errno}), which mio needs; please report it with the output of: esxftpd probe")
+    })?;
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()

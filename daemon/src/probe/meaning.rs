@@ -65,7 +65,10 @@ fn pair(call: &str, flag: Option<&str>) -> (&'static str, &'static str) {
         ("poll", Some("/dev/random")) => ("noted", "without getrandom, the daemon will not start"),
         ("read", Some("/dev/urandom")) => ("noted", "without getrandom, the daemon cannot run"),
         ("uname", _) => ("logged at the start", "not logged"),
-        ("poll", Some("POLLRDHUP")) => ("asked for by mio", "NEEDED by mio: report this"),
+        ("poll", Some("POLLRDHUP")) => (
+            "asked for by mio",
+            "NEEDED by mio: will not start; report this",
+        ),
         ("sched_getaffinity" | "gettimeofday" | "nanosleep", _)
         | ("setsockopt", Some("SO_KEEPALIVE" | "SO_SNDBUF" | "SO_RCVBUF")) => OPTION,
         _ => UNUSED,

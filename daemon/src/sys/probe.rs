@@ -20,7 +20,7 @@ use nix::{
     libc::{self, c_long},
 };
 
-pub(crate) use self::table::trials;
+pub(crate) use self::{table::trials, waiting::poll_rdhup};
 
 /// One system call, or one flag of it, that can be tried.
 #[derive(Clone, Copy)]

@@ -84,7 +84,11 @@ pub(super) fn poll() -> nix::Result<()> {
     poll_with(libc::POLLIN)
 }
 
-pub(super) fn poll_rdhup() -> nix::Result<()> {
+/// Whether poll(2) takes POLLRDHUP, which every socket of tokio asks for.
+///
+/// # Errors
+/// What the kernel says to it.
+pub(crate) fn poll_rdhup() -> nix::Result<()> {
     poll_with(libc::POLLIN | libc::POLLRDHUP)
 }
 

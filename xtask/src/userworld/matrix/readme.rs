@@ -82,7 +82,6 @@ fn cell(expected: Option<Expected>) -> String {
     match expected {
         Some(Expected::Serves) => "serves".to_owned(),
         Some(Expected::Refuses) => "does not serve, and says why".to_owned(),
-        Some(Expected::Panics) => "does not serve (known gap: panics)".to_owned(),
         None => "(its own answer)".to_owned(),
     }
 }
