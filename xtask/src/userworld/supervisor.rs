@@ -187,6 +187,9 @@ impl<'p> Supervisor<'p> {
                     return tracee.refuse(errno);
                 }
                 Answer::Allow if rule.emulated() => return tracee.name_the_kernel(),
+                Answer::Allow if rule.row.unwanted.is_some() => {
+                    self.report.add(finding(call, rule));
+                }
                 Answer::Allow => {}
             }
         }

@@ -105,6 +105,8 @@ pub(crate) enum Inspection {
     EpollRdhup,
     /// It is the seventh such call, or the fourteenth, and so on.
     EverySeventh,
+    /// The path is /proc or /sys, or below one of them.
+    KernelFiles,
     /// The descriptor of argument 0 is no socket.
     NotASocket,
     /// An entry of the array of argument 0 asks for POLLRDHUP.

@@ -77,6 +77,7 @@ impl Tracee {
                 let event = self.read(self.argument(3), 4);
                 event.is_some_and(|event| asks_for_rdhup(&event))
             }
+            Inspection::KernelFiles => self.names_kernel_files(),
             Inspection::PollRdhup => self.polls_for_rdhup(),
             Inspection::NotASocket => !self.descriptor().starts_with("socket:"),
             Inspection::RandomDevice => {
@@ -86,6 +87,15 @@ impl Tracee {
             Inspection::Uname => true,
             Inspection::EverySeventh => false,
         }
+    }
+
+    /// The path is the second argument of calls that have a directory as the first.
+    fn names_kernel_files(&self) -> bool {
+        let place = u8::from(self.call() == Some(Sysno::openat));
+        let path = self.read(self.argument(place), 6).unwrap_or_default();
+        let names = path.strip_prefix(b"/");
+        let first = names.and_then(|names| names.split(|byte| matches!(byte, 0 | b'/')).next());
+        matches!(first, Some(b"proc" | b"sys"))
     }
 
     /// `struct pollfd` is a descriptor of four bytes and two bytes for what is asked for.

@@ -207,6 +207,33 @@ fn call_that_the_table_does_not_know_is_missing_and_named() {
     }
 }
 
+/// What the table allows and the daemon must not do.
+#[test]
+fn unwanted_call_is_named_where_it_is_allowed() {
+    for (script, name) in [
+        ("cat /proc/version", "openat (below /proc or /sys)"),
+        ("ls /sys", "openat (below /proc or /sys)"),
+        ("true | true", "clone (a process of its own)"),
+    ] {
+        let output = userworld(&["--profile".to_owned(), "esxi-7".to_owned()])
+            .args(["--toggle", "eintr=allow", "--", "busybox", "sh", "-c"])
+            .arg(script)
+            .output()
+            .unwrap();
+        let told = shown(&output);
+        let is_told = |line: &str| line.starts_with(name) && line.ends_with("unwanted");
+        assert!(told.lines().any(is_told), "{script}: {told}");
+    }
+    let output = userworld(&["--profile".to_owned(), "esxi-7".to_owned()])
+        .args(["--toggle", "eintr=allow", "--", "busybox", "cat"])
+        .args(["/dev/null", "/process", "/system"])
+        .output()
+        .unwrap();
+    // glibc looks for the program's own path, by readlink.
+    let told = shown(&output);
+    assert!(!told.contains("openat (below"), "{told}");
+}
+
 #[test]
 fn every_seventh_look_at_a_file_is_interrupted() {
     let caller = Caller::build();
