@@ -17,6 +17,7 @@ mod e2e;
 mod extract;
 mod flags;
 mod fuzz;
+mod guard;
 mod host;
 #[cfg(test)]
 mod init_script;

@@ -29,6 +29,7 @@ pub(crate) use self::{
     session::run as session,
     syslog::LOG,
 };
+use crate::guard::Guard;
 use crate::process::{self, Finished};
 
 /// Where the package puts its init script.
@@ -58,11 +59,12 @@ const HELPER_LIMIT: Duration = Duration::from_mins(1);
 /// such.
 const RUN_LIMIT: Duration = Duration::from_secs(40);
 
-/// A host root. Dropping it ends every process that still runs inside; the directory is the
-/// caller's.
+/// A host root. Dropping it ends every process that still runs inside, and so does the end of this
+/// program; the directory is the caller's.
 pub(crate) struct HostRoot {
     root: PathBuf,
     syslog: Option<Syslog>,
+    _guard: Guard,
 }
 
 impl HostRoot {
@@ -82,7 +84,12 @@ impl HostRoot {
         let root = dir
             .canonicalize()
             .with_context(|| format!("{}", dir.display()))?;
-        let mut host = Self { root, syslog: None };
+        let guard = Guard::of_root(&root)?;
+        let mut host = Self {
+            root,
+            syslog: None,
+            _guard: guard,
+        };
         host.furnish()?;
         Ok(host)
     }

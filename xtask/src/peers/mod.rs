@@ -29,6 +29,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Pid, Uid, chown};
 
 use crate::clients::{Security, Target};
+use crate::guard::Guard;
 use crate::tools;
 
 pub(crate) use account::Account;
@@ -186,8 +187,10 @@ impl Bench {
             directory: String::new(),
         };
         let log = work.join("output");
+        let child = spawn(launch.command, &log)?;
         let mut server = Server {
-            child: spawn(launch.command, &log)?,
+            _guard: Guard::of_group(child.id())?,
+            child,
             peer,
             version: launch.version,
             target,
@@ -199,9 +202,10 @@ impl Bench {
     }
 }
 
-/// A running server; it ends with the value.
+/// A running server; it ends with the value, or with this program.
 pub(crate) struct Server {
     child: Child,
+    _guard: Guard,
     pub(crate) peer: Peer,
     pub(crate) version: String,
     pub(crate) target: Target,

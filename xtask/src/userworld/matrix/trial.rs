@@ -24,6 +24,7 @@ use crate::{
         CONFIG, KNOWN_GAPS, SECURITIES, Trial, connect, greeting, step, wait_for_greeting,
         wait_until,
     },
+    guard::Guard,
     host::{DAEMON, HostRoot},
     userworld::Report,
 };
@@ -126,9 +127,10 @@ fn log_in_lightly(trial: &Trial, target: Target) -> Result<Target> {
     })
 }
 
-/// A supervisor with the daemon in it. Both end when it is dropped.
+/// A supervisor with the daemon in it. Both end when it is dropped, or with this program.
 struct Daemon {
     supervisor: Child,
+    _guard: Guard,
     /// The end of the supervisor, once it has been seen.
     ended: Option<ExitStatus>,
     pid: Option<i32>,
@@ -149,6 +151,7 @@ impl Daemon {
             .spawn()
             .context("starting the supervisor")?;
         Ok(Self {
+            _guard: Guard::of_process(supervisor.id())?,
             supervisor,
             ended: None,
             pid: None,
