@@ -71,7 +71,8 @@ pub struct Gate {
     input: LineReader,
     /// A line that waits until what is under way has ended.
     held: Option<Line>,
-    client_closed: bool,
+    /// When the client ended its side.
+    client_closed: Option<Instant>,
     replies: ReplyReader,
 
     state: State,
@@ -105,7 +106,7 @@ impl Gate {
             actions: VecDeque::new(),
             input: LineReader::default(),
             held: None,
-            client_closed: false,
+            client_closed: None,
             replies: ReplyReader::default(),
             state: State::Ready,
             since: now,
@@ -137,7 +138,7 @@ impl Gate {
     /// as soon as they have sent their last byte.
     pub fn client_closed(&mut self, now: Instant) {
         self.now = now;
-        self.client_closed = true;
+        self.client_closed.get_or_insert(now);
         if matches!(self.state, State::Handshaking) {
             self.close();
         }
@@ -146,7 +147,7 @@ impl Gate {
     /// Whether there is room for more bytes of the client.
     pub fn wants_input(&self) -> bool {
         let open = !matches!(self.state, State::Closed | State::Handshaking);
-        open && !self.client_closed && self.input.wants_input()
+        open && self.client_closed.is_none() && self.input.wants_input()
     }
 
     /// How a TLS handshake ended.
@@ -211,7 +212,7 @@ impl Gate {
                 }
                 match self.held.take().or_else(|| self.input.next()) {
                     Some(line) => self.line(line),
-                    None if self.client_closed => self.close(),
+                    None if self.client_closed.is_some() => self.close(),
                     None => return false,
                 }
                 true

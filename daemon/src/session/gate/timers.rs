@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     Gate,
     interface::Action,
-    state::{State, Who},
+    state::{Progress, State, Who},
     transfer::{Cause, Moving, Phase, Transferring},
 };
 use crate::storage::Failure;
@@ -13,6 +13,10 @@ use crate::storage::Failure;
 /// How long a data connection may take whose client has ended the control connection. Clients do
 /// that when they have sent a small file, and the engine may not have come to it yet.
 const LEAVING: Duration = Duration::from_secs(1);
+
+/// How long a transfer may move nothing whose client has ended the control connection. Some do that
+/// and go on sending; most are gone, and the name of the file is not to be kept for them.
+const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +94,9 @@ impl Gate {
 
     fn transfer_deadline(&self, transfer: &Transferring) -> (Instant, Due) {
         let times = &self.settings.times;
-        let data_connection = if self.client_closed {
-            times.data_connection.min(LEAVING)
-        } else {
-            times.data_connection
+        let data_connection = match self.client_closed {
+            Some(_) => times.data_connection.min(LEAVING),
+            None => times.data_connection,
         };
         if let Some((_, at)) = transfer.cancelled {
             return (at + times.engine, Due::TransferEnd);
@@ -106,9 +109,18 @@ impl Gate {
                 (Some((_, at)), ..) | (None, Some((_, at)), _) => {
                     (at + times.engine, Due::TransferEnd)
                 }
-                (None, None, Some(progress)) => (progress.at + times.stall, Due::TransferProgress),
+                (None, None, Some(progress)) => (self.stalls_at(progress), Due::TransferProgress),
                 (None, None, None) => (moving.told + data_connection, Due::DataConnection),
             },
+        }
+    }
+
+    /// When a transfer has moved nothing for too long.
+    fn stalls_at(&self, progress: Progress) -> Instant {
+        let stalls_at = progress.at + self.settings.times.stall;
+        match self.client_closed {
+            Some(closed) => stalls_at.min(progress.at.max(closed) + LEFT_BEHIND),
+            None => stalls_at,
         }
     }
 

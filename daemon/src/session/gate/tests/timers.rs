@@ -194,6 +194,28 @@ fn a_transfer_that_stalls_is_cancelled() {
 }
 
 #[test]
+fn a_transfer_whose_client_has_left_moves_or_ends() {
+    let mut rig = Rig::logged_in();
+    rig.transfer = None;
+    rig.expect("EPSV", "229");
+    rig.expect_codes("STOR a.txt", &[150]);
+    rig.event(StorageEvent::Began);
+    rig.pass(SECOND * 30);
+    rig.gate.client_closed(rig.now);
+    rig.run();
+    for bytes in 1..10 {
+        assert_eq!(rig.pass(SECOND * 9), "");
+        rig.event(StorageEvent::Moved(bytes));
+    }
+    assert!(rig.done().is_empty());
+    rig.pass(SECOND * 10);
+    assert_eq!(rig.done(), ["Cancel"]);
+    rig.event(StorageEvent::Ended(Err(Failure::Cancelled)));
+    assert!(rig.engine_says("551 x").starts_with("426"));
+    assert!(rig.closed);
+}
+
+#[test]
 fn a_transfer_that_cannot_be_cancelled_is_left_behind() {
     let mut rig = Rig::logged_in();
     rig.transfer = None;
