@@ -400,6 +400,8 @@ pub enum Failure {
     AccountForbids,
     /// REST or RANG lies behind the end of the file.
     BehindEnd,
+    /// An upload of this file broke off later than the file was made.
+    Unfinished,
     /// Another session writes this file.
     BeingWritten,
     /// Another program has locked the file; on a host that is a running virtual machine.
@@ -448,6 +450,9 @@ impl fmt::Display for Failure {
             Self::PermissionDenied => "permission denied",
             Self::AccountForbids => "your account may not do this",
             Self::BehindEnd => "the position is behind the end of the file",
+            Self::Unfinished => {
+                "an upload of this file broke off, store it from the first byte or delete its part file"
+            }
             Self::BeingWritten => "another session is writing this file, try again later",
             Self::Locked => "the file is locked, perhaps by a running virtual machine",
             Self::NoSpace => "no space left on the datastore",

@@ -73,6 +73,8 @@ pub(crate) struct Stat {
     pub(crate) size: u64,
     /// When the content was changed last.
     pub(crate) modified: Timestamp,
+    /// When it got its content, name or permissions last; nobody can set this time.
+    pub(crate) changed: Timestamp,
     /// Hard links.
     pub(crate) links: u64,
     /// The file system; with the inode it tells whether two names are one file.
@@ -386,18 +388,18 @@ impl From<&FileStat> for Stat {
             SFlag::S_IFLNK => What::Link,
             _ => What::Special,
         };
+        let time = |seconds, nanoseconds| Timestamp {
+            seconds,
+            nanoseconds: u32::try_from(nanoseconds).unwrap_or(0).min(999_999_999),
+        };
         Self {
             what,
             mode: stat.st_mode & 0o7777,
             owner: stat.st_uid,
             group: stat.st_gid,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: Timestamp {
-                seconds: stat.st_mtime,
-                nanoseconds: u32::try_from(stat.st_mtime_nsec)
-                    .unwrap_or(0)
-                    .min(999_999_999),
-            },
+            modified: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec),
             links: stat.st_nlink,
             device: stat.st_dev,
             inode: stat.st_ino,

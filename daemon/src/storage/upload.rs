@@ -2,13 +2,13 @@
 //! its target then, in one step; whatever happens before, the target stays as it was.
 //!
 //! Three kinds of uploads write to the file itself, because a copy of a virtual disk of terabytes
-//! is out of the question: APPE to a file that exists, REST into a file that has no part file, and
-//! STOU, whose file is new. What they have written stays when they are interrupted.
+//! is out of the question: APPE to a file that exists, REST into a file that has no newer part file,
+//! and STOU, whose file is new. What they have written stays when they are interrupted.
 
 use std::{
     fs::File,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    os::unix::fs::{FileExt as _, fchown},
+    os::unix::fs::{FileExt as _, MetadataExt as _, fchown},
 };
 
 use tracing::warn;
@@ -107,6 +107,16 @@ impl Found {
             part,
         })
     }
+
+    /// The part file, if it is what a client has stored last and did not complete. One that is
+    /// older than the file has nothing to do with it.
+    fn unfinished(&self) -> Option<Stat> {
+        let newer = |part: &Stat| {
+            let old = self.old.as_ref();
+            old.is_none_or(|(_, old)| old.changed <= part.changed)
+        };
+        self.part.filter(newer)
+    }
 }
 
 impl Upload {
@@ -114,7 +124,7 @@ impl Upload {
     ///
     /// # Errors
     /// [`Failure::AccountForbids`], [`Failure::BeingWritten`], [`Failure::BehindEnd`],
-    /// [`Failure::NoSpace`] and those of [`Root`].
+    /// [`Failure::Unfinished`], [`Failure::NoSpace`] and those of [`Root`].
     pub(super) fn prepare(
         root: &Root,
         rights: &Rights,
@@ -158,26 +168,22 @@ impl Upload {
         if found.old.is_some() && !rights.overwrite() {
             return Err(Failure::AccountForbids);
         }
-        let mut upload = match (start, &found) {
-            // The part file is what a client has stored last and did not complete.
-            (UploadStart::At(start @ 1..), Found { part: Some(_), .. }) => {
+        let mut upload = match (start, found.old.is_some(), found.unfinished()) {
+            (UploadStart::At(start @ 1..), false, Some(_)) => {
                 Self::resumed(root, path, found, start)?
             }
-            (UploadStart::At(start @ 1..), Found { old: Some(_), .. }) => {
+            (UploadStart::At(start @ 1..), true, Some(part)) if start <= part.size => {
+                Self::resumed(root, path, found, start)?
+            }
+            (UploadStart::At(start @ 1..), true, None) => {
                 Self::in_place(root, path, found, Some(start))?
             }
-            (UploadStart::At(1..), _) => return Err(Failure::BehindEnd),
-            (UploadStart::End, Found { old: Some(_), .. }) => {
-                Self::in_place(root, path, found, None)?
-            }
-            (
-                UploadStart::End,
-                Found {
-                    part: Some(part), ..
-                },
-            ) => {
-                let size = part.size;
-                Self::resumed(root, path, found, size)?
+            (UploadStart::At(1..), false, None) => return Err(Failure::BehindEnd),
+            (UploadStart::End, false, Some(part)) => Self::resumed(root, path, found, part.size)?,
+            (UploadStart::End, true, None) => Self::in_place(root, path, found, None)?,
+            // The client asked for the size and got that of the file.
+            (UploadStart::At(1..) | UploadStart::End, true, Some(_)) => {
+                return Err(Failure::Unfinished);
             }
             _ => Self::fresh(root, rights, path, found)?,
         };
@@ -241,10 +247,18 @@ impl Upload {
             let path = directory
                 .join(name.as_bytes())
                 .map_err(|_too_long| Failure::InvalidName)?;
+            let writing = match Writing::begin(root, &path) {
+                Err(Failure::BeingWritten) => continue,
+                writing => writing?,
+            };
             match root.create_new(&path, rights.masked(MODE)) {
                 Err(Failure::Exists) => {}
                 Err(failure) => return Err(failure),
-                Ok(file) => return Ok(Self::on(root, path, None, file, 0, true)),
+                Ok(file) => {
+                    let mut upload = Self::on(root, path, None, file, 0, true);
+                    upload.writing = Some(writing);
+                    return Ok(upload);
+                }
             }
         }
         Err(Failure::Exists)
@@ -386,6 +400,7 @@ impl Upload {
             let synced = self.file.sync_all();
             synced.map_err(|error| write_failure(&error))?;
         }
+        self.check_place()?;
         if let Some(part) = &self.part {
             if self.others == Others::Kept && self.root.entry(&self.path).is_ok() {
                 // It has come since this upload began.
@@ -401,6 +416,20 @@ impl Upload {
             self.root.sync_dir(&directory)?;
         }
         Ok(())
+    }
+
+    /// Whether the bytes are still where they are looked for: somebody may have moved the directory
+    /// or unmounted the datastore, and something else may have come to the place.
+    fn check_place(&self) -> Result<(), Failure> {
+        let place = self.part.as_ref().unwrap_or(&self.path);
+        let found = self.root.entry(place);
+        let ours = self.file.metadata();
+        match (found, ours) {
+            (Ok(found), Ok(ours)) if (found.device, found.inode) == (ours.dev(), ours.ino()) => {
+                Ok(())
+            }
+            _ => Err(Failure::Device),
+        }
     }
 
     /// Makes the file end where the next byte would go: a hole at the end counts, what an error

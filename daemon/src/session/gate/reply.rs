@@ -131,7 +131,8 @@ fn code(failure: Failure) -> u16 {
         | Failure::NotEmpty
         | Failure::LinkRefused
         | Failure::PermissionDenied
-        | Failure::AccountForbids => 550,
+        | Failure::AccountForbids
+        | Failure::Unfinished => 550,
         Failure::Quota | Failure::TooLarge => 552,
         Failure::InvalidName => 553,
         // RFC 3659, section 5.4: not the place that REST asks for.

@@ -1,3 +1,5 @@
+mod resume;
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
@@ -137,7 +139,7 @@ fn an_interrupted_upload_leaves_the_target_and_can_be_resumed() {
     assert_eq!(place.read(PART), b"01234abc");
     assert_eq!(
         place.prepare("f", UploadStart::At(9)).map(drop),
-        Err(Failure::BehindEnd)
+        Err(Failure::Unfinished)
     );
     place.store("f", UploadStart::At(8), b"!", true).unwrap();
     assert_eq!(place.read("f"), b"01234abc!");
@@ -150,7 +152,14 @@ fn what_is_only_prepared_changes_nothing() {
     fs::write(place.path("f"), "old").unwrap();
     fs::write(place.path(PART), "part").unwrap();
     for start in [UploadStart::Replace, UploadStart::At(2), UploadStart::End] {
-        drop(place.prepare("f", start).unwrap());
+        let prepared = place.prepare("f", start).map(drop);
+        let refused = start == UploadStart::End;
+        let expected = if refused {
+            Err(Failure::Unfinished)
+        } else {
+            Ok(())
+        };
+        assert_eq!(prepared, expected);
         assert_eq!(place.read("f"), b"old");
         assert_eq!(place.read(PART), b"part");
     }

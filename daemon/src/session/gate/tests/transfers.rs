@@ -78,6 +78,7 @@ fn what_cannot_be_done_is_refused_before_150() {
         (Failure::PermissionDenied, 550),
         (Failure::AccountForbids, 550),
         (Failure::BehindEnd, 554),
+        (Failure::Unfinished, 550),
         (Failure::BeingWritten, 450),
         (Failure::Locked, 450),
         (Failure::NoSpace, 452),
