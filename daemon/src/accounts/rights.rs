@@ -50,13 +50,13 @@ impl Rights {
         !self.upload_only
     }
 
-    /// Whether it may make files and directories, and set their times and permissions.
+    /// Whether it may make files and directories.
     pub(crate) fn store(&self) -> bool {
         !self.read_only
     }
 
-    /// Whether it may change what an existing file holds: replace it, append to it, or rename or
-    /// copy another over it.
+    /// Whether it may change what exists: replace a file, append to it, rename or copy another over
+    /// it, or set its time or permissions.
     pub(crate) fn overwrite(&self) -> bool {
         self.store() && !self.no_overwrite && !self.upload_only
     }

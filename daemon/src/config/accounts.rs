@@ -33,7 +33,8 @@ pub struct User {
     /// Whether what is there stays: no DELE, no RMD. Files may still be replaced and renamed.
     #[serde(default)]
     pub no_delete: bool,
-    /// Whether existing files stay as they are: not replaced, appended to, or renamed over.
+    /// Whether what exists stays as it is: not replaced, appended to, or renamed over, and with its
+    /// times and permissions.
     #[serde(default)]
     pub no_overwrite: bool,
     /// Whether all that is allowed is to list, make directories and store new files.
@@ -66,7 +67,8 @@ pub struct Anonymous {
     /// Whether what is there stays: no DELE, no RMD. Files may still be replaced and renamed.
     #[serde(default)]
     pub no_delete: bool,
-    /// Whether existing files stay as they are: not replaced, appended to, or renamed over.
+    /// Whether what exists stays as it is: not replaced, appended to, or renamed over, and with its
+    /// times and permissions.
     #[serde(default)]
     pub no_overwrite: bool,
     /// Whether all that is allowed is to list, make directories and store new files.

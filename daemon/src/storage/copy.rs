@@ -14,8 +14,8 @@ use nix::{
 use super::{
     Failure, Files, Root, What,
     errno::{io_failure, uninterrupted},
-    part::{self, Writing},
-    perform::allowed,
+    part::Writing,
+    perform::{allowed, not_for_part},
 };
 use crate::{session::Run, virtual_path::VirtualPath};
 
@@ -49,7 +49,7 @@ pub(super) fn copy(
     allowed(rights.retrieve() && rights.store())?;
     let (source, stat) = root.open_read(from)?;
     let to = root.resolve(to)?;
-    allowed(!part::is_part(to.file_name().unwrap_or_default()))?;
+    not_for_part(&to)?;
     let _writing = Writing::begin(root, &to)?;
     match root.entry(&to) {
         Err(Failure::NotFound) => {}

@@ -60,6 +60,18 @@ fn fnv(bytes: &[u8]) -> u64 {
 /// A directory by device and inode, and the name of a part file in it.
 type Key = (u64, u64, Vec<u8>);
 
+fn key_of(root: &Root, file: &VirtualPath) -> Result<Key, Failure> {
+    let directory = file.parent().ok_or(Failure::IsADirectory)?;
+    let name = file.file_name().ok_or(Failure::IsADirectory)?;
+    let stat = root.stat(&directory)?;
+    let part = if is_part(name) {
+        name.to_vec()
+    } else {
+        name_of(name)
+    };
+    Ok((stat.device, stat.inode, part))
+}
+
 /// Uploads under way in this process.
 static WRITTEN: Mutex<BTreeSet<Key>> = Mutex::new(BTreeSet::new());
 
@@ -68,15 +80,25 @@ static WRITTEN: Mutex<BTreeSet<Key>> = Mutex::new(BTreeSet::new());
 pub(super) struct Writing(Key);
 
 impl Writing {
-    /// Takes the right to write a file, whose path has no links.
+    /// Takes the right to write a file, whose last name is no link. That of its part file is the
+    /// same.
     ///
     /// # Errors
     /// [`Failure::BeingWritten`] if somebody has it.
     pub(super) fn begin(root: &Root, file: &VirtualPath) -> Result<Self, Failure> {
-        let directory = file.parent().ok_or(Failure::IsADirectory)?;
-        let name = file.file_name().ok_or(Failure::IsADirectory)?;
-        let stat = root.stat(&directory)?;
-        let key = (stat.device, stat.inode, name_of(name));
+        Self::take(key_of(root, file)?)
+    }
+
+    /// Takes the right to write one more file, unless it is the same.
+    ///
+    /// # Errors
+    /// [`Failure::BeingWritten`] if somebody else has it.
+    pub(super) fn and(&self, root: &Root, file: &VirtualPath) -> Result<Option<Self>, Failure> {
+        let key = key_of(root, file)?;
+        (key != self.0).then(|| Self::take(key)).transpose()
+    }
+
+    fn take(key: Key) -> Result<Self, Failure> {
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         if written.insert(key.clone()) {
             Ok(Self(key))

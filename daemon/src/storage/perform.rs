@@ -59,6 +59,7 @@ pub(super) fn perform_now(
         }
         Operation::MakeDirectory(path) => {
             allowed(rights.store())?;
+            not_for_part(&path)?;
             done(root.make_dir(&path, rights.masked(DIRECTORY_MODE)))
         }
         Operation::RemoveDirectory(path) => {
@@ -67,16 +68,17 @@ pub(super) fn perform_now(
         }
         Operation::RemoveFile(path) => {
             allowed(rights.delete())?;
+            let _writing = Writing::begin(root, &root.locate(&path)?.0)?;
             done(root.remove_file(&path))
         }
         Operation::Rename { from, to } => done(rename(files, &from, &to)),
         Operation::Copy { from, to } => done(copy::copy(files, run, &from, &to)),
         Operation::SetMode { path, mode } => {
-            allowed(rights.store())?;
+            allowed(rights.overwrite())?;
             done(root.set_mode(&path, mode))
         }
         Operation::SetModified { path, modified } => {
-            allowed(rights.store())?;
+            allowed(rights.overwrite())?;
             done(root.set_modified(&path, modified))
         }
         Operation::Digest {
@@ -100,16 +102,24 @@ pub(super) fn allowed(may: bool) -> Result<(), Failure> {
     may.then_some(()).ok_or(Failure::AccountForbids)
 }
 
+/// Refuses names of part files: the next upload to the file that one belongs to would write over
+/// what has it, or be kept from storing.
+pub(super) fn not_for_part(path: &VirtualPath) -> Result<(), Failure> {
+    match path.file_name() {
+        Some(name) if part::is_part(name) => Err(Failure::InvalidName),
+        _ => Ok(()),
+    }
+}
+
 fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
     allowed(files.rights().rename())?;
     let root = files.root();
-    if to.file_name().is_some_and(part::is_part) {
-        // The next upload to the file that it belongs to would write over it.
-        return Err(Failure::InvalidName);
-    }
-    // An upload that is complete replaces what has come to its name meanwhile.
-    let _writing = Writing::begin(root, to)?;
+    not_for_part(to)?;
     let source = root.entry(from)?;
+    // An upload that is complete replaces what has come to its name meanwhile, and it needs its
+    // part file until then.
+    let writing = Writing::begin(root, from)?;
+    let _writing_too = writing.and(root, to)?;
     match root.entry(to) {
         Err(Failure::NotFound) => {}
         Ok(target) if (target.device, target.inode) == (source.device, source.inode) => {}

@@ -12,6 +12,7 @@ use unftp_sbe_fs::Filesystem;
 use super::{
     Failure, Files, Operation, Outcome, What,
     errno::{failure, io_failure},
+    part::Writing,
     perform::allowed,
 };
 use crate::{session::Context, virtual_path::VirtualPath};
@@ -52,7 +53,8 @@ pub(super) async fn by_engine(
 ) -> Result<Outcome, Failure> {
     allowed(files.rights().delete())?;
     let account = context.account().ok_or(Failure::PermissionDenied)?;
-    let (filesystem, removal) = context.blocking(move || prepare(&files, &removal)).await?;
+    let (filesystem, removal, _writing) =
+        context.blocking(move || prepare(&files, &removal)).await?;
     let path = |path: &VirtualPath| OsStr::from_bytes(path.as_bytes()).to_owned();
     let removed = match &removal {
         Removal::File(file) => looked_at(filesystem.del(&*account, path(file))).await,
@@ -69,21 +71,27 @@ pub(super) async fn by_engine(
     }
 }
 
-/// Opens the root and finds the path without links.
-fn prepare(files: &Files, removal: &Removal) -> Result<(Filesystem, Removal), Failure> {
+/// Opens the root, finds the path without links and keeps uploads away from a file.
+fn prepare(
+    files: &Files,
+    removal: &Removal,
+) -> Result<(Filesystem, Removal, Option<Writing>), Failure> {
     let root = files.root();
-    let removal = match removal {
+    let (removal, writing) = match removal {
         Removal::File(path) => match root.locate(path)? {
             (_, stat) if stat.what == What::Directory => return Err(Failure::IsADirectory),
-            (path, _) => Removal::File(path),
+            (path, _) => {
+                let writing = Writing::begin(root, &path)?;
+                (Removal::File(path), Some(writing))
+            }
         },
         Removal::Directory(path) => match root.locate(path)? {
             (_, stat) if stat.what != What::Directory => return Err(Failure::NotADirectory),
-            (path, _) => Removal::Directory(path),
+            (path, _) => (Removal::Directory(path), None),
         },
     };
     let filesystem = Filesystem::new(root.directory()).map_err(|error| io_failure(&error))?;
-    Ok((filesystem, removal))
+    Ok((filesystem, removal, writing))
 }
 
 fn errno(error: &Error) -> Option<Errno> {

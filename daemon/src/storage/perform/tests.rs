@@ -1,3 +1,5 @@
+mod busy;
+
 use std::{
     fs::{self, File},
     os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink},
@@ -121,7 +123,7 @@ fn accounts_do_what_they_may_and_no_more() {
         );
         assert_eq!(
             forbidden(&Rights::no_overwrite(), choice),
-            ["rename over", "copy over"]
+            ["rename over", "copy over", "mode", "time"]
         );
         assert_eq!(
             forbidden(&Rights::upload_only(), choice),
@@ -132,6 +134,8 @@ fn accounts_do_what_they_may_and_no_more() {
                 "rename over",
                 "copy",
                 "copy over",
+                "mode",
+                "time",
                 "digest"
             ]
         );
@@ -205,12 +209,27 @@ fn renaming_replaces_files_but_no_directories() {
 }
 
 #[test]
+fn names_of_part_files_are_left_to_uploads() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        sample.write("a", "a");
+        for operation in [
+            Operation::MakeDirectory(path("/.f.esxftpd-part")),
+            copy("/a", "/.f.esxftpd-part"),
+            rename("/a", "/.f.esxftpd-part"),
+        ] {
+            let refused = do_it(&sample.files, operation.clone());
+            assert_eq!(refused, Err(Failure::InvalidName), "{operation:?}");
+        }
+        assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
 fn nothing_is_renamed_to_where_an_upload_would_write_over_it() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::no_overwrite());
         sample.write("a", "a");
-        let part = do_it(&sample.files, rename("/a", "/.f.esxftpd-part"));
-        assert_eq!(part, Err(Failure::InvalidName));
         let writing = Writing::begin(sample.files.root(), &path("/f")).unwrap();
         let stored = do_it(&sample.files, rename("/a", "/f"));
         assert_eq!(stored, Err(Failure::BeingWritten));

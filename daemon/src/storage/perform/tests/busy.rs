@@ -1,0 +1,119 @@
+//! What others may do with a file while somebody writes it.
+
+use super::*;
+use crate::storage::{UploadStart, upload::Upload};
+
+const PART: &str = "/.f.esxftpd-part";
+
+fn begin(sample: &Sample, start: UploadStart) -> Upload {
+    let mut config = Config::default();
+    config.storage.reserve = ByteSize(0);
+    let (root, rights) = (sample.files.root(), sample.files.rights());
+    let target = match start {
+        UploadStart::Unique => path("/"),
+        _ => path("/f"),
+    };
+    let mut upload = Upload::prepare(root, rights, &config, &target, start, false).unwrap();
+    upload.begin().unwrap();
+    upload.write(b"new").unwrap();
+    upload
+}
+
+/// By whatever removes and renames below this kind of root.
+async fn attempt(sample: &Sample, choice: RootChoice, operation: Operation) -> Failure {
+    let context = context(sample, choice, Rights::default());
+    let refused = perform(&context, operation.clone(), context.run()).await;
+    refused.expect_err(&format!("{operation:?}"))
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_is_neither_removed_nor_renamed() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        sample.write("f", "old");
+        sample.write("a", "a");
+        symlink("f", sample.path("l")).unwrap();
+        for start in [UploadStart::Replace, UploadStart::At(1), UploadStart::End] {
+            let upload = begin(&sample, start);
+            for operation in [
+                Operation::RemoveFile(path("/f")),
+                rename("/f", "/moved"),
+                rename("/a", "/f"),
+                rename("/f", "/f"),
+                copy("/a", "/f"),
+            ] {
+                let failure = attempt(&sample, choice, operation.clone()).await;
+                assert_eq!(failure, Failure::BeingWritten, "{operation:?}");
+            }
+            if start == UploadStart::Replace {
+                for operation in [Operation::RemoveFile(path(PART)), rename(PART, "/moved")] {
+                    let failure = attempt(&sample, choice, operation.clone()).await;
+                    assert_eq!(failure, Failure::BeingWritten, "{operation:?}");
+                }
+                assert_eq!(sample.read("f"), b"old");
+            }
+            upload.finish().unwrap();
+        }
+        // The link is not the file.
+        let upload = begin(&sample, UploadStart::Replace);
+        do_it(&sample.files, Operation::RemoveFile(path("/l"))).unwrap();
+        drop(upload);
+        // What nobody writes can be put right by hand.
+        do_it(&sample.files, rename(PART, "/f")).unwrap();
+        assert_eq!(sample.read("f"), b"new");
+        do_it(&sample.files, rename("/f", "/f")).unwrap();
+        do_it(&sample.files, Operation::RemoveFile(path("/f"))).unwrap();
+        assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_unique_upload_keeps_its_file() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        let upload = begin(&sample, UploadStart::Unique);
+        let name = upload.path().clone();
+        let failure = attempt(&sample, choice, Operation::RemoveFile(name.clone())).await;
+        assert_eq!(failure, Failure::BeingWritten);
+        upload.finish().unwrap();
+        do_it(&sample.files, Operation::RemoveFile(name)).unwrap();
+    }
+}
+
+#[test]
+fn an_upload_whose_directory_is_moved_says_so_and_loses_nothing() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        fs::create_dir(sample.path("d")).unwrap();
+        let mut config = Config::default();
+        config.storage.reserve = ByteSize(0);
+        let (root, rights) = (sample.files.root(), sample.files.rights());
+        let start = UploadStart::Replace;
+        let mut upload =
+            Upload::prepare(root, rights, &config, &path("/d/f"), start, false).unwrap();
+        upload.begin().unwrap();
+        upload.write(b"new").unwrap();
+        let full = do_it(&sample.files, Operation::RemoveDirectory(path("/d")));
+        assert_eq!(full, Err(Failure::NotEmpty));
+        do_it(&sample.files, rename("/d", "/e")).unwrap();
+        assert_eq!(upload.finish(), Err(Failure::Device));
+        assert_eq!(sample.read("e/.f.esxftpd-part"), b"new");
+    }
+}
+
+/// RFC 3659, section 4: the bytes that RETR would send.
+#[test]
+fn the_size_is_that_of_the_part_file_only_where_there_is_no_file() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        let size = || match do_it(&sample.files, Operation::Facts(path("/f"))) {
+            Ok(Outcome::Facts(facts)) => facts.size,
+            other => panic!("{other:?}"),
+        };
+        sample.write(&PART[1..], "0123456789");
+        assert_eq!(size(), Some(10));
+        sample.write("f", "old");
+        sample.write(&PART[1..], "newer");
+        assert_eq!(size(), Some(3));
+    }
+}
