@@ -10,6 +10,7 @@
 mod administration;
 mod command_line;
 mod data_plane;
+mod faults;
 mod ftp;
 mod harness;
 mod hostile;
