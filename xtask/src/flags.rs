@@ -12,8 +12,8 @@ use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
-    bench, bench_pack, ci, clients, conformance, dist, e2e, extract, fuzz, host, inspect, package,
-    sign, test, tidy, tools, twice, userworld, verify,
+    bench, bench_pack, ci, clients, conformance, dist, e2e, extract, faults, fuzz, host, inspect,
+    package, sign, test, tidy, tools, twice, userworld, verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -156,6 +156,8 @@ enum Command {
     Bench(bench::Options),
     /// Play the conformance suite against an FTP server, or compare servers with it
     Conformance(conformance::Options),
+    /// Let the medium, the datastore and the clock of the daemon fail, and see what comes of it
+    Faults(faults::Options),
 }
 
 impl Xtask {
@@ -226,6 +228,7 @@ impl Xtask {
             }
             Command::Bench(options) => bench::run(&sh, root, &options)?,
             Command::Conformance(options) => options.run(&sh, root)?,
+            Command::Faults(options) => options.run(&sh, root)?,
         }
         Ok(ExitCode::SUCCESS)
     }

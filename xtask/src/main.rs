@@ -15,6 +15,7 @@ mod conformance;
 mod dist;
 mod e2e;
 mod extract;
+mod faults;
 mod flags;
 mod fuzz;
 mod guard;

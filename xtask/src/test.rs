@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use xshell::Shell;
 
 use crate::{
-    cargo::cargo, compile::TARGET, conformance, dist, e2e, steps::Steps, tools, twice,
+    cargo::cargo, compile::TARGET, conformance, dist, e2e, faults, steps::Steps, tools, twice,
     userworld::matrix,
 };
 
@@ -32,6 +32,9 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
         Ok(cargo(sh, &[&["test", "--locked"], &package[..]].concat()).run()?)
     });
     steps.run("conformance suite", || conformance::ours(sh, root));
+    steps.run("faults of medium, datastore and clock", || {
+        faults::Options::default().run(sh, root)
+    });
     let mut built = None;
     steps.run("dist", || {
         built = Some(dist::ours(sh, root)?);

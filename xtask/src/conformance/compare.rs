@@ -82,7 +82,10 @@ pub(super) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
 }
 
 /// The daemon for the host, unoptimised: the suite asks what it does, not how fast.
-fn build(sh: &Shell, root: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// If it does not compile.
+pub(crate) fn build(sh: &Shell, root: &Path) -> Result<PathBuf> {
     let target_dir = root.join("target");
     let target_dir = target_dir
         .to_str()

@@ -28,6 +28,10 @@ use xshell::Shell;
 use crate::clients::Target;
 use crate::peers::Peer;
 
+pub(crate) use compare::build as debug_daemon;
+pub(crate) use data::Then;
+pub(crate) use script::State;
+pub(crate) use session::{Server, Session};
 pub(crate) use tls::{Tls, TlsStream};
 
 use suite::Arena;

@@ -135,7 +135,8 @@ impl Session {
         }
     }
 
-    fn expect(&mut self, codes: &str) -> Result<Reply> {
+    /// The next reply, which must have one of the codes, as in `226|250`.
+    pub(crate) fn expect(&mut self, codes: &str) -> Result<Reply> {
         self.expect_codes(&Codes::parse(codes)?)
     }
 

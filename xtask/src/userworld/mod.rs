@@ -4,6 +4,7 @@
 //! as the table in `xtask/userworld` says. Calls that the table does not know get ENOSYS: a
 //! dependency that begins to use a new call is noticed.
 
+mod faults;
 mod filter;
 pub(crate) mod matrix;
 mod policy;
@@ -28,6 +29,7 @@ use nix::{
 };
 
 use self::{
+    faults::Faults,
     policy::{Policy, Setting},
     report::Report,
     supervisor::Supervisor,
@@ -48,6 +50,10 @@ pub(crate) struct Options {
     /// The root of the command, a directory such as `cargo xtask host` makes
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// What fails besides, while this file is there: lines such as `pwrite64 EIO`, and `realtime 60`
+    /// for a clock that is a minute fast
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
     /// Where to write, as JSON, which calls were answered otherwise than by Linux
     /// [default: a summary on stderr]
     #[arg(long, value_name = "FILE")]
@@ -90,11 +96,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Some(silent) = &silent {
         stage.arg("--random").arg(silent.path());
     }
+    let faults = options.faults.clone();
+    if let Some(faults) = &faults {
+        stage.arg("--faults").arg(faults);
+    }
     stage.arg("--").args(&options.command);
     // The tracer must be the thread that is the parent.
     let child = stage.spawn().context("starting the second stage")?;
     let pid = Pid::from_raw(i32::try_from(child.id())?);
-    let ended = Supervisor::new(&policy, pid).run()?;
+    let ended = Supervisor::new(&policy, pid, faults.map(Faults::new)).run()?;
     ensure!(
         ended.started,
         "the command was not executed; the reason stands above"
@@ -110,7 +120,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 /// Prepares this process, which has one thread, and executes the command in its place.
 fn become_command(options: &Options, policy: &Policy) -> Result<ExitCode> {
-    let programs = filter::programs(policy)?;
+    let programs = filter::programs(policy, options.faults.is_some())?;
     surroundings::enter(options.root.as_deref(), options.random.as_deref())?;
     let (program, arguments) = options.command.split_first().context("no command")?;
     let mut command = process::inherit(program);

@@ -19,6 +19,7 @@ use nix::{
 use syscalls::Sysno;
 
 use super::{
+    faults::{Faults, Present},
     policy::{Policy, Rule},
     report::{Finding, Report},
     table::Answer,
@@ -32,6 +33,7 @@ const SIGNALLED: i32 = 128;
 pub(super) struct Supervisor<'p> {
     policy: &'p Policy,
     main: Pid,
+    faults: Option<Faults>,
     /// Threads and processes whose first stop has been seen.
     known: HashSet<Pid>,
     /// The command runs; before, it is still our own program that prepares itself.
@@ -53,10 +55,11 @@ pub(super) struct Ended {
 
 impl<'p> Supervisor<'p> {
     /// For a child of this thread that has asked to be traced and has stopped, or is about to.
-    pub(super) fn new(policy: &'p Policy, main: Pid) -> Self {
+    pub(super) fn new(policy: &'p Policy, main: Pid, faults: Option<Faults>) -> Self {
         Self {
             policy,
             main,
+            faults,
             known: HashSet::from([main]),
             started: false,
             seventh: 0,
@@ -115,7 +118,9 @@ impl<'p> Supervisor<'p> {
                 return Ok(());
             }
             WaitStatus::PtraceEvent(pid, _, PTRACE_EVENT_SECCOMP) => {
-                self.answer(pid).and_then(|()| ptrace::cont(pid, None))
+                let faults = self.faults.as_ref().map(Faults::present).transpose()?;
+                self.answer(pid, &faults.unwrap_or_default())
+                    .and_then(|()| ptrace::cont(pid, None))
             }
             WaitStatus::PtraceEvent(pid, _, PTRACE_EVENT_EXEC) => {
                 self.started = true;
@@ -147,7 +152,7 @@ impl<'p> Supervisor<'p> {
         }
     }
 
-    fn answer(&mut self, pid: Pid) -> nix::Result<()> {
+    fn answer(&mut self, pid: Pid, faults: &Present) -> nix::Result<()> {
         if !self.started {
             return Ok(());
         }
@@ -192,6 +197,12 @@ impl<'p> Supervisor<'p> {
                 }
                 Answer::Allow => {}
             }
+        }
+        if let Some(errno) = faults.of(call) {
+            return tracee.refuse(errno);
+        }
+        if faults.shift != 0 && call == Sysno::clock_gettime {
+            return tracee.tell_wrong_time(faults.shift);
         }
         Ok(())
     }

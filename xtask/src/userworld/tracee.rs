@@ -13,6 +13,7 @@ use nix::{
         ptrace,
         uio::{RemoteIoVec, process_vm_readv, process_vm_writev},
     },
+    time::{ClockId, clock_gettime},
     unistd::Pid,
 };
 use syscalls::Sysno;
@@ -23,6 +24,9 @@ use super::table::{Condition, Inspection};
 const MOST_ENTRIES: usize = 4096;
 /// POLLRDHUP, and EPOLLRDHUP as well.
 const RDHUP: u16 = 0x2000;
+/// Clocks of the day.
+const REALTIME: u64 = 0;
+const REALTIME_COARSE: u64 = 5;
 /// In the vector that the kernel gives to a program: where the vDSO is, and an entry without
 /// meaning.
 const AT_SYSINFO_EHDR: u64 = 33;
@@ -140,6 +144,23 @@ impl Tracee {
         }
         let remote = remote(self.argument(0), answer.len()).ok_or(Errno::EFAULT)?;
         match process_vm_writev(self.pid, &[IoSlice::new(&answer)], &[remote]) {
+            Ok(_) => self.skip(0),
+            Err(Errno::EFAULT) => self.refuse(Errno::EFAULT),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Answers `clock_gettime(2)` with a clock of the day that is so many seconds fast. Clocks that
+    /// nobody can set are right.
+    pub(super) fn tell_wrong_time(mut self, shift: i64) -> nix::Result<()> {
+        if !matches!(self.argument(0), REALTIME | REALTIME_COARSE) {
+            return Ok(());
+        }
+        let now = clock_gettime(ClockId::CLOCK_REALTIME)?;
+        let answer = [now.tv_sec() + shift, now.tv_nsec()].map(i64::to_ne_bytes);
+        let answer = answer.as_flattened();
+        let remote = remote(self.argument(1), answer.len()).ok_or(Errno::EFAULT)?;
+        match process_vm_writev(self.pid, &[IoSlice::new(answer)], &[remote]) {
             Ok(_) => self.skip(0),
             Err(Errno::EFAULT) => self.refuse(Errno::EFAULT),
             Err(error) => Err(error),

@@ -304,6 +304,32 @@ fn random_device_can_be_one_that_never_answers() {
 }
 
 #[test]
+fn faults_begin_and_end_with_their_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = dir.path().join("faults");
+    // The date of busybox asks otherwise.
+    let date = "python3 -c 'import time; print(int(time.time()))'";
+    let script = format!(
+        "cd {}; mkdir a; echo 'mkdir EROFS' > faults; mkdir b; rm faults; mkdir c; \
+         echo 'realtime -100000000' > faults; {date}; rm faults; {date}",
+        dir.path().display()
+    );
+    let output = userworld(&["--profile".to_owned(), "esxi-7".to_owned()])
+        .args(["--toggle", "eintr=allow", "--faults"])
+        .arg(&faults)
+        .args(["--", "busybox", "sh", "-c", &script])
+        .output()
+        .unwrap();
+    let made = ["a", "b", "c"].map(|name| dir.path().join(name).exists());
+    assert_eq!(made, [true, false, true], "{}", shown(&output));
+    assert!(shown(&output).contains("Read-only"), "{}", shown(&output));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let told: Vec<i64> = told.lines().map(|line| line.parse().unwrap()).collect();
+    let between = told[1] - told[0];
+    assert!((100_000_000..100_000_100).contains(&between), "{told:?}");
+}
+
+#[test]
 fn exit_status_is_that_of_the_command() {
     for (script, status) in [
         ("exit 3", 3),

@@ -1,0 +1,183 @@
+//! A medium that fails in the middle of a transfer, at its end, or altogether.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{
+    Case, Place, Stage,
+    stage::{content, expect_failure, fetch, store, wait_until},
+};
+use crate::conformance::{Session, Then};
+
+const MIB: usize = 1 << 20;
+
+/// Errors of a medium, with the code and the words that clients get.
+const ERRORS: &[(&str, &str, &str)] = &[
+    ("EIO", "451", "the storage reports an error"),
+    ("ESTALE", "451", "the storage reports an error"),
+    ("ENOSPC", "452", "no space left"),
+    ("EDQUOT", "552", "quota exceeded"),
+    ("EROFS", "550", "permission denied"),
+    ("EBUSY", "450", "the file is locked"),
+];
+
+/// What an upload does, by the calls for it.
+const OF_UPLOADS: &[(&str, &[&str])] = &[
+    ("write", &["pwrite64"]),
+    ("sync", &["fsync"]),
+    ("rename", &["rename", "renameat"]),
+];
+
+/// Every call by which a file or directory is reached.
+const REACHING: &[&str] = &[
+    "open",
+    "openat",
+    "stat",
+    "lstat",
+    "newfstatat",
+    "getdents64",
+];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &(name, calls) in OF_UPLOADS {
+        for &(errno, code, words) in ERRORS {
+            cases.push(Case::new(format!("{errno} at {name}"), move |place| {
+                upload(place, &lines(calls, errno), code, words)
+            }));
+        }
+    }
+    for errno in ["EIO", "ESTALE"] {
+        cases.push(Case::new(format!("{errno} at read"), move |place| {
+            download(place, &lines(&["pread64"], errno))
+        }));
+        cases.push(Case::new(format!("{errno} everywhere"), move |place| {
+            everywhere(place, &lines(REACHING, errno))
+        }));
+    }
+    cases
+}
+
+fn lines(calls: &[&str], errno: &str) -> String {
+    let lines: Vec<_> = calls.iter().map(|call| format!("{call} {errno}")).collect();
+    lines.join("\n")
+}
+
+/// A session that has opened what stays open, and how many descriptors the daemon has then.
+fn warm_up(stage: &Stage) -> Result<(Session, usize)> {
+    let mut session = stage.log_in()?;
+    let warm = content(100_000, 7);
+    store(&mut session, "STOR warm", &warm)?;
+    ensure!(fetch(&mut session, "RETR warm")? == warm, "a wrong file");
+    session.check_alive()?;
+    Ok((session, stage.descriptors()?))
+}
+
+/// The old file stays, what has come stays beside it, and the upload is completed later.
+fn upload(place: &Place<'_>, faults: &str, code: &str, words: &str) -> Result<()> {
+    let stage = Stage::start(place, "")?;
+    let (old, new) = (content(2 * MIB, 1), content(6 * MIB, 2));
+    fs::write(stage.path("f"), &old)?;
+    let (mut session, descriptors) = warm_up(&stage)?;
+    let part = stage.path(".f.esxftpd-part");
+
+    session.open_simply()?;
+    session.command(b"STOR f", "150")?;
+    session.write(&new[..3 * MIB], Then::GoOn)?;
+    wait_until(|| Ok(fs::metadata(&part).is_ok_and(|part| part.len() > 0)))?;
+    stage.fail(faults)?;
+    // The server may give up before it has read all.
+    drop(session.write(&new[3 * MIB..], Then::End));
+    expect_failure(&mut session, code, words).with_context(|| stage.log())?;
+
+    ensure!(
+        fs::read(stage.path("f"))? == old,
+        "the old file has changed"
+    );
+    ensure!(
+        fetch(&mut session, "RETR f")? == old,
+        "the old file is away"
+    );
+    let begun = fs::read(&part).context("the part file")?;
+    ensure!(
+        !begun.is_empty() && new.starts_with(&begun),
+        "the part file is not the front of what was sent"
+    );
+    let listing = fetch(&mut session, "NLST")?;
+    ensure!(listing.starts_with(b"f\r\n"), "no listing");
+    stage.expect_descriptors(descriptors)?;
+
+    stage.heal()?;
+    store(&mut session, "STOR g", b"second")?;
+    ensure!(fs::read(stage.path("g"))? == b"second", "the second file");
+    session.command(format!("REST {}", begun.len()).as_bytes(), "350")?;
+    store(&mut session, "STOR f", &new[begun.len()..])?;
+    ensure!(fs::read(stage.path("f"))? == new, "the file is not whole");
+    ensure!(!part.exists(), "the part file is left");
+    session.check_alive()?;
+    stage.expect_descriptors(descriptors)
+}
+
+/// What was sent is right, and it is said that it is not all.
+fn download(place: &Place<'_>, faults: &str) -> Result<()> {
+    let stage = Stage::start(place, "")?;
+    let file = content(48 * MIB, 3);
+    fs::write(stage.path("f"), &file)?;
+    let (mut session, descriptors) = warm_up(&stage)?;
+
+    session.open_simply()?;
+    session.command(b"RETR f", "150")?;
+    let mut sent = session.read(Some(MIB))?;
+    stage.fail(faults)?;
+    sent.extend(session.read(None).unwrap_or_default());
+    ensure!(sent.len() < file.len(), "nothing has failed");
+    ensure!(file.starts_with(&sent), "wrong bytes were sent");
+    let said = expect_failure(&mut session, "451", "the storage reports an error");
+    said.with_context(|| stage.log())?;
+    // From the first byte on.
+    session.open_simply()?;
+    session.command(b"RETR f", "150")?;
+    ensure!(session.read(None)?.is_empty(), "bytes of a dead medium");
+    expect_failure(&mut session, "451", "the storage reports an error")?;
+    stage.expect_descriptors(descriptors)?;
+
+    stage.heal()?;
+    ensure!(fetch(&mut session, "RETR f")? == file, "the file is away");
+    stage.expect_descriptors(descriptors)
+}
+
+/// Nothing can be reached, and everything can be asked for.
+fn everywhere(place: &Place<'_>, faults: &str) -> Result<()> {
+    let stage = Stage::start(place, "")?;
+    fs::write(stage.path("f"), "content")?;
+    fs::create_dir(stage.path("d"))?;
+    let (mut session, descriptors) = warm_up(&stage)?;
+    stage.fail(faults)?;
+    for command in [
+        "SIZE f", "MDTM f", "MLST f", "CWD d", "DELE f", "MKD e", "RMD d", "RNFR f", "STAT f",
+        "RETR f", "STOR f", "APPE f", "STOU", "LIST", "NLST", "MLSD", "HASH f",
+    ] {
+        if matches!(
+            command.split(' ').next(),
+            Some("RETR" | "STOR" | "APPE" | "STOU" | "LIST" | "NLST" | "MLSD")
+        ) {
+            session.open_simply()?;
+        }
+        session.send_line(command.as_bytes())?;
+        let said = expect_failure(&mut session, "451", "the storage reports an error");
+        said.with_context(|| command.to_owned())?;
+    }
+    // A log-in that finds its root or does not; the daemon lives on.
+    let mut other = stage.greeted()?;
+    other.command(b"USER alice", "331")?;
+    other.command(b"PASS correct horse", "230|530")?;
+    drop(other);
+    stage.heal()?;
+    ensure!(
+        fetch(&mut session, "RETR f")? == b"content",
+        "the file is away"
+    );
+    stage.log_in()?.check_alive()?;
+    stage.expect_descriptors(descriptors)
+}
