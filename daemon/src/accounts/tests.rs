@@ -35,7 +35,7 @@ fn config() -> Config {
 /// The accounts of a session with this configuration.
 fn accounts(config: Config) -> Accounts {
     let context = Context::new(Arc::new(config), None);
-    Accounts::new(context.unwrap().0, PasswordChecks::new())
+    Accounts::new(context.0, PasswordChecks::new())
 }
 
 async fn log_in(accounts: &Accounts, name: &str, password: &str) -> Result<Account, Denied> {

@@ -19,6 +19,9 @@ pub struct Transfers {
     /// What all transfers together may use for blocks, 4 MiB to 1 GiB. With many transfers, blocks
     /// are smaller.
     pub buffers: ByteSize,
+    /// Whether the kernel may send files by itself (sendfile), without TLS. A kernel that cannot is
+    /// noticed; one that reads a datastore without a cache may be faster in blocks.
+    pub sendfile: bool,
     /// Whether an upload is on the medium before the client is told that it is complete.
     pub sync: bool,
     /// Whether long runs of zeros in uploads become holes, so that thin disks stay thin.
@@ -40,6 +43,7 @@ impl Default for Transfers {
         Self {
             block_size: ByteSize(1 << 20),
             buffers: ByteSize(24 << 20),
+            sendfile: true,
             sync: true,
             sparse: true,
             ascii: false,

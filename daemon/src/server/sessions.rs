@@ -161,7 +161,7 @@ mod tests {
     fn only_the_session_that_is_named_is_killed() {
         let sessions = Sessions::default();
         let listed = [1, 2].map(|id| sessions.enter(id, peer()));
-        let contexts = [(); 2].map(|()| Context::new(Arc::new(Config::default()), None).unwrap());
+        let contexts = [(); 2].map(|()| Context::new(Arc::new(Config::default()), None));
         for (listed, (context, _)) in listed.iter().zip(&contexts) {
             listed.attach(context);
         }
@@ -176,7 +176,7 @@ mod tests {
         let sessions = Sessions::default();
         let listed = sessions.enter(1, peer());
         assert!(sessions.kill(1));
-        let (context, _ears) = Context::new(Arc::new(Config::default()), None).unwrap();
+        let (context, _events) = Context::new(Arc::new(Config::default()), None);
         listed.attach(&context);
         assert!(context.run().check().is_err());
     }

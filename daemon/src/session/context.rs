@@ -1,11 +1,7 @@
 //! What the parts of one session share: the driver, the engine's call-backs and the storage.
 
 use std::{
-    io::{self, Write as _},
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::net::UnixStream,
-    },
+    os::fd::{AsRawFd as _, OwnedFd},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,11 +17,7 @@ use tokio::{
 use tracing::Span;
 
 use super::{gate::StorageEvent, status::Status};
-use crate::{
-    accounts::Account,
-    config::Config,
-    storage::{Failure, Operation},
-};
+use crate::{accounts::Account, config::Config, storage::Failure};
 
 /// What the parts of one session share. Locks are held for an assignment, never over a wait.
 #[derive(Debug)]
@@ -39,13 +31,11 @@ pub(crate) struct Context {
     pub(crate) status: Status,
     state: Mutex<State>,
     events: mpsc::UnboundedSender<(Run, StorageEvent)>,
-    bell: UnixStream,
 }
 
 #[derive(Debug, Default)]
 struct State {
     account: Option<Arc<Account>>,
-    operation: Option<Operation>,
     run: Run,
     /// Whether data connections are protected (PROT P).
     protect: bool,
@@ -55,25 +45,12 @@ struct State {
     listener: Option<OwnedFd>,
 }
 
-/// What one end of the context's channels gives the driver.
-#[derive(Debug)]
-pub(crate) struct Ears {
-    /// What the storage tells, and of what.
-    pub(crate) events: mpsc::UnboundedReceiver<(Run, StorageEvent)>,
-    /// Gets a byte when another thread has done something; in non-blocking mode.
-    pub(crate) bell: UnixStream,
-}
+/// What the storage tells of a transfer, and of which.
+pub(crate) type Events = mpsc::UnboundedReceiver<(Run, StorageEvent)>;
 
 impl Context {
     /// The context of a session that begins.
-    ///
-    /// # Errors
-    /// If there is no socket for the bell.
-    pub(crate) fn new(
-        config: Arc<Config>,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> io::Result<(Arc<Self>, Ears)> {
-        let (bell, ear) = crate::sys::stream_pair()?;
+    pub(crate) fn new(config: Arc<Config>, tls: Option<Arc<ServerConfig>>) -> (Arc<Self>, Events) {
         let (sender, events) = mpsc::unbounded_channel();
         let context = Self {
             config,
@@ -81,9 +58,8 @@ impl Context {
             status: Status::default(),
             state: Mutex::default(),
             events: sender,
-            bell,
         };
-        Ok((Arc::new(context), Ears { events, bell: ear }))
+        (Arc::new(context), events)
     }
 
     /// The account that has logged in.
@@ -96,26 +72,16 @@ impl Context {
         self.state().account = account.map(Arc::new);
     }
 
-    /// Says what the engine's next `SITE DO` means.
-    pub(crate) fn ask(&self, operation: Operation) {
-        let mut state = self.state();
-        state.operation = Some(operation);
-        state.run = Run::default();
+    /// A new operation, or a transfer that begins with its preparation.
+    pub(crate) fn begin(&self) -> Run {
+        let run = Run::default();
+        self.state().run = run.clone();
+        run
     }
 
-    /// What to do now, if anything.
-    pub(crate) fn take_operation(&self) -> Option<(Operation, Run)> {
-        let mut state = self.state();
-        let operation = state.operation.take()?;
-        Some((operation, state.run.clone()))
-    }
-
-    /// Gives up what the engine is doing and has been asked to do.
+    /// Gives up what the engine and the storage are doing.
     pub(crate) fn abandon(&self) {
-        let mut state = self.state();
-        state.operation = None;
-        state.run.abandon();
-        drop(state);
+        self.state().run.abandon();
         self.set_listener(None);
     }
 
@@ -172,16 +138,14 @@ impl Context {
 
     /// Has the session end, and what it does; from any thread.
     pub(crate) fn kill(&self) {
-        self.status.set_killed();
+        self.status.kill();
         self.run().cancel();
-        self.ring();
     }
 
     /// Tells the gate something about `run`; from any thread.
     pub(crate) fn tell(&self, run: &Run, event: StorageEvent) {
         // Without a receiver, the session has ended, and nobody needs to know.
         let _told = self.events.send((run.clone(), event));
-        self.ring();
     }
 
     /// Runs `job` on a thread that may block. If the session ends meanwhile, the job goes on; it
@@ -195,21 +159,12 @@ impl Context {
         J: FnOnce() -> Result<T, Failure> + Send + 'static,
     {
         let (sender, result) = oneshot::channel();
-        let context = self.clone();
         let span = Span::current();
         spawn_blocking(move || {
-            let _bell = RingAtEnd(context);
             // Fails if nobody waits any more.
             let _sent = sender.send(span.in_scope(job));
         });
         result.await.map_err(|_panicked| Failure::Internal)?
-    }
-
-    /// Wakes the session's thread for sure: mio's poll(2) selector loses wake-ups from other
-    /// threads now and then (mio issue 1874), but no byte of a socket.
-    fn ring(&self) {
-        // It fails when bytes enough for waking are on their way.
-        let _rung = (&self.bell).write(&[0]);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -226,15 +181,6 @@ pub(crate) enum Protection {
     Tls(Arc<ServerConfig>),
     /// With TLS, but there is no certificate. The gate does not let it come to this.
     Impossible,
-}
-
-/// Rings also when the job panics.
-struct RingAtEnd(Arc<Context>);
-
-impl Drop for RingAtEnd {
-    fn drop(&mut self) {
-        self.0.ring();
-    }
 }
 
 /// An operation or transfer under way, as the threads see it that work on it. Clones share it.
@@ -290,39 +236,25 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
-    fn context() -> (Arc<Context>, Ears) {
-        let config = Arc::new(Config::default());
-        Context::new(config, None).unwrap()
-    }
-
-    #[tokio::test]
-    async fn the_end_of_a_job_rings() {
-        let (context, mut ears) = context();
-        assert_eq!(context.blocking(|| Ok(1)).await, Ok(1));
-        // The bell rings after the result is there.
-        let mut rung = [0; 8];
-        while ears.bell.read(&mut rung).is_err() {
-            tokio::task::yield_now().await;
-        }
+    fn context() -> (Arc<Context>, Events) {
+        Context::new(Arc::new(Config::default()), None)
     }
 
     #[tokio::test]
     async fn a_job_that_panics_fails() {
-        let (context, _ears) = context();
+        let (context, _events) = context();
         let result: Result<(), _> = context.blocking(|| panic!("a fault")).await;
         assert_eq!(result, Err(Failure::Internal));
     }
 
     #[test]
     fn a_new_operation_is_not_cancelled_by_the_one_before() {
-        let (context, _ears) = context();
+        let (context, _events) = context();
         let before = context.run();
         before.cancel();
-        context.ask(Operation::Facts(crate::virtual_path::VirtualPath::root()));
+        context.begin();
         assert_eq!(context.run().check(), Ok(()));
         assert_eq!(before.check(), Err(Failure::Cancelled));
     }
@@ -330,15 +262,13 @@ mod tests {
     /// A transfer of an engine that has been replaced could be taken for the next one's.
     #[test]
     fn what_an_abandoned_operation_tells_is_known_as_such() {
-        let (context, mut ears) = context();
-        let root = || Operation::Facts(crate::virtual_path::VirtualPath::root());
-        context.ask(root());
-        let (_operation, before) = context.take_operation().unwrap();
+        let (context, mut events) = context();
+        let before = context.begin();
         context.abandon();
-        context.ask(root());
+        context.begin();
         context.tell(&before, StorageEvent::Began);
         context.tell(&context.run(), StorageEvent::Began);
-        let abandoned = [(); 2].map(|()| ears.events.try_recv().unwrap().0.is_abandoned());
+        let abandoned = [(); 2].map(|()| events.try_recv().unwrap().0.is_abandoned());
         assert_eq!(abandoned, [true, false]);
     }
 }

@@ -10,7 +10,7 @@
 mod socket;
 mod tls;
 
-use std::os::fd::OwnedFd;
+use std::{fs::File, os::fd::OwnedFd};
 
 use tracing::debug;
 
@@ -61,6 +61,31 @@ impl DataConnection {
             }
         };
         Ok(Self { socket, tls, rules })
+    }
+
+    /// Whether it is under TLS.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Has the kernel send up to `length` bytes of a file, from `position` on; waits until some have
+    /// been taken. Nothing if it does not do that, as under TLS, or cannot read there. Zero bytes
+    /// are the end of the file.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`] or [`Failure::ConnectionLost`].
+    pub(crate) fn send_file(
+        &mut self,
+        file: &File,
+        position: u64,
+        length: usize,
+    ) -> Result<Option<usize>, Failure> {
+        if self.is_protected() {
+            return Ok(None);
+        }
+        let sent = self.socket.send_file(file, position, length)?;
+        self.socket.count(sent.unwrap_or_default());
+        Ok(sent)
     }
 
     /// Reads what is there, up to the size of `buffer`; waits if nothing is. Zero bytes are the

@@ -12,22 +12,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
 use rustls::ServerConfig;
 use tokio::{
-    net::UnixStream,
-    sync::{mpsc, watch},
+    sync::watch,
     time::{sleep, sleep_until, timeout},
 };
 use tracing::{debug, info};
 
 use super::{
     Context, Run,
+    context::Events,
     control::{Control, Heard},
     engine::Engine,
     gate::{Action, Denied, Gate, StorageEvent, TlsEvent},
 };
-use crate::accounts::{Account, Accounts};
+use crate::{
+    accounts::{Account, Accounts},
+    storage::{Failure, Outcome, Storage},
+};
 
 /// Bytes that are read from the client at once; a line fits.
 const CLIENT_BYTES: usize = 4096;
@@ -44,17 +46,19 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// How often a session looks around although nobody has told it anything.
 ///
 /// mio's poll(2) selector loses a wake-up from another thread now and then: registering a socket
-/// empties the pipe through which it came (mio issue 1874). What the session's own threads do rings
-/// a bell besides; the daemon's wish to stop, and a place among the password checks that another
-/// session gives up, depend on this beat.
+/// empties the pipe through which it came (mio issue 1874). A task finds itself in the runtime's
+/// queue all the same, which the future of `block_on` does not; so this runs as a task, and the
+/// beat is for what nobody has foreseen.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 type LogIn = Pin<Box<dyn Future<Output = Result<Account, Denied>> + Send>>;
+type Operating = Pin<Box<dyn Future<Output = Result<Outcome, Failure>> + Send>>;
 
 /// See the module.
 pub(super) struct Driver {
     pub(super) gate: Gate,
     pub(super) context: Arc<Context>,
+    pub(super) storage: Storage,
     pub(super) control: Control,
     pub(super) accounts: Arc<Accounts>,
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -66,6 +70,7 @@ pub(super) struct Driver {
 struct Parts {
     engine: Option<Engine>,
     log_in: Option<LogIn>,
+    operating: Option<Operating>,
     /// What must wait until everything has been sent.
     then: Option<Then>,
     /// Whether the client has ended its side.
@@ -89,22 +94,22 @@ enum Event {
     Engine(io::Result<usize>),
     Storage(Run, StorageEvent),
     LogIn(Result<Account, Denied>),
+    Performed(Result<Outcome, Failure>),
     Deadline,
     Stop(Duration),
-    Bell,
 }
 
 impl Driver {
     /// Serves the client until the gate closes the connection.
     pub(super) async fn run(
         mut self,
-        mut events: mpsc::UnboundedReceiver<(Run, StorageEvent)>,
-        bell: UnixStream,
+        mut events: Events,
         mut stop: watch::Receiver<Option<Duration>>,
-    ) -> Result<()> {
+    ) {
         let mut parts = Parts {
             engine: None,
             log_in: None,
+            operating: None,
             then: None,
             deaf: false,
             secure: self.control.is_secure(),
@@ -119,7 +124,7 @@ impl Driver {
                 && self.control.waiting() < OUTPUT_BYTES;
             let deadline = self.gate.next_deadline();
             // Before anything that could happen, so that a client that never ceases to send is
-            // ended, too. The bell has rung.
+            // ended, too.
             if self.context.status.show(self.gate.activity()) {
                 info!("ended by an administrator");
                 self.gate.kill(Instant::now());
@@ -135,14 +140,15 @@ impl Driver {
                     Some((run, event)) => Event::Storage(run, event),
                     None => break,
                 },
+                () = self.context.status.killed() => continue,
                 grace = told_to_stop(&mut stop), if !parts.stopping => Event::Stop(grace),
                 heard = hear(&mut parts.engine, &mut parts.from_engine) => Event::Engine(heard),
                 account = finish(&mut parts.log_in) => Event::LogIn(account),
+                outcome = finish(&mut parts.operating) => Event::Performed(outcome),
                 heard = self.control.turn(listening.then_some(&mut parts.from_client[..])) => {
                     Event::Control(heard)
                 }
                 () = until(deadline) => Event::Deadline,
-                rung = answer(&bell) => { rung?; Event::Bell }
                 never = heartbeat() => match never {},
             };
             if self.hear_of(event, &mut parts).await.is_break() {
@@ -154,7 +160,6 @@ impl Driver {
         if timeout(FAREWELL, self.control.close()).await.is_err() {
             debug!("the client did not take our last words");
         }
-        Ok(())
     }
 
     /// Tells the gate what has happened; breaks if there is nobody left to serve.
@@ -184,6 +189,10 @@ impl Driver {
                 });
                 self.gate.logged_in(access, now);
             }
+            Event::Performed(outcome) => {
+                parts.operating = None;
+                self.gate.storage(StorageEvent::Performed(outcome), now);
+            }
             Event::Control(Ok(Heard::Bytes(count))) => {
                 self.gate
                     .from_client(parts.from_client.get(..count).unwrap_or_default(), now);
@@ -207,7 +216,7 @@ impl Driver {
                 debug!(%error, "the control connection is lost");
                 return ControlFlow::Break(());
             }
-            Event::Deadline | Event::Bell | Event::Control(Ok(Heard::Sent)) => {}
+            Event::Deadline | Event::Control(Ok(Heard::Sent)) => {}
             Event::Stop(grace) => {
                 parts.stopping = true;
                 self.gate.stop(grace, now);
@@ -246,7 +255,7 @@ impl Driver {
                 }
                 Action::StartEngine => {
                     self.end_engine(parts);
-                    match Engine::start(&self.context, self.client, self.local) {
+                    match Engine::start(&self.context, &self.storage, self.client, self.local) {
                         Ok(engine) => parts.engine = Some(engine),
                         Err(error) => {
                             info!("no engine: {error:#}");
@@ -267,7 +276,12 @@ impl Driver {
                 }
                 Action::Perform(operation) => {
                     self.context.status.begin(&operation);
-                    self.context.ask(operation);
+                    let run = self.context.begin();
+                    let storage = self.storage.clone();
+                    parts.operating =
+                        Some(Box::pin(
+                            async move { storage.perform(operation, run).await },
+                        ));
                 }
                 Action::Protect(protect) => self.context.protect(protect),
                 Action::Cancel => self.context.run().cancel(),
@@ -292,6 +306,7 @@ impl Driver {
     fn end_engine(&self, parts: &mut Parts) {
         // A disguise must end before the next one begins.
         parts.engine = None;
+        parts.operating = None;
         self.context.abandon();
     }
 }
@@ -303,9 +318,9 @@ async fn hear(engine: &mut Option<Engine>, bytes: &mut [u8]) -> io::Result<usize
     }
 }
 
-async fn finish(log_in: &mut Option<LogIn>) -> Result<Account, Denied> {
-    match log_in {
-        Some(log_in) => log_in.await,
+async fn finish<F: Future + Unpin>(work: &mut Option<F>) -> F::Output {
+    match work {
+        Some(work) => work.await,
         None => pending().await,
     }
 }
@@ -321,22 +336,6 @@ async fn told_to_stop(stop: &mut watch::Receiver<Option<Duration>>) -> Duration 
     // Without a server, there is nobody to give a grace.
     let told = stop.wait_for(Option::is_some).await;
     told.ok().and_then(|grace| *grace).unwrap_or_default()
-}
-
-/// Waits until an administrator ends the session.
-pub(super) async fn killed(context: &Context, bell: &UnixStream) -> io::Result<()> {
-    while !context.status.is_killed() {
-        answer(bell).await?;
-    }
-    Ok(())
-}
-
-/// Waits until the bell rings, and silences it.
-async fn answer(bell: &UnixStream) -> io::Result<()> {
-    bell.readable().await?;
-    let mut rung = [0; 64];
-    while let Ok(1..) = bell.try_read(&mut rung) {}
-    Ok(())
 }
 
 /// See [`HEARTBEAT`].

@@ -17,10 +17,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use libunftp::{
     Server, ServerBuilder,
-    options::{
-        ActivePassiveMode, PassiveHost, Reply, ReplyCode, SiteCommandContext, SiteCommandHandler,
-        SiteMd5,
-    },
+    options::{ActivePassiveMode, PassiveHost, SiteMd5},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -62,6 +59,7 @@ impl Engine {
     /// If there are no sockets, or libunftp refuses its options, which would be a fault of ours.
     pub(super) fn start(
         context: &Arc<Context>,
+        storage: &Storage,
         client: SocketAddr,
         local: SocketAddr,
     ) -> Result<Self> {
@@ -74,7 +72,7 @@ impl Engine {
             move |connection| context.set_connection(connection)
         });
         let theirs = EngineStream::from_std(theirs)?;
-        let server = build(context)?;
+        let server = build(context, storage)?;
         let service = tokio::spawn(async move {
             if let Err(error) = server.service(theirs).await {
                 debug!(%error, "the engine has ended");
@@ -126,11 +124,11 @@ impl Drop for Engine {
     }
 }
 
-fn build(context: &Arc<Context>) -> Result<Server<Storage, Account>> {
+fn build(context: &Arc<Context>, storage: &Storage) -> Result<Server<Storage, Account>> {
     let user = Arc::new(LoggedIn(context.clone()));
     let storage = {
-        let context = context.clone();
-        Box::new(move || Storage::new(context.clone()))
+        let storage = storage.clone();
+        Box::new(move || storage.clone())
     };
     ServerBuilder::<Storage, Account>::with_user_detail_provider(storage, user.clone())
         .authenticator(user)
@@ -140,24 +138,10 @@ fn build(context: &Arc<Context>) -> Result<Server<Storage, Account>> {
         .passive_host(PassiveHost::FromConnection)
         .binder(PassivePorts::new(context.clone()))
         .sitemd5(SiteMd5::None)
-        .site_command("DO", Do)
         // Its log lines quote what clients send.
         .logger(slog::Logger::root(slog::Discard, slog::o!()))
         .build()
         .context("libunftp refuses its options")
-}
-
-/// Runs what the gate has put into the session's context. The result goes the same way back; the
-/// reply only says that the engine is free again.
-#[derive(Debug)]
-struct Do;
-
-#[async_trait]
-impl SiteCommandHandler<Storage, Account> for Do {
-    async fn handle(&self, command: &SiteCommandContext<Storage, Account>) -> Reply {
-        command.storage.perform().await;
-        Reply::new(ReplyCode::CommandOkay, "Done")
-    }
 }
 
 /// Whoever has logged in at the gate.

@@ -18,7 +18,7 @@ use std::{
     cell::Cell,
     io,
     net::{self, SocketAddr},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, mpsc::sync_channel},
     thread,
     time::{Duration, Instant},
@@ -27,7 +27,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::{
-    net::{TcpStream, UnixStream},
+    net::TcpStream,
     runtime::{Builder, Runtime},
     sync::watch,
     time::timeout,
@@ -35,17 +35,18 @@ use tokio::{
 use tracing::{debug, error, info, info_span, warn};
 
 #[cfg(test)]
-pub(crate) use self::context::Ears;
+pub(crate) use self::context::Events;
 pub(crate) use self::context::{Context, Protection, Run};
 use self::{
     control::{Control, Heard},
-    driver::{Driver, killed},
+    driver::Driver,
     gate::{Gate, Settings, Times, TlsPolicy},
 };
 use crate::{
     accounts::{Accounts, PasswordChecks},
     config::{Config, Required},
     server::{Listed, Permit, Setup, refuse},
+    storage::Storage,
 };
 
 /// Stack of a session's threads in bytes. Hosts limit what a daemon may use; this much proved
@@ -141,19 +142,24 @@ impl Session {
                 return Err(error).context("no runtime for the session; lower limits.sessions");
             }
         };
-        let result = runtime.block_on(drive(
+        // As a task, because wake-ups of those are not lost; see `driver::HEARTBEAT`.
+        let session = runtime.spawn(drive(
             self.stream,
             self.peer,
             self.setup,
             self.implicit_tls,
             self.checks,
             self.stop,
-            &self.listed,
+            self.listed,
         ));
+        let result = runtime.block_on(session);
         // Not a plain drop: that would wait for a thread that is stuck in the kernel.
         runtime.shutdown_background();
         drop(place);
-        result
+        result.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(cancelled) => Err(cancelled.into()),
+        })
     }
 }
 
@@ -191,7 +197,7 @@ async fn drive(
     implicit_tls: bool,
     checks: PasswordChecks,
     stop: watch::Receiver<Option<Duration>>,
-    listed: &Listed,
+    listed: Listed,
 ) -> Result<()> {
     let local = stream
         .local_addr()
@@ -201,8 +207,7 @@ async fn drive(
     tune(&stream);
     let mut control = Control::new(stream);
     let settings = settings(&setup, client, local, implicit_tls);
-    let (context, ears) = Context::new(setup.config.clone(), setup.tls.clone())?;
-    let bell = UnixStream::from_std(ears.bell)?;
+    let (context, events) = Context::new(setup.config.clone(), setup.tls.clone());
     listed.attach(&context);
     if implicit_tls {
         let tls = setup
@@ -213,9 +218,9 @@ async fn drive(
         let handshake = timeout(settings.times.handshake, control.turn(None));
         let done = tokio::select! {
             done = handshake => done,
-            killed = killed(&context, &bell) => {
+            () = context.status.killed() => {
                 info!("ended by an administrator");
-                return Ok(killed?);
+                return Ok(());
             }
         };
         match done {
@@ -229,13 +234,15 @@ async fn drive(
     let driver = Driver {
         gate: Gate::new(settings, Instant::now()),
         accounts: Arc::new(Accounts::new(context.clone(), checks)),
+        storage: Storage::new(context.clone()),
         context,
         control,
         tls: setup.tls.clone(),
         client,
         local,
     };
-    driver.run(ears.events, bell, stop).await
+    driver.run(events, stop).await;
+    Ok(())
 }
 
 /// An IPv4 address that came as IPv6, unwrapped.

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::gate::Activity;
 use crate::{
     storage::{Operation, Transfer},
@@ -10,7 +12,10 @@ use crate::{
 
 /// Written by the session's thread, read and ended from another. Locks are held for an assignment.
 #[derive(Debug, Default)]
-pub(crate) struct Status(Mutex<Shown>);
+pub(crate) struct Status {
+    shown: Mutex<Shown>,
+    killed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Shown {
@@ -49,17 +54,20 @@ impl Status {
         }
     }
 
-    /// The session has to end. Whoever says so has to ring its bell.
-    pub(super) fn set_killed(&self) {
+    /// The session has to end.
+    pub(super) fn kill(&self) {
         self.shown().killed = true;
+        self.killed.notify_one();
     }
 
-    /// Whether the session has to end.
-    pub(super) fn is_killed(&self) -> bool {
-        self.shown().killed
+    /// Waits until the session has to end.
+    pub(super) async fn killed(&self) {
+        while !self.shown().killed {
+            self.killed.notified().await;
+        }
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,6 +28,15 @@ pub(super) struct Download {
     data: Option<Range<u64>>,
 }
 
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Span {
+    /// So many bytes to be read.
+    Data(usize),
+    /// So many zeros, which are nowhere but in the file. They have been passed.
+    Zeros(u64),
+}
+
 /// What a step has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -69,31 +78,65 @@ impl Download {
         self.left.end - self.left.start
     }
 
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where the next byte is in the file.
+    pub(super) fn position(&self) -> u64 {
+        self.left.start
+    }
+
+    /// What comes next, `whole` bytes of data at the most; nothing at the end.
+    pub(super) fn span(&mut self, whole: usize) -> Option<Span> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let until = self.left.start.saturating_add(whole as u64);
+        let until = until.min(self.left.end);
+        let until = match self.hole(until) {
+            Some(zeros) => {
+                self.left.start += zeros;
+                return Some(Span::Zeros(zeros));
+            }
+            None => self.data.as_ref().map_or(until, |data| until.min(data.end)),
+        };
+        let length = usize::try_from(until - self.left.start).unwrap_or(whole);
+        Some(Span::Data(length))
+    }
+
+    /// Passes bytes that have been read; none means that the file has become shorter.
+    ///
+    /// # Errors
+    /// [`Failure::Device`] then, because the client was promised more.
+    pub(super) fn pass(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.left.start += bytes as u64;
+        if bytes == 0 {
+            return Err(Failure::Device);
+        }
+        Ok(())
+    }
+
     /// Reads into a block; nothing at the end.
     ///
     /// # Errors
     /// [`Failure::Device`] also if the file has become shorter, because the client was promised
     /// more.
     pub(super) fn step(&mut self, block: &mut Block) -> Result<Option<Step>, Failure> {
-        if self.left.is_empty() {
-            return Ok(None);
-        }
-        let length = match self.left() {
-            left if left <= block.length() as u64 => left,
-            _ => block.aligned_length(self.left.start) as u64,
+        let whole = match self.left() {
+            left if left <= block.length() as u64 => block.length(),
+            _ => block.aligned_length(self.left.start),
         };
-        let until = (self.left.start + length).min(self.left.end);
-        let until = match self.hole(until) {
-            Some(zeros) => {
-                self.left.start += zeros;
-                return Ok(Some(Step::Zeros(zeros)));
+        match self.span(whole) {
+            None => Ok(None),
+            Some(Span::Zeros(zeros)) => Ok(Some(Step::Zeros(zeros))),
+            Some(Span::Data(length)) => {
+                let read = self.read(block.front_mut(length))?;
+                self.pass(read)?;
+                Ok(Some(Step::Data(read)))
             }
-            None => self.data.as_ref().map_or(until, |data| until.min(data.end)),
-        };
-        let wanted = usize::try_from(until - self.left.start).unwrap_or(usize::MAX);
-        let read = self.read(block.front_mut(wanted))?;
-        self.left.start += read as u64;
-        Ok(Some(Step::Data(read)))
+        }
     }
 
     fn read(&self, buffer: &mut [u8]) -> Result<usize, Failure> {

@@ -1,7 +1,8 @@
 //! The users' files: what libunftp's [`StorageBackend`] is for a session of ours.
 //!
-//! The gate's requests come through the session's context, not in the engine's calls; a call
-//! only tells that the engine has come to it. So the engine never sees a name.
+//! The gate's requests come from the session's driver, not in the engine's calls; a call only tells
+//! that the engine has come to the transfer which has been prepared. So the engine never sees a
+//! name.
 
 mod ascii;
 mod buffers;
@@ -54,15 +55,15 @@ use unftp_sbe_fs::Meta;
 use self::transfer::Prepared;
 use crate::{
     accounts::Account,
-    session::{Context, Run, gate::StorageEvent},
+    session::{Context, Run},
 };
 
-/// The storage of one session.
-#[derive(Debug)]
+/// The storage of one session. Clones are the same.
+#[derive(Debug, Clone)]
 pub(crate) struct Storage {
     context: Arc<Context>,
     /// The transfer that the engine's next call is about.
-    prepared: Mutex<Option<Prepared>>,
+    prepared: Arc<Mutex<Option<Prepared>>>,
 }
 
 impl Storage {
@@ -70,20 +71,23 @@ impl Storage {
     pub(crate) fn new(context: Arc<Context>) -> Self {
         Self {
             context,
-            prepared: Mutex::default(),
+            prepared: Arc::default(),
         }
     }
 
-    /// Does what the gate has put into the context, and tells it the result.
-    pub(crate) async fn perform(&self) {
-        let Some((operation, run)) = self.context.take_operation() else {
-            return;
-        };
-        let result = match operation {
-            Operation::Prepare(transfer) => self.prepare(transfer, run.clone()).await,
-            operation => perform(&self.context, operation, run.clone()).await,
-        };
-        self.context.tell(&run, StorageEvent::Performed(result));
+    /// Does what the gate wants.
+    ///
+    /// # Errors
+    /// Why it could not be done. Nothing has been changed then.
+    pub(crate) async fn perform(
+        &self,
+        operation: Operation,
+        run: Run,
+    ) -> std::result::Result<Outcome, Failure> {
+        match operation {
+            Operation::Prepare(transfer) => self.prepare(transfer, run).await,
+            operation => perform(&self.context, operation, run).await,
+        }
     }
 
     /// Gets a transfer ready, in place of the one that was ready before.

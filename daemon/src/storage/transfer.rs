@@ -181,7 +181,12 @@ enum Link {
 impl Link {
     fn new(conditions: &Arc<Conditions>) -> Result<Self, Failure> {
         let context = &conditions.context;
-        match (context.take_connection(), context.data_tls()) {
+        let protection = context.data_tls();
+        if matches!(protection, Protection::Clear) {
+            // There is nothing more to wait for. Told from here, it wakes no other thread.
+            conditions.began();
+        }
+        match (context.take_connection(), protection) {
             (Some(descriptor), protection) => Ok(Self::Ours(ours::Pending {
                 descriptor,
                 protection,

@@ -16,8 +16,6 @@
 
 use std::{
     cell::RefCell,
-    fmt,
-    marker::PhantomData,
     net::{IpAddr, SocketAddr},
     os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
     ptr,
@@ -30,16 +28,11 @@ use nix::{
 };
 
 /// What the engine is to see on this thread. It ends when this is dropped.
-pub(crate) struct Disguise {
-    /// It is about the thread that made it.
-    _of_thread: PhantomData<*const ()>,
-}
-
-impl fmt::Debug for Disguise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Disguise")
-    }
-}
+///
+/// It is about the thread that made it, and has no meaning on another. A session's runtime has one
+/// thread for its tasks.
+#[derive(Debug)]
+pub(crate) struct Disguise(());
 
 struct Worn {
     /// The engine's end of the control connection, until it has been asked for its addresses.
@@ -74,9 +67,7 @@ impl Disguise {
             local,
             keep: Box::new(keep),
         }));
-        Self {
-            _of_thread: PhantomData,
-        }
+        Self(())
     }
 
     /// Ends it for the control connection only. The engine asks once, and the number of a closed

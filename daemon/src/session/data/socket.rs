@@ -1,6 +1,7 @@
 //! The bare connection: non-blocking calls made to wait, in slices.
 
 use std::{
+    fs::File,
     io::{self, ErrorKind, Read as _, Write as _},
     net::{Shutdown, TcpStream},
     os::fd::{AsFd as _, OwnedFd},
@@ -9,6 +10,7 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::sendfile::sendfile64,
 };
 
 use crate::{session::Run, storage::Failure};
@@ -73,6 +75,31 @@ impl Socket {
         Ok(())
     }
 
+    /// Has the kernel send a part of a file: what it takes at once, waiting if that is nothing.
+    /// Nothing if it refuses; why it cannot read, reading tells.
+    pub(super) fn send_file(
+        &self,
+        file: &File,
+        position: u64,
+        length: usize,
+    ) -> Result<Option<usize>, Failure> {
+        let Ok(mut position) = i64::try_from(position) else {
+            return Ok(None);
+        };
+        loop {
+            self.run.check()?;
+            match sendfile64(&self.stream, file, Some(&mut position), length) {
+                Ok(sent) => return Ok(Some(sent)),
+                Err(Errno::EAGAIN) => self.wait(PollFlags::POLLOUT)?,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN | Errno::ETIMEDOUT) => {
+                    return Err(Failure::ConnectionLost);
+                }
+                Err(_refused) => return Ok(None),
+            }
+        }
+    }
+
     /// Tells the client that nothing more will come.
     pub(super) fn end(&self) {
         // It fails when the client has closed the connection, and then there is nobody to tell.
@@ -95,16 +122,19 @@ impl Socket {
     fn wait_or_fail(&self, error: &io::Error, what: PollFlags) -> Result<(), Failure> {
         match error.kind() {
             ErrorKind::Interrupted => Ok(()),
-            ErrorKind::WouldBlock => {
-                let mut descriptors = [PollFd::new(self.stream.as_fd(), what)];
-                match poll(&mut descriptors, PollTimeout::from(SLICE_MS)) {
-                    Ok(_ready) => Ok(()),
-                    Err(Errno::EINTR | Errno::EAGAIN) => Ok(()),
-                    Err(_broken) => Err(Failure::ConnectionLost),
-                }
-            }
+            ErrorKind::WouldBlock => self.wait(what),
             ErrorKind::OutOfMemory => Err(Failure::Resources),
             _ => Err(Failure::ConnectionLost),
+        }
+    }
+
+    /// Waits for one slice.
+    fn wait(&self, what: PollFlags) -> Result<(), Failure> {
+        let mut descriptors = [PollFd::new(self.stream.as_fd(), what)];
+        match poll(&mut descriptors, PollTimeout::from(SLICE_MS)) {
+            Ok(_ready) => Ok(()),
+            Err(Errno::EINTR | Errno::EAGAIN) => Ok(()),
+            Err(_broken) => Err(Failure::ConnectionLost),
         }
     }
 }

@@ -135,7 +135,6 @@ impl Gate {
     fn engine_replied(&mut self, reply: &EngineReply) {
         match self.take_state() {
             State::Starting(startup, then) => self.engine_starts(startup, then, reply.code),
-            State::Performing(performing) => self.performed(performing, Some(reply.code), None),
             State::Listening(passive) => {
                 let port = host_port::parse_passive_reply(&reply.text);
                 match port.filter(|_| reply.code == 229) {

@@ -76,11 +76,11 @@ pub enum Action {
     LogOut,
     /// Start a new engine for the user who has logged in, in place of the one there is. It greets.
     StartEngine,
-    /// End the engine and everything that it does.
+    /// End the engine and everything that it and the storage do.
     EndEngine,
     /// Send this line to the engine, with a line end.
     ToEngine(String),
-    /// This is what the next `SITE DO` that goes to the engine means. The answer comes as
+    /// Have the storage do this, in place of what it may still be doing. The answer comes as
     /// [`StorageEvent::Performed`].
     Perform(Operation),
     /// From now on data connections are protected by TLS (PROT P), or are not (PROT C).

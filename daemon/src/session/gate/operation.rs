@@ -5,7 +5,7 @@ use super::{
     command::DigestReply,
     interface::Action,
     reply::Reply,
-    state::{Progress, State, Then},
+    state::{Progress, State},
 };
 use crate::{
     storage::{Algorithm, Failure, Listing, Operation, Outcome, Transfer},
@@ -16,11 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Performing {
     /// What it is for.
-    job: Job,
-    /// What the storage says about it.
-    outcome: Option<Result<Outcome, Failure>>,
-    /// What the engine says about it.
-    code: Option<u16>,
+    pub(super) job: Job,
     /// Copies and digests take their time; they have the deadline of a transfer.
     pub(super) progress: Option<Progress>,
     /// It has been told to end.
@@ -90,52 +86,25 @@ impl Job {
 }
 
 impl Gate {
-    /// Asks the storage. The engine carries the question, so that it is asked in a session that has
-    /// logged in and in no other.
-    pub(super) fn ask(&mut self, operation: Operation) {
-        self.act(Action::Perform(operation));
-        self.tell_engine("SITE DO");
-    }
-
     /// Has the storage do something, for a reply.
     pub(super) fn perform(&mut self, job: Job, operation: Operation) {
         let long = matches!(operation, Operation::Copy { .. } | Operation::Digest { .. });
         let progress = long.then(|| Progress::new(self.now));
-        self.ask(operation);
+        self.act(Action::Perform(operation));
         self.enter(State::Performing(Performing {
             job,
-            outcome: None,
-            code: None,
             progress,
             cancelled: false,
         }));
     }
 
-    /// Takes what the engine or the storage says. When both have spoken, the job goes on.
-    pub(super) fn performed(
-        &mut self,
-        performing: Performing,
-        code: Option<u16>,
-        outcome: Option<Result<Outcome, Failure>>,
-    ) {
-        let performing = Performing {
-            outcome: performing.outcome.or(outcome),
-            code: performing.code.or(code),
-            ..performing
-        };
-        // The engine's words add nothing to what the storage says, but it must have spoken before
-        // it hears the next line.
-        if performing.code.is_none() || performing.outcome.is_none() {
-            self.state = State::Performing(performing);
-            return;
-        }
-        let Performing { job, outcome, .. } = performing;
+    /// Goes on with what the storage has found.
+    pub(super) fn performed(&mut self, job: Job, outcome: Result<Outcome, Failure>) {
         self.state = State::Ready;
         self.since = self.now;
         match outcome {
-            Some(Ok(outcome)) => self.job_done(job, outcome),
-            Some(Err(failure)) => self.job_failed(job, failure),
-            None => {}
+            Ok(outcome) => self.job_done(job, outcome),
+            Err(failure) => self.job_failed(job, failure),
         }
     }
 
@@ -223,7 +192,6 @@ impl Gate {
 
     /// An operation does not end although it has been told to.
     pub(super) fn operation_stuck(&mut self) {
-        self.reply(Reply::failure(Failure::Cancelled));
-        self.restart_engine(Then::Nothing);
+        self.finish(Reply::failure(Failure::Cancelled));
     }
 }

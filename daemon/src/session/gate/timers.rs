@@ -102,7 +102,7 @@ impl Gate {
             return (at + times.engine, Due::TransferEnd);
         }
         match &transfer.phase {
-            Phase::Preparing { .. } => (self.since + times.engine, Due::Answer),
+            Phase::Preparing => (self.since + times.engine, Due::Answer),
             Phase::Connecting => (self.since + data_connection, Due::DataConnection),
             Phase::Commanded(Moving { told, .. }) => (*told + times.engine, Due::Answer),
             Phase::Announced(moving) => match (moving.ended, moving.code, moving.progress) {

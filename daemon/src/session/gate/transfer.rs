@@ -45,10 +45,7 @@ enum Direction {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// The storage looks whether it can be done.
-    Preparing {
-        outcome: Option<Result<Outcome, Failure>>,
-        code: Option<u16>,
-    },
+    Preparing,
     /// The engine connects to the client.
     Connecting,
     /// The engine has the command and has still to say 150.
@@ -93,7 +90,7 @@ impl Transferring {
     fn moving(&mut self) -> Option<&mut Moving> {
         match &mut self.phase {
             Phase::Commanded(moving) | Phase::Announced(moving) => Some(moving),
-            Phase::Preparing { .. } | Phase::Connecting => None,
+            Phase::Preparing | Phase::Connecting => None,
         }
     }
 
@@ -107,7 +104,7 @@ impl Transferring {
         let path = shown(&self.path);
         let progress = match &self.phase {
             Phase::Commanded(moving) | Phase::Announced(moving) => moving.progress,
-            Phase::Preparing { .. } | Phase::Connecting => None,
+            Phase::Preparing | Phase::Connecting => None,
         };
         match (progress, self.size) {
             (None, _) => format!("{what} {path}: waiting for the data connection"),
@@ -175,15 +172,12 @@ impl Gate {
             Transfer::Upload { path, .. } => (Direction::Upload, path.clone()),
             Transfer::List(listing) => (Direction::Listing, listing.path.clone()),
         };
-        self.ask(Operation::Prepare(transfer));
+        self.act(Action::Perform(Operation::Prepare(transfer)));
         self.enter(State::Transferring(Transferring {
             direction,
             path,
             size: None,
-            phase: Phase::Preparing {
-                outcome: None,
-                code: None,
-            },
+            phase: Phase::Preparing,
             cancelled: None,
         }));
     }
@@ -193,7 +187,7 @@ impl Gate {
         self.now = now;
         match self.take_state() {
             State::Performing(mut performing) => match event {
-                StorageEvent::Performed(outcome) => self.performed(performing, None, Some(outcome)),
+                StorageEvent::Performed(outcome) => self.performed(performing.job, outcome),
                 StorageEvent::Moved(bytes) => {
                     if let Some(progress) = &mut performing.progress {
                         progress.moved(bytes, now);
@@ -213,9 +207,8 @@ impl Gate {
     fn transfer_event(&mut self, mut transfer: Transferring, event: StorageEvent) {
         let now = self.now;
         match (&mut transfer.phase, event) {
-            (Phase::Preparing { outcome, .. }, StorageEvent::Performed(result)) => {
-                outcome.get_or_insert(result);
-                self.prepared(transfer);
+            (Phase::Preparing, StorageEvent::Performed(outcome)) => {
+                self.prepared(transfer, outcome);
                 return;
             }
             (Phase::Commanded(moving) | Phase::Announced(moving), event) => match event {
@@ -245,10 +238,8 @@ impl Gate {
     pub(super) fn transfer_replied(&mut self, mut transfer: Transferring, reply: u16) {
         let now = self.now;
         match (&mut transfer.phase, reply) {
-            (Phase::Preparing { code, .. }, _) => {
-                code.get_or_insert(reply);
-                self.prepared(transfer);
-            }
+            // It has not been asked yet.
+            (Phase::Preparing, _) => self.engine_failed(),
             (Phase::Connecting, 200..300) => self.command_engine(transfer),
             (Phase::Connecting, _) => {
                 self.no_data_connection("Your address and port cannot be reached.");
@@ -269,26 +260,17 @@ impl Gate {
         }
     }
 
-    /// Goes on when storage and engine have both answered the first question.
-    fn prepared(&mut self, mut transfer: Transferring) {
-        let Phase::Preparing {
-            outcome: Some(outcome),
-            code: Some(_),
-        } = &transfer.phase
-        else {
-            self.state = State::Transferring(transfer);
-            return;
-        };
+    /// Goes on when the storage has looked.
+    fn prepared(&mut self, mut transfer: Transferring, outcome: Result<Outcome, Failure>) {
         let setup = self.parameters.setup.take();
         match (outcome, transfer.cancelled, setup) {
             (Err(failure), None, _) => {
-                let reply = Reply::failure_of(&transfer.path, *failure);
-                self.finish(reply);
+                self.finish(Reply::failure_of(&transfer.path, failure));
             }
             (_, Some(_), _) => self.finish(Reply::new(426, "The transfer was aborted.")),
             (Ok(Outcome::Ready { size, path }), None, Some(setup)) => {
-                transfer.size = *size;
-                transfer.path = path.clone();
+                transfer.size = size;
+                transfer.path = path;
                 match setup {
                     Setup::Passive => self.command_engine(transfer),
                     Setup::Active(target) => self.connect(transfer, target),
@@ -366,7 +348,7 @@ impl Gate {
         }
         transfer.cancelled = Some((cause, now));
         let unconnected = match &transfer.phase {
-            Phase::Preparing { .. } => false,
+            Phase::Preparing => false,
             Phase::Connecting => true,
             Phase::Commanded(moving) | Phase::Announced(moving) => {
                 moving.progress.is_none() && moving.ended.is_none()

@@ -407,7 +407,7 @@ fn lines_on_the_control_connection_are_bounded() {
 fn context(sample: &Sample, choice: RootChoice, rights: Rights) -> Arc<Context> {
     let mut config = Config::default();
     config.storage.root = choice;
-    let (context, _ears) = Context::new(config.into(), None).unwrap();
+    let (context, _events) = Context::new(config.into(), None);
     context.set_account(Some(Account {
         name: "alice".to_owned(),
         root: sample.directory.path().to_owned(),
@@ -466,7 +466,7 @@ async fn removals_by_the_engine_are_as_our_own() {
 #[tokio::test]
 async fn nothing_is_done_before_log_in() {
     let config = Arc::new(Config::default());
-    let (context, _ears) = Context::new(config, None).unwrap();
+    let (context, _events) = Context::new(config, None);
     let refused = perform(&context, Operation::Facts(path("/")), context.run()).await;
     assert_eq!(refused, Err(Failure::PermissionDenied));
 }

@@ -39,7 +39,6 @@ pub(super) async fn send_file<W>(
 where
     W: AsyncWrite + Unpin + Send + ?Sized,
 {
-    conditions.began();
     let mut sent = 0;
     let mut block = conditions.claim.block(BLOCK);
     loop {
@@ -84,7 +83,6 @@ pub(super) async fn send_listing<W>(
 where
     W: AsyncWrite + Unpin + Send + ?Sized,
 {
-    conditions.began();
     let (pieces, queue) = mpsc::channel::<Vec<u8>>(PIECES);
     let listing = conditions.context.blocking(move || {
         lister(&mut |bytes: &[u8]| {
@@ -117,7 +115,6 @@ pub(super) async fn store<R>(
 where
     R: AsyncRead + Send + Unpin,
 {
-    conditions.began();
     let context = &conditions.context;
     let begin = move || {
         upload.begin()?;

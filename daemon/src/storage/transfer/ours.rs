@@ -8,7 +8,7 @@ use super::{Conditions, DataConnection, Lister, Protection, TlsRules, ToWire};
 use crate::storage::{
     Failure,
     buffers::Block,
-    download::{Download, Step},
+    download::{Download, Span, Step},
     relay::{Next, Relay},
     upload::Upload,
     zeros::ZEROS,
@@ -32,45 +32,32 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Takes it over, TLS included, and tells that the transfer begins.
+    /// Takes it over, TLS included, and tells then that the transfer begins.
     fn open(self) -> Result<(DataConnection, Arc<Conditions>), Failure> {
         let run = self.conditions.run.clone();
         let connection = DataConnection::open(self.descriptor, self.protection, self.rules, run)?;
-        self.conditions.began();
+        if connection.is_protected() {
+            self.conditions.began();
+        }
         Ok((connection, self.conditions))
     }
 }
 
-/// Sends a file.
+/// Sends a file: by the kernel alone where it does that, else in blocks.
 pub(super) async fn send_file(
     pending: Pending,
-    download: Download,
+    mut download: Download,
     text: Option<ToWire>,
 ) -> Result<u64, Failure> {
-    let conditions = pending.conditions.clone();
-    let block = conditions.context.config.transfers.block_size.0;
-    if download.left() <= block {
-        let job = move || {
-            let mut sender = Sender::new(pending, text)?;
-            sender.send_all(download)?;
-            sender.finish()
-        };
-        return conditions.context.blocking(job).await;
-    }
-    let relay = Arc::new(Relay::new(download, conditions.run.clone()));
-    let sending = {
-        let relay = relay.clone();
-        move || {
-            let _abandon = AbandonAtEnd(&relay);
-            let mut sender = Sender::new(pending, text)?;
-            sender.send_from(&relay)?;
-            sender.finish()
+    let context = pending.conditions.context.clone();
+    let job = move || {
+        let mut sender = Sender::new(pending, text)?;
+        if !sender.send_by_kernel(&mut download)? {
+            sender.send_in_blocks(download)?;
         }
+        sender.finish()
     };
-    let claim = conditions.claim.clone();
-    // It is not waited for: it ends when nobody sends any more, unless the kernel holds it.
-    let _reading = spawn_blocking(move || relay.read(&claim));
-    conditions.context.blocking(sending).await
+    context.blocking(job).await
 }
 
 struct AbandonAtEnd<'r>(&'r Relay);
@@ -98,6 +85,47 @@ impl Sender {
             text,
             sent: 0,
         })
+    }
+
+    /// Sends with sendfile(2), and returns whether that was everything. The kernel, the file system
+    /// or the settings may not have it; an error of reading shows itself when blocks are read.
+    fn send_by_kernel(&mut self, source: &mut Download) -> Result<bool, Failure> {
+        let transfers = &self.conditions.context.config.transfers;
+        let whole = usize::try_from(transfers.block_size.0).unwrap_or(usize::MAX);
+        if !transfers.sendfile || self.text.is_some() || self.connection.is_protected() {
+            return Ok(false);
+        }
+        while let Some(span) = source.span(whole) {
+            match span {
+                Span::Zeros(length) => self.send_zeros(length)?,
+                Span::Data(length) => {
+                    let length = length.min(self.conditions.pace.step());
+                    let sent =
+                        self.connection
+                            .send_file(source.file(), source.position(), length)?;
+                    let Some(sent) = sent else {
+                        return Ok(false);
+                    };
+                    source.pass(sent)?;
+                    self.sent(sent)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends blocks that another thread reads ahead, if they are many.
+    fn send_in_blocks(&mut self, source: Download) -> Result<(), Failure> {
+        if source.left() <= self.conditions.context.config.transfers.block_size.0 {
+            return self.send_all(source);
+        }
+        let relay = Arc::new(Relay::new(source, self.conditions.run.clone()));
+        let _abandon = AbandonAtEnd(&relay);
+        let reading = relay.clone();
+        let claim = self.conditions.claim.clone();
+        // It is not waited for: it ends when nobody sends any more, unless the kernel holds it.
+        let _reading = spawn_blocking(move || reading.read(&claim));
+        self.send_from(&relay)
     }
 
     /// Reads and sends in turn.
@@ -128,16 +156,18 @@ impl Sender {
     fn send(&mut self, block: &Block, step: Step) -> Result<(), Failure> {
         match step {
             Step::Data(length) => self.send_bytes(block.front(length)),
-            Step::Zeros(mut left) => {
-                while left > 0 {
-                    let length = left.min(ZEROS.len() as u64);
-                    let zeros = usize::try_from(length).unwrap_or(ZEROS.len());
-                    self.send_bytes(ZEROS.get(..zeros).unwrap_or(&ZEROS))?;
-                    left -= length;
-                }
-                Ok(())
-            }
+            Step::Zeros(length) => self.send_zeros(length),
         }
+    }
+
+    fn send_zeros(&mut self, mut left: u64) -> Result<(), Failure> {
+        while left > 0 {
+            let length = left.min(ZEROS.len() as u64);
+            let zeros = usize::try_from(length).unwrap_or(ZEROS.len());
+            self.send_bytes(ZEROS.get(..zeros).unwrap_or(&ZEROS))?;
+            left -= length;
+        }
+        Ok(())
     }
 
     fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -151,12 +181,16 @@ impl Sender {
         };
         for piece in bytes.chunks(self.conditions.pace.step()) {
             self.connection.write_all(piece)?;
-            self.sent += piece.len() as u64;
-            self.conditions
-                .pace
-                .spend(piece.len() as u64, &self.conditions.run)?;
+            self.sent(piece.len())?;
         }
         Ok(())
+    }
+
+    /// Counts what was sent, and keeps to the pace.
+    fn sent(&mut self, bytes: usize) -> Result<(), Failure> {
+        let bytes = bytes as u64;
+        self.sent += bytes;
+        self.conditions.pace.spend(bytes, &self.conditions.run)
     }
 
     fn finish(self) -> Result<u64, Failure> {

@@ -16,7 +16,7 @@ use super::*;
 use crate::{
     accounts::{Account, Rights},
     config::{ByteSize, Config, Required},
-    session::Ears,
+    session::Events,
     storage::{FactSet, Listing, Operation, Order, Storage, sample::SmallDisk},
 };
 
@@ -24,7 +24,7 @@ use crate::{
 struct Session {
     runtime: Runtime,
     context: Arc<Context>,
-    ears: Ears,
+    events: Events,
     storage: Storage,
     account: Account,
     directory: TempDir,
@@ -44,7 +44,7 @@ impl Session {
             rights: Rights::default(),
             tls_required: Required::Nothing,
         };
-        let (context, ears) = Context::new(Arc::new(config), None).unwrap();
+        let (context, events) = Context::new(Arc::new(config), None);
         context.set_account(Some(account.clone()));
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -55,7 +55,7 @@ impl Session {
             runtime,
             storage: Storage::new(context.clone()),
             context,
-            ears,
+            events,
             account,
             directory,
         }
@@ -66,12 +66,9 @@ impl Session {
     }
 
     fn prepare(&mut self, transfer: Transfer) -> Result<Outcome, Failure> {
-        self.context.ask(Operation::Prepare(transfer));
-        self.runtime.block_on(self.storage.perform());
-        match self.ears.events.try_recv() {
-            Ok((_run, StorageEvent::Performed(result))) => result,
-            other => panic!("{other:?}"),
-        }
+        let run = self.context.begin();
+        let prepared = self.storage.perform(Operation::Prepare(transfer), run);
+        self.runtime.block_on(prepared)
     }
 
     /// Lets the engine come for a download or listing; what it would have sent itself goes to the
@@ -101,7 +98,7 @@ impl Session {
 
     fn ended(&mut self, told: bool) -> Result<u64, Failure> {
         let mut result = None;
-        while let Ok((_run, event)) = self.ears.events.try_recv() {
+        while let Ok((_run, event)) = self.events.try_recv() {
             if let StorageEvent::Ended(ended) = event {
                 result = Some(ended);
             }
@@ -168,30 +165,59 @@ fn content(length: usize) -> Vec<u8> {
 
 const LENGTHS: [usize; 5] = [0, 1, 10_240, 1 << 20, 7_654_321];
 
+/// A session whose downloads go by sendfile, or in blocks.
+fn session_with(sendfile: bool) -> Session {
+    let mut config = Config::default();
+    config.transfers.sendfile = sendfile;
+    Session::with(config)
+}
+
 #[test]
 fn files_go_both_ways() {
     for length in LENGTHS {
-        let expected = content(length);
-        let mut session = Session::new();
-        session.prepare(upload(UploadStart::Replace)).unwrap();
-        let (ours, client) = pair();
-        let client = sender(client, expected.clone());
-        assert_eq!(session.store(Some(ours), b""), Ok(length as u64));
-        client.join().unwrap();
-        assert!(fs::read(session.path("f")).unwrap() == expected);
-        assert_eq!(session.context.run().moved(), length as u64);
+        for sendfile in [true, false] {
+            let expected = content(length);
+            let mut session = session_with(sendfile);
+            session.prepare(upload(UploadStart::Replace)).unwrap();
+            let (ours, client) = pair();
+            let client = sender(client, expected.clone());
+            assert_eq!(session.store(Some(ours), b""), Ok(length as u64));
+            client.join().unwrap();
+            assert!(fs::read(session.path("f")).unwrap() == expected);
+            assert_eq!(session.context.run().moved(), length as u64);
 
-        let ready = session.prepare(download(0, None)).unwrap();
-        let size = Some(length as u64);
-        let path = virtual_path("f");
-        assert_eq!(ready, Outcome::Ready { size, path });
+            let ready = session.prepare(download(0, None)).unwrap();
+            let size = Some(length as u64);
+            let path = virtual_path("f");
+            assert_eq!(ready, Outcome::Ready { size, path });
+            let (ours, client) = pair();
+            let client = receiver(client);
+            let (result, engines) = session.send(Some(ours));
+            // The engine's descriptor of the connection is closed now, in its place.
+            assert_eq!(result, Ok(length as u64));
+            assert!(client.join().unwrap() == expected);
+            assert_eq!(engines, b"");
+            assert_eq!(session.context.run().moved(), length as u64);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_becomes_shorter_is_no_success() {
+    for sendfile in [true, false] {
+        let mut session = session_with(sendfile);
+        fs::write(session.path("f"), content(3 << 20)).unwrap();
+        session.prepare(download(0, None)).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(session.path("f"))
+            .unwrap()
+            .set_len(1 << 20)
+            .unwrap();
         let (ours, client) = pair();
         let client = receiver(client);
-        let (result, engines) = session.send(Some(ours));
-        // The engine's descriptor of the connection is closed now, in its place.
-        assert_eq!(result, Ok(length as u64));
-        assert!(client.join().unwrap() == expected);
-        assert_eq!(engines, b"");
+        assert_eq!(session.send(Some(ours)).0, Err(Failure::Device));
+        assert!(client.join().unwrap().len() <= 1 << 20);
     }
 }
 

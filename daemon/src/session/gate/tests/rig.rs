@@ -29,10 +29,6 @@ pub(super) const TIMES: Times = Times {
 pub(super) const PORT: u16 = 50_000;
 
 /// A gate and everybody that it talks to.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches of a test"
-)]
 pub(super) struct Rig {
     pub(super) gate: Gate,
     pub(super) now: Instant,
@@ -54,8 +50,6 @@ pub(super) struct Rig {
     pub(super) engine: bool,
     /// Whether the storage answers by itself.
     pub(super) storage: bool,
-    /// Whether the engine's answer comes before the storage's.
-    pub(super) engine_first: bool,
     pub(super) closed: bool,
 }
 
@@ -102,7 +96,6 @@ impl Rig {
             transfer: Some(Ok(1234)),
             engine: true,
             storage: true,
-            engine_first: false,
             closed: false,
         };
         rig.run();
@@ -206,7 +199,14 @@ impl Rig {
                 self.engine_lines.push(line.clone());
                 self.engine_hears(&line);
             }
-            Action::Perform(operation) => self.operations.push(operation),
+            Action::Perform(operation) => {
+                self.operations.push(operation);
+                if self.storage {
+                    let outcome = self.outcome();
+                    self.gate
+                        .storage(StorageEvent::Performed(outcome), self.now);
+                }
+            }
             Action::Close => {
                 self.closed = true;
                 self.others.push("Close".into());
@@ -237,19 +237,6 @@ impl Rig {
             "USER u" => self.engine_answers("331 Password"),
             "PASS x" => self.engine_answers("230 In"),
             "EPSV" => self.engine_answers(&format!("229 Passive (|||{PORT}|)")),
-            "SITE DO" => {
-                if self.engine_first {
-                    self.engine_answers("200 Done");
-                }
-                if self.storage {
-                    let outcome = self.outcome();
-                    self.gate
-                        .storage(StorageEvent::Performed(outcome), self.now);
-                }
-                if !self.engine_first {
-                    self.engine_answers("200 Done");
-                }
-            }
             "RETR /t" | "STOR /t" => {
                 self.engine_answers("150 Go");
                 if let Some(result) = self.transfer {

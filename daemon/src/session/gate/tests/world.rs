@@ -89,7 +89,6 @@ struct World<'p> {
     /// A line went to the engine that it has not answered.
     engine_owes: bool,
     /// An operation was asked for, and its line to the engine comes next.
-    operation: Option<Operation>,
     log_in: bool,
     handshake: bool,
     transfer: bool,
@@ -137,7 +136,6 @@ pub(crate) fn play(program: &[u8]) {
         chaos: mode & 1 != 0,
         pending: VecDeque::new(),
         engine_owes: false,
-        operation: None,
         log_in: false,
         handshake: false,
         transfer: false,
@@ -253,15 +251,12 @@ impl World<'_> {
 
     fn act(&mut self, action: Action) {
         assert!(!self.closed, "after the end: {action:?}");
-        if self.operation.is_some() {
-            assert!(matches!(&action, Action::ToEngine(line) if line == "SITE DO"));
-        }
         match action {
             Action::ToClient(bytes) => self.client_gets(&bytes),
             Action::ToEngine(line) => self.engine_hears(&line),
             Action::Perform(operation) => {
                 check(&operation);
-                self.operation = Some(operation);
+                self.perform(&operation);
             }
             Action::LogIn { .. } => self.log_in = true,
             Action::LogOut => self.log_in = false,
@@ -317,6 +312,19 @@ impl World<'_> {
         );
     }
 
+    /// The storage does one thing at a time, and tells nothing of what it has given up.
+    fn perform(&mut self, operation: &Operation) {
+        let performed = |event: &Event| matches!(event, Event::Storage(StorageEvent::Performed(_)));
+        self.pending.retain(|event| !performed(event));
+        let outcome = if self.byte().is_multiple_of(4) {
+            Err(Failure::NotFound)
+        } else {
+            Ok(answers::fitting(operation))
+        };
+        self.pending
+            .push_back(Event::Storage(StorageEvent::Performed(outcome)));
+    }
+
     fn engine_hears(&mut self, line: &str) {
         assert!(
             self.chaos || !self.engine_owes,
@@ -331,17 +339,6 @@ impl World<'_> {
             "EPSV" if ends_well => {
                 let reply = Event::Engine("229 x (|||50000|)\r\n");
                 self.pending.push_back(reply);
-            }
-            "SITE DO" => {
-                let operation = self.operation.take().expect("an operation");
-                let outcome = if ends_well {
-                    Ok(answers::fitting(&operation))
-                } else {
-                    Err(Failure::NotFound)
-                };
-                self.pending
-                    .push_back(storage(StorageEvent::Performed(outcome)));
-                self.pending.push_back(Event::Engine("200 x\r\n"));
             }
             "RETR /t" | "STOR /t" => {
                 self.transfer = true;
