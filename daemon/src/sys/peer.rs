@@ -6,23 +6,27 @@
 //! `getpeername` and `getsockname`: for that one descriptor, on the thread of its session, they give
 //! the addresses of the real control connection. Every other call goes to the kernel.
 //!
+//! libunftp takes one connection at each port that it opens and gives up if that is a stranger's.
+//! Hence `accept4` is ours, too: on the thread of a session it closes connections that come from
+//! elsewhere than the client and goes on waiting for the client's.
+//!
 //! libunftp also asks for the peer of each data connection before it uses it. That is where we get
 //! a descriptor of our own for the connection, on which TLS and the transfer are done. One that
-//! comes from elsewhere than the client is not taken; libunftp closes it.
+//! leads elsewhere than to the client is not taken; libunftp closes it.
 #![expect(
     unsafe_code,
-    reason = "replaces two functions of the C library, whose arguments are raw pointers"
+    reason = "replaces three functions of the C library, whose arguments are raw pointers"
 )]
 
 use std::{
     cell::RefCell,
     net::{IpAddr, SocketAddr},
-    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd},
     ptr,
 };
 
 use nix::{
-    fcntl::{FcntlArg, fcntl},
+    fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
     libc::{self, c_int, sockaddr, socklen_t},
     sys::socket::{SockaddrLike as _, SockaddrStorage},
 };
@@ -56,8 +60,9 @@ impl Disguise {
         local: SocketAddr,
         keep: impl Fn(OwnedFd) + 'static,
     ) -> Self {
-        // Without a mention of the two, a linker may take those of the C library.
+        // Without a mention of them, a linker may take those of the C library.
         std::hint::black_box((
+            accept4 as unsafe extern "C" fn(_, _, _, _) -> _,
             getpeername as unsafe extern "C" fn(_, _, _) -> _,
             getsockname as unsafe extern "C" fn(_, _, _) -> _,
         ));
@@ -134,6 +139,66 @@ unsafe extern "C" fn getsockname(
     c_int::try_from(result).unwrap_or(-1)
 }
 
+/// The C library's function of this name, see the module. It is made of older calls, which every
+/// kernel has.
+///
+/// # Safety
+/// As there: `length` points to the size of the buffer at `address`, or both are null.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn accept4(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let room = unsafe { length.as_ref() }.copied().unwrap_or(0);
+    loop {
+        // SAFETY: the call has the caller's arguments, and the kernel checks them.
+        let number = unsafe { libc::accept(socket, address, length) };
+        if number < 0 {
+            return number;
+        }
+        // SAFETY: the kernel has just made it for us, and nobody else knows it.
+        let accepted = unsafe { OwnedFd::from_raw_fd(number) };
+        // SAFETY: the kernel has just written an address there, as much of it as there is room.
+        if unsafe { is_strange(address, length, room) } {
+            // SAFETY: the caller's promise, and it is not null if there is an address.
+            unsafe { *length = room };
+            continue;
+        }
+        let close_on_exec = flags & libc::SOCK_CLOEXEC != 0;
+        let non_blocking = flags & libc::SOCK_NONBLOCK != 0;
+        let failed = (close_on_exec
+            && fcntl(&accepted, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).is_err())
+            || (non_blocking && fcntl(&accepted, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_err());
+        // To be told by errno, which closing leaves as it is.
+        return if failed { -1 } else { accepted.into_raw_fd() };
+    }
+}
+
+/// Whether a connection that was accepted on this thread is somebody else's than the client's.
+///
+/// # Safety
+/// Unless `address` is null, it must point to `room` bytes that have been written to, and `length`
+/// to the size of the address there.
+unsafe fn is_strange(address: *const sockaddr, length: *const socklen_t, room: socklen_t) -> bool {
+    let client = WORN.try_with(|worn| Some(worn.try_borrow().ok()?.as_ref()?.client.ip()));
+    let Ok(Some(client)) = client else {
+        return false;
+    };
+    // SAFETY: the caller's promise.
+    let length = unsafe { length.as_ref() }.copied().unwrap_or(0);
+    if address.is_null() || length > room {
+        return false;
+    }
+    // SAFETY: so many bytes are there; another family than the two of IP gives nothing.
+    let peer = unsafe { SockaddrStorage::from_raw(address, Some(length)) };
+    peer.as_ref()
+        .and_then(ip_of)
+        .is_some_and(|peer| peer != client)
+}
+
 /// The address that the engine's end of the control connection shows.
 fn seen_at(socket: RawFd, side: impl Fn(&Worn) -> SocketAddr) -> Option<SocketAddr> {
     // Threads that end, and calls from within `keep`, see nothing.
@@ -184,7 +249,7 @@ unsafe fn keep_from(socket: RawFd, address: *const sockaddr, length: *const sock
         let borrowed = unsafe { BorrowedFd::borrow_raw(socket) };
         let number = fcntl(borrowed, FcntlArg::F_DUPFD_CLOEXEC(0)).ok()?;
         // SAFETY: the kernel has just made it for us, and nobody else knows it.
-        let ours = unsafe { std::os::fd::FromRawFd::from_raw_fd(number) };
+        let ours = unsafe { OwnedFd::from_raw_fd(number) };
         (worn.keep)(ours);
         Some(())
     });
@@ -204,6 +269,8 @@ mod tests {
         os::fd::AsFd as _,
         rc::Rc,
     };
+
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
     use crate::sys::stream_pair;
@@ -259,10 +326,67 @@ mod tests {
     #[test]
     fn a_data_connection_from_elsewhere_is_not_kept() {
         let kept = Rc::default();
-        let (_control, _disguise) = disguised("203.0.113.7:40000", &kept);
+        // It would not be accepted any more afterwards.
         let (_client, server) = data_connection();
+        let (_control, _disguise) = disguised("203.0.113.7:40000", &kept);
         server.peer_addr().unwrap();
         assert!(kept.borrow().is_empty());
+    }
+
+    /// A connection from this address of the loopback network, and whether it is still open.
+    fn connect_from(address: [u8; 4], listener: &TcpListener) -> TcpStream {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+        socket
+            .connect(&listener.local_addr().unwrap().into())
+            .unwrap();
+        socket.into()
+    }
+
+    #[test]
+    fn strangers_at_the_listener_are_closed_and_the_client_is_awaited() {
+        let (_control, disguise) = disguised("127.0.0.9:40000", &Rc::default());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        fcntl(&listener, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        let strangers = [(); 5].map(|()| connect_from([127, 0, 0, 2], &listener));
+        let nobody = listener.accept().unwrap_err();
+        assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+        for mut stranger in strangers {
+            assert_eq!(stranger.read(&mut [0]).unwrap(), 0, "it is closed");
+        }
+        let _stranger = connect_from([127, 0, 0, 2], &listener);
+        let client = connect_from([127, 0, 0, 9], &listener);
+        let (accepted, peer) = listener.accept().unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        let flags = fcntl(&accepted, FcntlArg::F_GETFD).unwrap();
+        assert_eq!(flags & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
+
+        // Without a disguise, everybody is welcome.
+        let stranger = connect_from([127, 0, 0, 2], &listener);
+        drop(disguise);
+        let (_accepted, peer) = listener.accept().unwrap();
+        assert_eq!(peer, stranger.local_addr().unwrap());
+    }
+
+    #[test]
+    fn a_caller_that_wants_no_address_gets_its_connection() {
+        let (_control, _disguise) = disguised("127.0.0.9:40000", &Rc::default());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let _client = connect_from([127, 0, 0, 9], &listener);
+        // SAFETY: both pointers are null.
+        let number = unsafe {
+            accept4(
+                listener.as_raw_fd(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                libc::SOCK_NONBLOCK,
+            )
+        };
+        assert!(number >= 0);
+        // SAFETY: it is ours alone.
+        let accepted = unsafe { OwnedFd::from_raw_fd(number) };
+        let flags = OFlag::from_bits_retain(fcntl(&accepted, FcntlArg::F_GETFL).unwrap());
+        assert!(flags.contains(OFlag::O_NONBLOCK));
     }
 
     #[test]

@@ -245,15 +245,47 @@ fn a_data_connection_from_another_address_gets_nothing() {
         let mut ftp = daemon.log_in();
         let reply = ftp.expect("EPSV", "229");
         let port: u16 = reply.split('|').nth(3).unwrap().parse().unwrap();
-        let stranger = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let [from, to] = [([127, 0, 0, 2], 0), ([127, 0, 0, 1], port)].map(SocketAddr::from);
-        stranger.bind(&from.into()).unwrap();
-        stranger.connect(&to.into()).unwrap();
+        let stranger = connect_from([127, 0, 0, 2], port);
         ftp.expect("RETR file", "150");
         assert_eq!(read_all(&mut TcpStream::from(stranger)), "");
         assert!(ftp.reply().starts_with("425"));
         assert_eq!(ftp.download("RETR file"), b"secret");
     });
+}
+
+/// Whoever finds the port before the client does costs it nothing.
+#[test]
+fn strangers_at_the_passive_port_do_not_cost_the_client_its_transfer() {
+    let daemon = with_limits("data-connection-seconds = 15");
+    fs::write(daemon.root().join("file"), "content").unwrap();
+    survives(&daemon, || {
+        let mut ftp = daemon.log_in();
+        for early in [true, false] {
+            let reply = ftp.expect("EPSV", "229");
+            let port: u16 = reply.split('|').nth(3).unwrap().parse().unwrap();
+            let strange = || {
+                let stranger = connect_from([127, 0, 0, 2], port);
+                assert_eq!(read_all(&mut TcpStream::from(stranger)), "");
+            };
+            (0..20).for_each(|_| strange());
+            let mut data = early.then(|| TcpStream::connect(("127.0.0.1", port)).unwrap());
+            ftp.expect("RETR file", "150");
+            if !early {
+                strange();
+            }
+            let data = data.get_or_insert_with(|| TcpStream::connect(("127.0.0.1", port)).unwrap());
+            assert_eq!(read_all(data), "content");
+            assert!(ftp.reply().starts_with("226"));
+        }
+    });
+}
+
+fn connect_from(address: [u8; 4], port: u16) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let [from, to] = [(address, 0), ([127, 0, 0, 1], port)].map(SocketAddr::from);
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket
 }
 
 #[test]
