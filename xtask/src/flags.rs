@@ -70,7 +70,7 @@ enum Command {
         #[arg(required_unless_present = "twice")]
         file: Option<PathBuf>,
         /// Build twice, where everything else differs, and compare the bytes: what a description
-        /// says, or without one the daemon, too, from two copies of the sources
+        /// says, or without one the daemon, too, in the workspace and in a copy of it
         #[arg(long, conflicts_with_all = ["ca", "release", "json"])]
         twice: bool,
         /// Change one byte of the second copy; the comparison must notice

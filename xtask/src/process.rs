@@ -133,6 +133,25 @@ pub(crate) fn run(command: &mut Command, input: &[u8], limit: Duration) -> Resul
     })
 }
 
+/// Runs `command` and shows all that it prints on standard error, as it comes.
+///
+/// # Errors
+/// If it cannot be started, fails, or runs longer than `limit` (it is killed then).
+pub(crate) fn follow(command: &mut Command, limit: Duration) -> Result<()> {
+    let program = command.get_program().display().to_string();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .stderr(io::stderr())
+        .spawn()
+        .with_context(|| format!("{program} cannot be started"))?;
+    match wait(&mut child, limit)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => bail!("{program} ended with {status}; the reason stands above"),
+        None => bail!("{program} did not end within {limit:?}"),
+    }
+}
+
 /// Writes `input` and closes the pipe. A program that does not want to read tells its reason by its
 /// exit code.
 fn feed(child: &mut Child, input: &[u8]) -> io::Result<()> {

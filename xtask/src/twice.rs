@@ -1,8 +1,10 @@
 //! `cargo xtask verify --twice`: builds in two places that differ in all that must not matter, and
 //! compares every byte.
 //!
-//! The copies lie in folders of different names and depths, their files are made in opposite
-//! orders, and the builds run with another time zone, locale, umask and working directory.
+//! They lie in folders of different names and depths, the files of copies are made in opposite
+//! orders, and the builds run with another time zone, locale, umask and working directory, one after
+//! the other. The daemon is built in the workspace and in a copy: what was compiled in the one place
+//! need not be compiled there again, and nothing of it goes to the other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +31,9 @@ const BUILD: Duration = Duration::from_hours(1);
 /// Packing alone.
 const PACK: Duration = Duration::from_mins(10);
 /// What no build reads, at the top of the workspace.
-const NOT_COPIED: [&str; 3] = [".git", "dist", "target"];
+const NOT_COPIED: [&str; 2] = [".git", "dist"];
+/// Marks directories of what can be made again, such as cargo's.
+const CACHE: &str = "CACHEDIR.TAG";
 
 /// What differs between the builds.
 struct Scene {
@@ -113,17 +117,20 @@ pub(crate) fn pack(manifest: &Path, sabotage: bool) -> Result<()> {
         &arguments,
         PACK,
         victim.as_deref().filter(|_| sabotage),
+        false,
     )
 }
 
-/// Builds the daemon and packs it, twice, from clean copies of the workspace.
+/// Builds the daemon and packs it, in the workspace and in a clean copy of it.
 ///
 /// # Errors
 /// As [`pack`].
 fn whole(root: &Path, sabotage: bool) -> Result<()> {
     let mut files = Vec::new();
     let walk = WalkDir::new(root).sort_by_file_name().into_iter();
-    let is_built = |path: &Path| NOT_COPIED.iter().any(|name| path == root.join(name));
+    let is_built = |path: &Path| {
+        NOT_COPIED.iter().any(|name| path == root.join(name)) || path.join(CACHE).exists()
+    };
     for entry in walk.filter_entry(|entry| !is_built(entry.path())) {
         let entry = entry?;
         if entry.file_type().is_file() {
@@ -132,21 +139,34 @@ fn whole(root: &Path, sabotage: bool) -> Result<()> {
     }
     let arguments = ["dist", "--root", "."].map(OsString::from);
     let victim = sabotage.then(|| Path::new("LICENSE"));
-    compare_builds(root, &files, &arguments, BUILD, victim)
+    compare_builds(root, &files, &arguments, BUILD, victim, true)
 }
 
+/// `in_place`: the first build is in the folder itself, not in a copy.
 fn compare_builds(
     base: &Path,
     files: &[PathBuf],
     arguments: &[OsString],
     limit: Duration,
     victim: Option<&Path>,
+    in_place: bool,
 ) -> Result<()> {
     let work = tempfile::tempdir()?;
     let mut results = Vec::new();
-    for scene in &SCENES {
-        let copy = work.path().join(scene.folder).join("sources");
-        copy_files(base, files, &copy, scene)?;
+    for (number, scene) in SCENES.iter().enumerate() {
+        let copy = if in_place && number == 0 {
+            base.to_owned()
+        } else {
+            let copy = work.path().join(scene.folder).join("sources");
+            copy_files(base, files, &copy, scene)?;
+            copy
+        };
+        eprintln!(
+            "build {} of {}, in {}",
+            number + 1,
+            SCENES.len(),
+            copy.display()
+        );
         if let (Some(victim), true) = (victim, scene.reversed) {
             let path = copy.join(victim);
             let mut bytes = fs::read(&path)?;
@@ -155,7 +175,9 @@ fn compare_builds(
                 .context("an empty file cannot be changed")? ^= 1;
             fs::write(&path, bytes)?;
         }
-        let out = work.path().join(scene.folder).join("out");
+        let beside = work.path().join(scene.folder);
+        fs::create_dir_all(&beside)?;
+        let out = beside.join("out");
         build(scene, &copy, arguments, &out, limit)
             .with_context(|| format!("the build in {}", copy.display()))?;
         results.push(read_files(&out)?);
@@ -190,7 +212,7 @@ fn copy_files(base: &Path, files: &[PathBuf], copy: &Path, scene: &Scene) -> Res
     Ok(())
 }
 
-/// Runs this program in a copy. A shell sets the umask, which is the only thing that it is for.
+/// Runs this program in a folder. A shell sets the umask, which is the only thing that it is for.
 fn build(
     scene: &Scene,
     copy: &Path,
@@ -209,8 +231,7 @@ fn build(
         .args(arguments)
         .arg("--out")
         .arg(out);
-    process::run(&mut command, b"", limit)?.success()?;
-    Ok(())
+    process::follow(&mut command, limit)
 }
 
 type Files = BTreeMap<String, Vec<u8>>;
