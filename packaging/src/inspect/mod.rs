@@ -34,6 +34,7 @@ mod stream;
 mod supply_chain;
 mod text;
 mod vib;
+mod wellformed;
 mod xml;
 mod zip;
 

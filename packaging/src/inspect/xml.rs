@@ -8,6 +8,9 @@ use quick_xml::{Reader, XmlVersion};
 
 use super::ReadError;
 use super::limits::Meter;
+use super::wellformed::{
+    attribute_problem, foreign_character, has_glued_attributes, is_character, is_name,
+};
 
 /// Attributes of an element.
 const ATTRIBUTES: usize = 64;
@@ -157,6 +160,14 @@ pub(super) fn parse(bytes: &[u8], kind: XmlKind, meter: &Meter) -> Result<Docume
             problem: "it is not UTF-8".to_owned(),
         },
     })?;
+    if let Some((offset, c)) = foreign_character(text) {
+        return Err(ReadError::Xml {
+            kind,
+            element: String::new(),
+            offset: offset as u64,
+            problem: format!("there is the character {c:?}, which XML does not have"),
+        });
+    }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut parser = Parser {
         kind,
@@ -167,6 +178,7 @@ pub(super) fn parse(bytes: &[u8], kind: XmlKind, meter: &Meter) -> Result<Docume
         names_encoding: false,
         elements: 0,
     };
+    parser.reader.config_mut().check_comments = true;
     while parser.step()? {}
     match parser.root {
         Some(node) if node.name == kind.root() => Ok(Document {
@@ -212,6 +224,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     /// Takes one event; false at the end.
     fn step(&mut self) -> Result<bool, ReadError> {
+        let is_first = self.reader.buffer_position() == 0;
         let event = match self.reader.read_event() {
             Ok(event) => event,
             Err(error) => return Err(self.problem(&error.to_string())),
@@ -223,11 +236,23 @@ impl Parser<'_> {
                 self.end()?;
             }
             Event::End(_) => self.end()?,
-            Event::Text(text) => self.text(&text.xml10_content())?,
+            Event::Text(text) => {
+                let text = text.xml10_content();
+                if text.contains("]]>") {
+                    return Err(self.problem("its text holds \"]]>\""));
+                }
+                self.text(&text)?;
+            }
             Event::CData(text) => self.text(&text.xml10_content())?,
             Event::GeneralRef(entity) => {
                 let character = match entity.resolve_char_ref() {
-                    Ok(Some(character)) => Some(character.to_string()),
+                    Ok(Some(character)) if is_character(character) => Some(character.to_string()),
+                    Ok(Some(character)) => {
+                        let problem = format!(
+                            "it holds the character {character:?}, which XML does not have"
+                        );
+                        return Err(self.problem(&problem));
+                    }
                     Ok(None) => {
                         quick_xml::escape::resolve_predefined_entity(&entity.xml10_content())
                             .map(str::to_owned)
@@ -240,6 +265,9 @@ impl Parser<'_> {
                         return Err(self.problem("it refers to an entity that XML does not define"));
                     }
                 }
+            }
+            Event::Decl(_) if !is_first => {
+                return Err(self.problem("it has a declaration, which belongs to the beginning"));
             }
             Event::Decl(declaration) => self.names_encoding |= declaration.encoding().is_some(),
             Event::DocType(_) => {
@@ -269,11 +297,24 @@ impl Parser<'_> {
             name: start.name().as_ref().to_owned(),
             ..Node::default()
         };
+        if !is_name(&node.name) {
+            let problem = format!(
+                "it holds {:?}, which XML does not allow as a name",
+                node.name
+            );
+            return Err(self.problem(&problem));
+        }
+        if has_glued_attributes(start.attributes_raw()) {
+            return Err(self.problem("there is no blank between two of its attributes"));
+        }
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| self.problem(&error.to_string()))?;
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|error| self.problem(&error.to_string()))?;
+            if let Some(problem) = attribute_problem(&attribute, &value) {
+                return Err(self.problem(&problem));
+            }
             if node.attributes.len() >= ATTRIBUTES {
                 return Err(self.problem(&format!("it has more than {ATTRIBUTES} attributes")));
             }

@@ -13,3 +13,4 @@ mod releases;
 mod report;
 mod values;
 mod verifying;
+mod wellformed;
