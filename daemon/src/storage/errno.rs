@@ -17,7 +17,8 @@ pub(crate) fn failure(errno: Errno) -> Failure {
         // File systems refuse characters (EINVAL, EILSEQ) or lengths.
         Errno::ENAMETOOLONG | Errno::EILSEQ | Errno::EINVAL => Failure::InvalidName,
         Errno::ELOOP => Failure::LinkRefused,
-        Errno::EACCES | Errno::EPERM | Errno::EROFS => Failure::PermissionDenied,
+        Errno::EACCES | Errno::EPERM => Failure::PermissionDenied,
+        Errno::EROFS => Failure::ReadOnly,
         Errno::EBUSY | Errno::ETXTBSY | Errno::EAGAIN | Errno::EDEADLK | Errno::ENOLCK => {
             Failure::Locked
         }
@@ -73,7 +74,7 @@ mod tests {
             (Errno::ETXTBSY, Failure::Locked),
             (Errno::EDQUOT, Failure::Quota),
             (Errno::ENOSPC, Failure::NoSpace),
-            (Errno::EROFS, Failure::PermissionDenied),
+            (Errno::EROFS, Failure::ReadOnly),
             (Errno::EEXIST, Failure::Exists),
             (Errno::ENAMETOOLONG, Failure::InvalidName),
             (Errno::EIO, Failure::Device),

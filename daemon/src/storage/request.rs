@@ -396,6 +396,8 @@ pub enum Failure {
     LinkRefused,
     /// The host's permissions do not allow it.
     PermissionDenied,
+    /// The file system is mounted read-only, perhaps after an error.
+    ReadOnly,
     /// The account may not do it: it is read-only, upload-only, or may not delete or overwrite.
     AccountForbids,
     /// REST or RANG lies behind the end of the file.
@@ -448,6 +450,7 @@ impl fmt::Display for Failure {
             Self::InvalidName => "the file system does not take this name",
             Self::LinkRefused => "a link leads out of your root or in a circle",
             Self::PermissionDenied => "permission denied",
+            Self::ReadOnly => "the datastore is read-only",
             Self::AccountForbids => "your account may not do this",
             Self::BehindEnd => "the position is behind the end of the file",
             Self::Unfinished => {

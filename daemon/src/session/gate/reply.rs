@@ -131,6 +131,7 @@ fn code(failure: Failure) -> u16 {
         | Failure::NotEmpty
         | Failure::LinkRefused
         | Failure::PermissionDenied
+        | Failure::ReadOnly
         | Failure::AccountForbids
         | Failure::Unfinished => 550,
         Failure::Quota | Failure::TooLarge => 552,

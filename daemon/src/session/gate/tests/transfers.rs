@@ -76,6 +76,7 @@ fn what_cannot_be_done_is_refused_before_150() {
         (Failure::InvalidName, 553),
         (Failure::LinkRefused, 550),
         (Failure::PermissionDenied, 550),
+        (Failure::ReadOnly, 550),
         (Failure::AccountForbids, 550),
         (Failure::BehindEnd, 554),
         (Failure::Unfinished, 550),
