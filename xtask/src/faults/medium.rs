@@ -18,7 +18,7 @@ const ERRORS: &[(&str, &str, &str)] = &[
     ("ESTALE", "451", "the storage reports an error"),
     ("ENOSPC", "452", "no space left"),
     ("EDQUOT", "552", "quota exceeded"),
-    ("EROFS", "550", "permission denied"),
+    ("EROFS", "550", "the datastore is read-only"),
     ("EBUSY", "450", "the file is locked"),
 ];
 
@@ -51,6 +51,9 @@ pub(super) fn cases() -> Vec<Case> {
     for errno in ["EIO", "ESTALE"] {
         cases.push(Case::new(format!("{errno} at read"), move |place| {
             download(place, &lines(&["pread64"], errno))
+        }));
+        cases.push(Case::new(format!("{errno} at listing"), move |place| {
+            listing(place, &lines(&["getdents64"], errno))
         }));
         cases.push(Case::new(format!("{errno} everywhere"), move |place| {
             everywhere(place, &lines(REACHING, errno))
@@ -104,8 +107,12 @@ fn upload(place: &Place<'_>, faults: &str, code: &str, words: &str) -> Result<()
         !begun.is_empty() && new.starts_with(&begun),
         "the part file is not the front of what was sent"
     );
-    let listing = fetch(&mut session, "NLST")?;
-    ensure!(listing.starts_with(b"f\r\n"), "no listing");
+    session.command(b"SITE CPFR f", "350")?;
+    session.send_line(b"SITE CPTO copy")?;
+    expect_failure(&mut session, code, words).context("a copy")?;
+    let listing = fetch(&mut session, "NLST -a")?;
+    let names = b".f.esxftpd-part\r\nf\r\nwarm\r\n";
+    ensure!(listing == names, "{}", String::from_utf8_lossy(&listing));
     stage.expect_descriptors(descriptors)?;
 
     stage.heal()?;
@@ -140,10 +147,38 @@ fn download(place: &Place<'_>, faults: &str) -> Result<()> {
     session.command(b"RETR f", "150")?;
     ensure!(session.read(None)?.is_empty(), "bytes of a dead medium");
     expect_failure(&mut session, "451", "the storage reports an error")?;
+    session.send_line(b"HASH f")?;
+    expect_failure(&mut session, "451", "the storage reports an error")?;
     stage.expect_descriptors(descriptors)?;
 
     stage.heal()?;
     ensure!(fetch(&mut session, "RETR f")? == file, "the file is away");
+    stage.expect_descriptors(descriptors)
+}
+
+/// A directory can be opened and not be read: that is no empty directory.
+fn listing(place: &Place<'_>, faults: &str) -> Result<()> {
+    let stage = Stage::start(place, "")?;
+    fs::create_dir(stage.path("d"))?;
+    let (mut session, descriptors) = warm_up(&stage)?;
+    stage.fail(faults)?;
+    for command in ["LIST", "NLST", "MLSD", "LIST -R", "LIST w*"] {
+        session.open_simply()?;
+        session.command(command.as_bytes(), "150")?;
+        session.read(None)?;
+        let said = expect_failure(&mut session, "451", "the storage reports an error");
+        said.with_context(|| command.to_owned())?;
+    }
+    session.send_line(b"STAT /")?;
+    expect_failure(&mut session, "451", "the storage reports an error")?;
+    session.send_line(b"RMD d")?;
+    session.expect("250|451")?;
+    stage.expect_descriptors(descriptors)?;
+    stage.heal()?;
+    ensure!(
+        fetch(&mut session, "NLST")?.ends_with(b"warm\r\n"),
+        "no listing"
+    );
     stage.expect_descriptors(descriptors)
 }
 

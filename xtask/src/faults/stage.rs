@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     conformance::{Server, Session, State, Then},
+    guard::Guard,
     process,
 };
 
@@ -32,8 +33,9 @@ pub(super) struct Place<'p> {
     pub(super) profile: &'p str,
 }
 
-/// A daemon that serves one user. It ends with this value.
+/// A daemon that serves one user. It ends with this value, or with this program.
 pub(super) struct Stage {
+    _guard: Guard,
     supervisor: Child,
     server: Server,
     process: u32,
@@ -90,6 +92,7 @@ impl Stage {
             bail!("{ready:?} on stdout; {}", fs::read_to_string(&log)?);
         };
         Ok(Self {
+            _guard: Guard::of_process(supervisor.id())?,
             supervisor,
             server: Server {
                 address,
