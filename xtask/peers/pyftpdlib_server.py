@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pyftpdlib.servers import FTPServer
 
 def main() -> None:
     options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    logging.basicConfig(level=logging.WARNING)  # no line for each transfer
     authorizer = DummyAuthorizer()
     authorizer.add_user(options["user"], options["password"], options["root"], perm="elradfmwMT")
     first, last = options["passive"]

@@ -24,8 +24,8 @@ const MEMORY: &str = "/dev/shm";
 
 /// More than any measure opens.
 const CAPS: Caps = Caps {
-    sessions: 1000,
-    per_address: 1000,
+    sessions: 500,
+    per_address: 500,
 };
 
 /// What to measure, and where to write it.

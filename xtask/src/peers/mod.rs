@@ -38,8 +38,6 @@ pub(crate) use packages::Packages;
 
 /// Seconds that a server waits for a data connection where that can be set.
 const DATA_SECONDS: u16 = 4;
-/// Ports of a server's passive range.
-const PASSIVE_PORTS: u16 = 400;
 /// Below what kernels give to clients.
 const FIRST_PORT: u16 = 12_000;
 const LAST_PORT: u16 = 30_000;
@@ -55,6 +53,14 @@ pub(crate) struct Caps {
     pub(crate) sessions: u16,
     /// From one address.
     pub(crate) per_address: u16,
+}
+
+impl Caps {
+    /// Ports of the passive range: Pure-FTPd takes no more sessions than half of them, whatever it
+    /// is told.
+    fn passive_ports(self) -> u16 {
+        self.sessions.saturating_mul(2)
+    }
 }
 
 /// A server that can be started.
@@ -160,13 +166,14 @@ impl Bench {
         fs::set_permissions(&root, Permissions::from_mode(0o777))?;
         let (uid, gid) = (Uid::from_raw(Account::UID), Gid::from_raw(Account::GID));
         chown(&root, Some(uid), Some(gid))?;
-        let first = free_ports(PASSIVE_PORTS + 1)?;
+        let ports = self.caps.passive_ports();
+        let first = free_ports(ports + 1)?;
         let settings = Settings {
             account: &self.account,
             certificate: &self.certificate,
             caps: self.caps,
             port: first,
-            passive: (first + 1, first + PASSIVE_PORTS),
+            passive: (first + 1, first + ports),
             root: &root,
             work: &work,
         };

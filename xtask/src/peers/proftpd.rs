@@ -47,25 +47,28 @@ DelayEngine off
 WtmpLog off
 TransferLog none
 SystemLog {work}/log
+SyslogLevel warn
 AuthOrder mod_auth_file.c
 AuthUserFile {users}
 AuthGroupFile {groups}
 RequireValidShell off
 DefaultRoot ~
 AllowOverwrite on
+AllowOverride off
 AllowStoreRestart on
 AllowRetrieveRestart on
 PassivePorts {first} {last}
 TimeoutNoTransfer 600
 TimeoutStalled 20
 TimesGMT on
+UseSendfile on
 TLSEngine on
 TLSRequired off
 TLSProtocol TLSv1.2 TLSv1.3
 TLSOptions NoSessionReuseRequired
 TLSECCertificateFile {certificate}
 TLSECCertificateKeyFile {key}
-TLSLog {work}/tls-log
+TLSLog none
 "#,
         port = settings.port,
         modules = packages.path("usr/lib/proftpd").display(),

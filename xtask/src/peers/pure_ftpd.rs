@@ -45,6 +45,9 @@ pub(super) fn launch(packages: &Packages, settings: &Settings<'_>) -> Result<Lau
             "--dontresolve",
             "--noanonymous",
             "--minuid=1",
+            "--syslogfacility=none",
+            // Names of one listing, and levels of a recursive one.
+            "--limitrecursion=1000000:16",
         ])
         .args(["--umask=022:022", "--ipv4only", "--maxidletime=15"]);
     Ok(Launch {
