@@ -55,7 +55,18 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects and logs in, over TLS if `tls` is given.
+    /// A session that is ready for binary transfers, over TLS if `tls` is given.
+    pub(super) fn ready(target: &Target, tls: Option<&Tls>) -> Result<Self> {
+        let mut client = Self::log_in(target, tls)?;
+        if tls.is_some() {
+            client.expect("PBSZ 0", "2")?;
+            client.expect("PROT P", "2")?;
+        }
+        client.expect("TYPE I", "2")?;
+        Ok(client)
+    }
+
+    /// Connects and logs in.
     pub(super) fn log_in(target: &Target, tls: Option<&Tls>) -> Result<Self> {
         let address = SocketAddr::new(target.host.parse()?, target.port);
         let stream = connect(address)?;
@@ -77,11 +88,6 @@ impl Client {
         }
         client.expect(&format!("USER {}", target.user), "3")?;
         client.expect(&format!("PASS {}", target.password), "2")?;
-        if tls.is_some() {
-            client.expect("PBSZ 0", "2")?;
-            client.expect("PROT P", "2")?;
-        }
-        client.expect("TYPE I", "2")?;
         Ok(client)
     }
 

@@ -3,18 +3,30 @@
 //! Rounds are interleaved, so that what else the machine does meets all servers alike. Figures hold
 //! for this machine and run; ratios are what to look at.
 
+mod ballast;
 mod client;
-mod measure;
+mod interrupt;
+mod listings;
+mod machine;
+mod measures;
 mod report;
+mod sessions;
+mod subject;
+mod transfers;
 mod usage;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use nix::sys::statvfs::statvfs;
 use xshell::Shell;
 
-use self::measure::{MEASURES, Subject};
+use self::ballast::Ballast;
+use self::interrupt::Interrupt;
+use self::machine::Machine;
+use self::measures::{MEASURES, Measure};
 use self::report::Table;
+use self::subject::{GIB, Subject};
 use crate::compile;
 use crate::conformance::Tls;
 use crate::peers::{Bench, Caps, Peer};
@@ -53,28 +65,20 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
+/// What the measures need beside what they store: files to retrieve, and the servers.
+const OTHER_BYTES: u64 = 2 * GIB;
+
 /// Measures and prints the table.
 ///
 /// # Errors
-/// If a server cannot be started. A measure that fails is reported in the table.
+/// If memory does not suffice, if a server cannot be started, or if ours fails in a measure. Where
+/// another one fails, the table says so.
 pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
     ensure!(options.rounds > 0, "--rounds must be at least 1");
-    let measures: Vec<_> = MEASURES
-        .iter()
-        .filter(|measure| {
-            let named = |part: &String| measure.name.contains(part.as_str());
-            options.only.is_empty() || options.only.iter().any(named)
-        })
-        .collect();
-    ensure!(
-        !measures.is_empty(),
-        "no measure is called like that; their names are: {}",
-        MEASURES
-            .iter()
-            .map(|measure| measure.name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    );
+    let measures = chosen(&options.only)?;
+    let stores = measures.iter().map(|measure| measure.stores).max();
+    let stores = stores.unwrap_or_default();
+    ensure_memory(stores + OTHER_BYTES)?;
     let daemon = if let Some(daemon) = &options.daemon {
         std::path::absolute(daemon)?
     } else {
@@ -86,40 +90,93 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         .tempdir_in(MEMORY)
         .with_context(|| format!("{MEMORY}: files must be in memory to be no bottleneck"))?;
     let bench = Bench::prepare(root, work.path(), daemon, CAPS)?;
-    let tls = Tls::trusting(&bench.certificate.ca)?;
-    let servers: Result<Vec<_>> = std::iter::once(Peer::Esxftpd)
-        .chain(options.servers.iter().copied())
-        .map(|peer| bench.start(peer))
-        .collect();
-    let servers = servers?;
+    let tls = Tls::aes_256_only(&bench.certificate.ca)?;
+    let files = work.path().join("root");
+    let mut peers = vec![Peer::Esxftpd];
+    peers.extend(&options.servers);
+    let mut servers = Vec::new();
+    for &peer in &peers {
+        servers.push((peer, bench.start_in(peer, &files)?.version.clone()));
+    }
+    let mut table = Table::new(Machine::here()?, servers, &measures);
+    let ballast = Ballast::new(work.path(), stores)?;
     let block = noise();
-    let mut table = Table::new(&servers);
-    for measure in measures {
-        for round in 1..=options.rounds {
-            for server in &servers {
-                eprintln!(
-                    "{} {round}/{}: {}",
-                    measure.name,
-                    options.rounds,
-                    server.peer.name()
-                );
+    let interrupt = Interrupt::watch()?;
+    let mut ours_failed = 0;
+    'measures: for measure in measures {
+        for round in 0..options.rounds {
+            // Nobody is always the first, or always behind the same one.
+            let first = round % peers.len();
+            for &peer in peers.iter().cycle().skip(first).take(peers.len()) {
+                if interrupt.asked() {
+                    break 'measures;
+                }
+                let (name, rounds) = (measure.name(), options.rounds);
+                eprintln!("{name} {}/{rounds}: {}", round + 1, peer.name());
+                if measure.stores > 0 {
+                    ballast.fill()?;
+                }
+                // A server of its own: what earlier measures have left in its memory would count.
+                let server = bench.start_in(peer, &files)?;
+                server.wait_until_idle()?;
                 let subject = Subject {
-                    server,
+                    server: &server,
                     tls: &tls,
                     block: &block,
+                    ballast: &ballast,
                 };
                 match measure.run(&subject) {
-                    Ok(values) => table.add(measure, server.peer, &values),
-                    Err(error) => eprintln!("  failed: {error:#}"),
+                    Ok(values) => table.add(measure, peer, &values),
+                    Err(error) => {
+                        eprintln!("  failed: {error:#}");
+                        table.fail(peer, &error);
+                        ours_failed += usize::from(peer == Peer::Esxftpd);
+                    }
                 }
             }
         }
+        eprint!("{}", table.rows(measure));
+        if let Some(path) = &options.json {
+            table.write_json(path)?;
+        }
     }
     print!("{table}");
-    if let Some(path) = &options.json {
-        let json = serde_json::to_string_pretty(&table.to_json())?;
-        std::fs::write(path, json + "\n").with_context(|| path.display().to_string())?;
-    }
+    ensure!(!interrupt.asked(), "interrupted: the table is not complete");
+    ensure!(ours_failed == 0, "esxftpd has failed {ours_failed} times");
+    Ok(())
+}
+
+/// The measures that have one of `parts` in their names.
+fn chosen(parts: &[String]) -> Result<Vec<&'static Measure>> {
+    let named = |measure: &&Measure| {
+        let name = measure.name();
+        parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()))
+    };
+    let measures: Vec<_> = MEASURES.iter().filter(named).collect();
+    ensure!(
+        !measures.is_empty(),
+        "no measure is called like that; their names are: {}",
+        MEASURES
+            .iter()
+            .map(Measure::name)
+            .collect::<Vec<_>>()
+            .join("; ")
+    );
+    Ok(measures)
+}
+
+/// Refuses what would take more memory than there is.
+fn ensure_memory(bytes: u64) -> Result<()> {
+    let space = statvfs(MEMORY).context(MEMORY)?;
+    let space = space.blocks_available() * space.fragment_size();
+    let free = space.min(machine::available_memory()?);
+    ensure!(
+        free >= bytes,
+        "{} MiB are free in {MEMORY} and in memory, these measures need {} MiB; take fewer of them \
+         with --only, for example --only RETR,LIST",
+        free >> 20,
+        bytes >> 20
+    );
     Ok(())
 }
 

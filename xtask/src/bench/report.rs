@@ -2,89 +2,129 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write as _;
+use std::path::Path;
 
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
-use super::measure::{Bar, Better, FOLLOWERS, Measure};
+use super::machine::Machine;
+use super::measures::{Bar, Better, Measure, Quantity};
 use super::median;
-use crate::peers::{Peer, Server};
+use crate::peers::Peer;
+
+/// What a reader must know.
+const NOTES: &[&str] = &[
+    "Medians. Client and server share the machine, files are in memory; each server is started anew \
+     for each measure, and the order of the servers changes from round to round.",
+    "TLS is 1.3 with AES-256-GCM for all servers: the client offers nothing else.",
+    "esxftpd runs with its defaults: it writes uploads under another name, syncs and then renames \
+     them. The others write in place and do not sync.",
+];
 
 /// Results by measure and server.
 pub(super) struct Table {
+    machine: Machine,
+    /// With their versions.
     servers: Vec<(Peer, String)>,
     rows: Vec<Row>,
+    failures: Vec<String>,
 }
 
 struct Row {
-    measure: &'static str,
-    unit: &'static str,
-    better: Better,
-    bar: Bar,
+    quantity: Quantity,
     values: BTreeMap<&'static str, Vec<f64>>,
 }
 
 impl Table {
-    pub(super) fn new(servers: &[Server]) -> Self {
-        let servers = servers
-            .iter()
-            .map(|server| (server.peer, server.version.clone()))
-            .collect();
+    /// A table without values.
+    pub(super) fn new(
+        machine: Machine,
+        servers: Vec<(Peer, String)>,
+        measures: &[&Measure],
+    ) -> Self {
+        let quantities = measures.iter().flat_map(|measure| measure.quantities);
+        let rows = quantities.map(|&quantity| Row {
+            quantity,
+            values: BTreeMap::new(),
+        });
         Self {
+            machine,
             servers,
-            rows: Vec::new(),
+            rows: rows.collect(),
+            failures: Vec::new(),
         }
     }
 
     /// Notes the values of one run.
     pub(super) fn add(&mut self, measure: &Measure, peer: Peer, values: &[f64]) {
-        let first = (measure.name, measure.unit, measure.better, measure.bar);
-        let followers = FOLLOWERS
-            .iter()
-            .filter(|(of, ..)| *of == measure.name)
-            .map(|&(_, name, unit, better, bar)| (name, unit, better, bar));
-        for (kind, value) in std::iter::once(first).chain(followers).zip(values) {
-            self.row(kind)
-                .values
-                .entry(peer.name())
-                .or_default()
-                .push(*value);
+        for (quantity, value) in measure.quantities.iter().zip(values) {
+            for row in &mut self.rows {
+                if row.quantity.name == quantity.name {
+                    row.values.entry(peer.name()).or_default().push(*value);
+                }
+            }
         }
     }
 
-    fn row(&mut self, kind: (&'static str, &'static str, Better, Bar)) -> &mut Row {
-        let (measure, unit, better, bar) = kind;
-        let known = self.rows.iter().position(|row| row.measure == measure);
-        let index = known.unwrap_or_else(|| {
-            self.rows.push(Row {
-                measure,
-                unit,
-                better,
-                bar,
-                values: BTreeMap::new(),
-            });
-            self.rows.len() - 1
-        });
-        &mut self.rows[index]
+    /// Notes why there is no value.
+    pub(super) fn fail(&mut self, peer: Peer, error: &anyhow::Error) {
+        let failure = format!("{}: {error:#}", peer.name());
+        if !self.failures.contains(&failure) {
+            self.failures.push(failure);
+        }
     }
 
-    /// A list with one object for each row. `ratio_to_best` is above 1 where ours is better than
-    /// the best peer, whichever direction is the good one.
-    pub(super) fn to_json(&self) -> Value {
+    /// The finished rows of a measure, for people who wait.
+    pub(super) fn rows(&self, measure: &Measure) -> String {
+        let rows = measure.quantities.iter().filter_map(|quantity| {
+            let found = |row: &&Row| row.quantity.name == quantity.name;
+            Some(self.line(self.rows.iter().find(found)?))
+        });
+        rows.collect()
+    }
+
+    /// Writes JSON: a list with one object for each row. `ratio_to_best` is above 1 where ours is
+    /// better than the best peer, whichever direction is the good one.
+    ///
+    /// # Errors
+    /// If the file cannot be written; what was there before then stays.
+    pub(super) fn write_json(&self, path: &Path) -> Result<()> {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or(Path::new("."));
+        let context = || path.display().to_string();
+        // It gets its name when it is complete: a run may be ended at any time.
+        let mut file = tempfile::NamedTempFile::new_in(dir).with_context(context)?;
+        serde_json::to_writer_pretty(&mut file, &self.to_json())?;
+        file.write_all(b"\n").with_context(context)?;
+        file.persist(path).with_context(context)?;
+        Ok(())
+    }
+
+    fn to_json(&self) -> Value {
+        let versions: Map<String, Value> = self
+            .servers
+            .iter()
+            .map(|(peer, version)| (peer.name().to_owned(), json!(version)))
+            .collect();
+        let machine = self.machine.to_string();
         let rows = self.rows.iter().map(|row| {
             let peers: Map<String, Value> = self
                 .peers()
                 .filter_map(|peer| Some((peer.name().to_owned(), json!(row.value(peer)?))))
                 .collect();
             json!({
-                "measure": row.measure,
-                "unit": row.unit,
-                "better": match row.better {
+                "measure": row.quantity.name,
+                "unit": row.quantity.unit,
+                "better": match row.quantity.better {
                     Better::Higher => "higher",
                     Better::Lower => "lower",
                 },
                 "esxftpd": row.value(Peer::Esxftpd),
                 "peers": peers,
                 "ratio_to_best": self.ratio(row),
+                "versions": versions,
+                "machine": machine,
             })
         });
         Value::Array(rows.collect())
@@ -95,30 +135,37 @@ impl Table {
         peers.filter(|peer| *peer != Peer::Esxftpd)
     }
 
+    /// How many times as good as the best peer ours is, where that says something.
     fn ratio(&self, row: &Row) -> Option<f64> {
+        if matches!(row.quantity.bar, Bar::Difference(_)) {
+            return None;
+        }
         let ours = row.value(Peer::Esxftpd)?;
         let theirs = self.peers().filter_map(|peer| row.value(peer));
-        match row.better {
-            Better::Higher => theirs.reduce(f64::max).map(|best| ours / best),
-            Better::Lower => theirs.reduce(f64::min).map(|best| best / ours),
-        }
+        let (good, bad) = match row.quantity.better {
+            Better::Higher => (ours, theirs.reduce(f64::max)?),
+            Better::Lower => (theirs.reduce(f64::min)?, ours),
+        };
+        (good > 0.0 && bad > 0.0).then(|| good / bad)
     }
 
     fn verdict(&self, row: &Row) -> String {
-        let (bar, reached) = match row.bar {
+        let Quantity {
+            unit, better, bar, ..
+        } = row.quantity;
+        let (bar, reached) = match bar {
+            Bar::None => return "-".to_owned(),
             Bar::Ratio(least) => {
                 let ratio = self.ratio(row);
                 (format!("{least} x best"), ratio.map(|ratio| ratio >= least))
             }
-            Bar::Value(limit) => {
+            Bar::Value(limit) | Bar::Difference(limit) => {
                 let ours = row.value(Peer::Esxftpd);
-                (
-                    format!("{limit} {}", row.unit),
-                    ours.map(|ours| match row.better {
-                        Better::Higher => ours >= limit,
-                        Better::Lower => ours <= limit,
-                    }),
-                )
+                let holds = |ours| match better {
+                    Better::Higher => ours >= limit,
+                    Better::Lower => ours <= limit,
+                };
+                (format!("{limit} {unit}"), ours.map(holds))
             }
         };
         let verdict = match reached {
@@ -127,6 +174,21 @@ impl Table {
             None => "not measured",
         };
         format!("{bar}: {verdict}")
+    }
+
+    /// A row of Markdown.
+    fn line(&self, row: &Row) -> String {
+        let figure = |peer| row.value(peer).map_or_else(|| "-".to_owned(), figure);
+        let figures: Vec<_> = self.servers.iter().map(|(peer, _)| figure(*peer)).collect();
+        let figures = figures.join(" | ");
+        let ratio = self.ratio(row).map(|ratio| format!("{ratio:.2}"));
+        format!(
+            "| {} | {} | {figures} | {} | {} |\n",
+            row.quantity.name,
+            row.quantity.unit,
+            ratio.as_deref().unwrap_or("-"),
+            self.verdict(row)
+        )
     }
 }
 
@@ -140,6 +202,7 @@ impl Row {
 /// Markdown.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Measured on: {}\n", self.machine)?;
         write!(f, "| measure | unit |")?;
         for (peer, version) in &self.servers {
             write!(f, " {} {version} |", peer.name())?;
@@ -151,18 +214,14 @@ impl fmt::Display for Table {
             " ---: |".repeat(self.servers.len())
         )?;
         for row in &self.rows {
-            write!(f, "| {} | {} |", row.measure, row.unit)?;
-            for (peer, _) in &self.servers {
-                match row.value(*peer) {
-                    Some(value) => write!(f, " {} |", figure(value))?,
-                    None => write!(f, " - |")?,
-                }
-            }
-            match self.ratio(row) {
-                Some(ratio) => write!(f, " {ratio:.2} |")?,
-                None => write!(f, " - |")?,
-            }
-            writeln!(f, " {} |", self.verdict(row))?;
+            f.write_str(&self.line(row))?;
+        }
+        writeln!(f)?;
+        for note in NOTES {
+            writeln!(f, "- {note}")?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "- {failure}")?;
         }
         Ok(())
     }
@@ -174,5 +233,73 @@ fn figure(value: f64) -> String {
         large if large >= 100.0 => format!("{value:.0}"),
         medium if medium >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::super::measures::MEASURES;
+    use super::*;
+
+    fn table(name: &str, ours: f64, theirs: f64) -> (Table, &'static Measure) {
+        let measure = MEASURES
+            .iter()
+            .find(|measure| measure.name() == name)
+            .unwrap();
+        let servers = vec![
+            (Peer::Esxftpd, "1".to_owned()),
+            (Peer::Vsftpd, "2".to_owned()),
+        ];
+        let mut table = Table::new(Machine::here().unwrap(), servers, &[measure]);
+        let values = |value| vec![value; measure.quantities.len()];
+        table.add(measure, Peer::Esxftpd, &values(ours));
+        table.add(measure, Peer::Vsftpd, &values(theirs));
+        (table, measure)
+    }
+
+    #[test]
+    fn a_ratio_above_one_is_good_for_us_in_both_directions() {
+        let (table, measure) = table("RETR 1 GiB", 300.0, 200.0);
+        assert_eq!(
+            table.rows(measure),
+            "| RETR 1 GiB | MB/s | 300 | 200 | 1.50 | 1.4 x best: reached |\n\
+             | RETR, CPU of the server per GiB | s | 300 | 200 | 0.67 | 1 x best: **missed** |\n"
+        );
+    }
+
+    #[test]
+    fn next_to_nothing_has_no_ratio() {
+        let (zero, measure) = table("NOOP", 50.0, 0.0);
+        assert!(zero.rows(measure).contains("| - | 60 µs: reached |"));
+        let (difference, measure) = table("300 log-ins", 0.2, -0.04);
+        assert!(
+            difference
+                .rows(measure)
+                .ends_with("| - | 64 KiB: reached |\n")
+        );
+    }
+
+    #[test]
+    fn what_a_server_cannot_do_is_told_once() {
+        let (mut table, _) = table("NOOP", 50.0, 60.0);
+        for _ in 0..2 {
+            table.fail(Peer::Vsftpd, &anyhow!("500 Unknown command"));
+        }
+        assert_eq!(table.to_string().matches("500 Unknown command").count(), 1);
+    }
+
+    #[test]
+    fn json_is_whole_at_any_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bench.json");
+        let (table, _) = table("NOOP", 50.0, 100.0);
+        table.write_json(&path).unwrap();
+        table.write_json(&path).unwrap();
+        let value: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(value[0]["ratio_to_best"], 2.0);
+        assert_eq!(value[0]["versions"]["vsftpd"], "2");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -1,43 +1,21 @@
-//! What a server uses: processor time and memory of its whole process group.
+//! What a server uses: processor time and memory of all its processes.
 
 use std::fs;
 
 use anyhow::{Context as _, Result};
 
-/// The processes of a group at this moment.
-fn members(group: u32) -> Result<Vec<String>> {
-    let mut stats = Vec::new();
-    for entry in fs::read_dir("/proc").context("/proc of this machine")? {
-        let path = entry?.path();
-        // Processes end while we look.
-        let Ok(stat) = fs::read_to_string(path.join("stat")) else {
-            continue;
-        };
-        if fields(&stat).get(2).and_then(|group| group.parse().ok()) == Some(group) {
-            stats.push(stat);
-        }
-    }
-    Ok(stats)
-}
+use crate::peers::{Process, Server};
 
-/// The fields of /proc/PID/stat behind the name of the program, which may hold anything: state,
-/// parent, group, ..
-fn fields(stat: &str) -> Vec<&str> {
-    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
-    behind.split_whitespace().collect()
-}
-
-/// Seconds of processor time that the group has used, ended children included.
-pub(super) fn cpu_seconds(group: u32) -> Result<f64> {
-    let mut ticks = 0.0;
-    for stat in members(group)? {
-        // utime, stime, cutime and cstime.
-        for field in fields(&stat).iter().skip(11).take(4) {
-            ticks += field.parse::<f64>().context("/proc/PID/stat")?;
-        }
-    }
+/// Seconds of processor time that the server has used, ended sessions included.
+pub(super) fn cpu_seconds(server: &Server) -> Result<f64> {
+    let ticks: u64 = server
+        .processes()?
+        .iter()
+        .map(|process| process.ticks)
+        .sum();
     // The kernel counts in hundredths of a second for user space, whatever its own clock is.
-    Ok(ticks / 100.0)
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    Ok(ticks as f64 / 100.0)
 }
 
 /// How memory is counted.
@@ -49,22 +27,58 @@ pub(super) enum Memory {
     Proportional,
 }
 
-/// KiB that the group uses.
-pub(super) fn memory_kib(group: u32, memory: Memory) -> Result<f64> {
+/// KiB that the server uses.
+pub(super) fn memory_kib(server: &Server, memory: Memory) -> Result<f64> {
+    let wanted: &[&str] = match memory {
+        Memory::Private => &["Private_Clean:", "Private_Dirty:"],
+        Memory::Proportional => &["Pss:"],
+    };
+    sum_kib(&server.processes()?, "smaps_rollup", wanted)
+}
+
+/// Waits for the most memory that a server has.
+///
+/// The kernel keeps that figure, so nothing has to look at the server while it is being timed.
+pub(super) struct Peak<'a> {
+    server: &'a Server,
+    before_kib: f64,
+}
+
+impl<'a> Peak<'a> {
+    /// Begins with what the server has now.
+    pub(super) fn of(server: &'a Server) -> Result<Self> {
+        let processes = server.processes()?;
+        for process in &processes {
+            let path = format!("/proc/{}/clear_refs", process.pid);
+            // 5: the highest use that has been seen becomes the present one (proc_pid_clear_refs).
+            fs::write(&path, "5").context(path)?;
+        }
+        Ok(Self {
+            server,
+            before_kib: sum_kib(&processes, "status", &["VmRSS:"])?,
+        })
+    }
+
+    /// MiB by which the use has been higher at most.
+    pub(super) fn growth_mib(&self) -> Result<f64> {
+        let most = sum_kib(&self.server.processes()?, "status", &["VmHWM:"])?;
+        Ok((most - self.before_kib) / 1024.0)
+    }
+}
+
+/// The sum of these lines of a file of each process.
+fn sum_kib(processes: &[Process], file: &str, wanted: &[&str]) -> Result<f64> {
     let mut kib = 0.0;
-    for stat in members(group)? {
-        let pid = stat.split(' ').next().unwrap_or_default();
-        let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
+    for process in processes {
+        // It may have ended.
+        let Ok(text) = fs::read_to_string(format!("/proc/{}/{file}", process.pid)) else {
             continue;
         };
-        let wanted: &[&str] = match memory {
-            Memory::Private => &["Private_Clean:", "Private_Dirty:"],
-            Memory::Proportional => &["Pss:"],
-        };
-        for line in rollup.lines() {
+        for line in text.lines() {
             let mut words = line.split_whitespace();
             if words.next().is_some_and(|word| wanted.contains(&word)) {
-                kib += words.next().unwrap_or_default().parse::<f64>()?;
+                let value = words.next().unwrap_or_default();
+                kib += value.parse::<f64>().context("KiB of a process")?;
             }
         }
     }

@@ -7,9 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::version::TLS13;
+use rustls::{
+    CipherSuite, ClientConfig, ClientConnection, DEFAULT_VERSIONS, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
+};
 
 /// One configuration for all connections of a run, so that data connections resume the session of
 /// their control connection, as some servers want.
@@ -24,15 +30,32 @@ pub(crate) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 impl Tls {
     /// Trusts the certificates of a PEM file and no others.
     pub(crate) fn trusting(file: &Path) -> Result<Self> {
+        Self::new(file, default_provider(), DEFAULT_VERSIONS)
+    }
+
+    /// The same, and offers nothing but TLS 1.3 with AES-256-GCM, which every server has: what one
+    /// of them would choose may be slower than another one's choice.
+    pub(crate) fn aes_256_only(file: &Path) -> Result<Self> {
+        let mut provider = default_provider();
+        let wanted = CipherSuite::TLS13_AES_256_GCM_SHA384;
+        let suites = &mut provider.cipher_suites;
+        suites.retain(|suite| suite.suite() == wanted);
+        Self::new(file, provider, &[&TLS13])
+    }
+
+    fn new(
+        file: &Path,
+        provider: CryptoProvider,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         let reader = BufReader::new(File::open(file).with_context(|| file.display().to_string())?);
         for certificate in CertificateDer::pem_reader_iter(reader) {
             roots.add(certificate.with_context(|| file.display().to_string())?)?;
         }
         ensure!(!roots.is_empty(), "{} holds no certificate", file.display());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(versions)?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self {

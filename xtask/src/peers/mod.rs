@@ -7,6 +7,7 @@
 mod account;
 mod certificate;
 mod esxftpd;
+mod family;
 mod packages;
 mod proftpd;
 mod pure_ftpd;
@@ -34,6 +35,7 @@ use crate::tools;
 
 pub(crate) use account::Account;
 pub(crate) use certificate::Certificate;
+pub(crate) use family::Process;
 pub(crate) use packages::Packages;
 
 /// Seconds that a server waits for a data connection where that can be set.
@@ -160,12 +162,20 @@ impl Bench {
     /// # Errors
     /// If it does not, with what it printed; if a package cannot be had.
     pub(crate) fn start(&self, peer: Peer) -> Result<Server> {
+        self.start_in(peer, &self.work.join(peer.name()).join("root"))
+    }
+
+    /// The same with this directory for the account.
+    ///
+    /// # Errors
+    /// As those of [`Self::start`].
+    pub(crate) fn start_in(&self, peer: Peer, root: &Path) -> Result<Server> {
         let work = self.work.join(peer.name());
-        let root = work.join("root");
-        fs::create_dir_all(&root)?;
-        fs::set_permissions(&root, Permissions::from_mode(0o777))?;
+        fs::create_dir_all(&work)?;
+        fs::create_dir_all(root)?;
+        fs::set_permissions(root, Permissions::from_mode(0o777))?;
         let (uid, gid) = (Uid::from_raw(Account::UID), Gid::from_raw(Account::GID));
-        chown(&root, Some(uid), Some(gid))?;
+        chown(root, Some(uid), Some(gid))?;
         let ports = self.caps.passive_ports();
         let first = free_ports(ports + 1)?;
         let settings = Settings {
@@ -174,7 +184,7 @@ impl Bench {
             caps: self.caps,
             port: first,
             passive: (first + 1, first + ports),
-            root: &root,
+            root,
             work: &work,
         };
         let launch = match peer {
@@ -201,7 +211,7 @@ impl Bench {
             peer,
             version: launch.version,
             target,
-            root: root.clone(),
+            root: root.to_owned(),
             log,
         };
         server.wait_for_greeting()?;
@@ -241,9 +251,29 @@ impl Server {
         }
     }
 
-    /// The process group that the server and its sessions form.
-    pub(crate) fn group(&self) -> u32 {
-        self.child.id()
+    /// The server's process and all that it has started and that has not been waited for.
+    ///
+    /// # Errors
+    /// If /proc cannot be read.
+    pub(crate) fn processes(&self) -> Result<Vec<Process>> {
+        family::members(self.child.id())
+    }
+
+    /// Waits until no session has a process any more.
+    ///
+    /// # Errors
+    /// If that takes too long.
+    pub(crate) fn wait_until_idle(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.processes()?.len() > 1 {
+            ensure!(
+                Instant::now() < deadline,
+                "a session of {} has not ended within {PATIENCE:?}",
+                self.peer.name()
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn output(&self) -> String {
@@ -252,7 +282,7 @@ impl Server {
 
     fn signal(&self, signal: Signal) {
         if let Ok(pid) = i32::try_from(self.child.id()) {
-            // The server leads a group of its own, in which its sessions are. It may be empty.
+            // The server leads a group of its own. It may be empty.
             let _gone_already = killpg(Pid::from_raw(pid), signal);
         }
     }
@@ -260,6 +290,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Sessions need not be in the group, and lose their parent.
+        let family = self.processes().unwrap_or_default();
         self.signal(Signal::SIGTERM);
         let deadline = Instant::now() + Duration::from_secs(3);
         while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
@@ -267,6 +299,7 @@ impl Drop for Server {
         }
         self.signal(Signal::SIGKILL);
         drop(self.child.wait());
+        family::kill_rest(&family);
     }
 }
 

@@ -68,6 +68,7 @@ TLSProtocol TLSv1.2 TLSv1.3
 TLSOptions NoSessionReuseRequired
 TLSECCertificateFile {certificate}
 TLSECCertificateKeyFile {key}
+TLSCACertificateFile {ca}
 TLSLog none
 "#,
         port = settings.port,
@@ -77,6 +78,8 @@ TLSLog none
         groups = groups.display(),
         certificate = settings.certificate.server.display(),
         key = settings.certificate.key.display(),
+        // Each session would read all CAs of the machine.
+        ca = settings.certificate.ca.display(),
     );
     fs::write(&config, text)?;
     let mut command = packages.command("usr/sbin/proftpd")?;

@@ -76,7 +76,6 @@ connect_timeout={DATA_SECONDS}
 data_connection_timeout=30
 xferlog_enable=NO
 use_sendfile=YES
-reverse_lookup_enable=NO
 ssl_enable=YES
 ssl_tlsv1=YES
 force_local_logins_ssl=NO

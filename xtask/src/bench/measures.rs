@@ -1,0 +1,190 @@
+//! What is measured, and what is asked of ours.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::subject::Subject;
+use super::{listings, sessions, transfers};
+
+/// Whether more is better.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Better {
+    Higher,
+    Lower,
+}
+
+/// What is asked of ours.
+#[derive(Clone, Copy)]
+pub(super) enum Bar {
+    /// So many times as good as the best peer.
+    Ratio(f64),
+    /// No worse than this.
+    Value(f64),
+    /// No worse than this; a difference of two figures, which may be next to nothing for a server,
+    /// so that ratios say nothing.
+    Difference(f64),
+    /// Nothing.
+    None,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Quantity {
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) better: Better,
+    pub(super) bar: Bar,
+}
+
+/// What is measured at one time.
+pub(super) struct Measure {
+    /// The first one gives the measure its name.
+    pub(super) quantities: &'static [Quantity],
+    /// Bytes that servers store for it at one time, where that is so much that it matters.
+    pub(super) stores: u64,
+    run: fn(&Subject<'_>) -> Result<Vec<f64>>,
+}
+
+impl Measure {
+    pub(super) fn name(&self) -> &'static str {
+        self.quantities
+            .first()
+            .map_or_else(Default::default, |quantity| quantity.name)
+    }
+
+    /// Measures once: a value for each quantity.
+    pub(super) fn run(&self, subject: &Subject<'_>) -> Result<Vec<f64>> {
+        let values = (self.run)(subject).with_context(|| self.name())?;
+        ensure!(
+            values.len() == self.quantities.len(),
+            "{}: {} values",
+            self.name(),
+            values.len()
+        );
+        Ok(values)
+    }
+}
+
+const fn higher(name: &'static str, unit: &'static str, bar: Bar) -> Quantity {
+    Quantity {
+        name,
+        unit,
+        better: Better::Higher,
+        bar,
+    }
+}
+
+const fn lower(name: &'static str, unit: &'static str, bar: Bar) -> Quantity {
+    Quantity {
+        name,
+        unit,
+        better: Better::Lower,
+        bar,
+    }
+}
+
+/// All measures, in the order of the table.
+pub(super) const MEASURES: &[Measure] = &[
+    Measure {
+        quantities: &[
+            higher("RETR 1 GiB", "MB/s", Bar::Ratio(1.4)),
+            lower("RETR, CPU of the server per GiB", "s", Bar::Ratio(1.0)),
+        ],
+        stores: 0,
+        run: |subject| transfers::retrieve(subject, false),
+    },
+    Measure {
+        quantities: &[
+            higher("STOR 1 GiB", "MB/s", Bar::Ratio(1.2)),
+            lower("STOR, CPU of the server per GiB", "s", Bar::Ratio(1.0)),
+        ],
+        stores: transfers::STORES,
+        run: |subject| transfers::store(subject, false),
+    },
+    Measure {
+        quantities: &[
+            higher("RETR 1 GiB, TLS 1.3", "MB/s", Bar::Ratio(1.2)),
+            lower("RETR, TLS 1.3, CPU of the server per GiB", "s", Bar::None),
+        ],
+        stores: 0,
+        run: |subject| transfers::retrieve(subject, true),
+    },
+    Measure {
+        quantities: &[
+            higher("STOR 1 GiB, TLS 1.3", "MB/s", Bar::Ratio(1.2)),
+            lower("STOR, TLS 1.3, CPU of the server per GiB", "s", Bar::None),
+        ],
+        stores: transfers::STORES,
+        run: |subject| transfers::store(subject, true),
+    },
+    Measure {
+        quantities: &[higher("RETR 10 KiB", "files/s", Bar::Ratio(1.0))],
+        stores: 0,
+        run: transfers::retrieve_small,
+    },
+    Measure {
+        quantities: &[higher("STOR 10 KiB", "files/s", Bar::Ratio(1.0))],
+        stores: 0,
+        run: transfers::store_small,
+    },
+    Measure {
+        quantities: &[higher("RETR, 8 sessions", "MB/s", Bar::Ratio(1.0))],
+        stores: 0,
+        run: transfers::retrieve_in_parallel,
+    },
+    Measure {
+        quantities: &[higher("STOR, 8 sessions", "MB/s", Bar::Ratio(1.0))],
+        stores: transfers::STORES_IN_PARALLEL,
+        run: transfers::store_in_parallel,
+    },
+    Measure {
+        quantities: &[
+            lower("LIST 100,000 entries", "s", Bar::Ratio(1.0)),
+            lower("LIST, growth of memory", "MiB", Bar::Difference(40.0)),
+        ],
+        stores: 0,
+        run: |subject| listings::list(subject, "LIST"),
+    },
+    Measure {
+        quantities: &[
+            lower("MLSD 100,000 entries", "s", Bar::Ratio(1.0)),
+            lower("MLSD, growth of memory", "MiB", Bar::Difference(40.0)),
+        ],
+        stores: 0,
+        run: |subject| listings::list(subject, "MLSD"),
+    },
+    Measure {
+        quantities: &[
+            lower("STOR of a thin 8 GiB disk", "s", Bar::Ratio(2.0)),
+            lower("thin disk, space used", "MiB", Bar::Value(420.0)),
+        ],
+        stores: transfers::STORES_THIN,
+        run: transfers::store_thin,
+    },
+    Measure {
+        quantities: &[lower("memory at 50 transfers", "MiB", Bar::Value(64.0))],
+        stores: 0,
+        run: transfers::memory_of_transfers,
+    },
+    Measure {
+        quantities: &[lower("log-in", "ms", Bar::Value(1.0))],
+        stores: 0,
+        run: sessions::log_in,
+    },
+    Measure {
+        quantities: &[lower("NOOP", "µs", Bar::Value(60.0))],
+        stores: 0,
+        run: sessions::noop,
+    },
+    Measure {
+        quantities: &[
+            lower("300 log-ins", "s", Bar::Value(0.3)),
+            lower(
+                "private memory of an idle session",
+                "KiB",
+                Bar::Difference(64.0),
+            ),
+        ],
+        stores: 0,
+        run: sessions::many_log_ins,
+    },
+];

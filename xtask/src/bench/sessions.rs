@@ -1,0 +1,59 @@
+//! Measures of sessions that transfer nothing.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::client::Client;
+use super::median;
+use super::subject::Subject;
+use super::usage::{Memory, memory_kib};
+
+const IDLE: usize = 300;
+const LOG_INS: usize = 100;
+const ROUND_TRIPS: usize = 2_000;
+
+/// Milliseconds from the connection to the reply that welcomes the user.
+pub(super) fn log_in(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    // Sessions stay until the end. What a server does when one has ended is not measured: ProFTPD
+    // takes nobody for 0.4 s then.
+    let mut sessions = Vec::new();
+    let mut times = Vec::new();
+    for _ in 0..LOG_INS {
+        let start = Instant::now();
+        sessions.push(Client::log_in(&subject.server.target, None)?);
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(vec![median(&mut times)])
+}
+
+/// Microseconds.
+pub(super) fn noop(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let mut client = subject.client(false)?;
+    let mut times = Vec::new();
+    for _ in 0..ROUND_TRIPS {
+        let start = Instant::now();
+        client.expect("NOOP", "2")?;
+        times.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(vec![median(&mut times)])
+}
+
+/// Seconds, and KiB of private memory for each session.
+pub(super) fn many_log_ins(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let first = subject.client(false)?;
+    let before = memory_kib(subject.server, Memory::Private)?;
+    let start = Instant::now();
+    let clients: Result<Vec<_>> = (0..IDLE).map(|_| subject.client(false)).collect();
+    let clients = clients?;
+    let time = start.elapsed().as_secs_f64();
+    // Until they idle.
+    thread::sleep(Duration::from_secs(3));
+    let after = memory_kib(subject.server, Memory::Private)?;
+    drop((first, clients));
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let each = (after - before) / IDLE as f64;
+    Ok(vec![time, each])
+}

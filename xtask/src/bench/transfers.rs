@@ -1,0 +1,192 @@
+//! Measures of transfers.
+
+use std::fs;
+use std::iter::{once, repeat_n};
+use std::os::unix::fs::MetadataExt as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, ensure};
+
+use super::client::{BLOCK_BYTES, Client};
+use super::subject::{GIB, MIB, Subject, megabytes_per_second, per_second};
+use super::usage::{Memory, memory_kib};
+
+/// A server has just been started, and its first transfer touches buffers for the first time; it is
+/// not counted.
+const FIRST_BLOCKS: usize = 64;
+const SMALL_FILES: usize = 500;
+const SMALL_BYTES: usize = 10 << 10;
+const PARALLEL: usize = 8;
+/// What each of the parallel sessions stores.
+const PARALLEL_BLOCKS: usize = 512;
+const THIN_BYTES: u64 = 8 * GIB;
+/// One block in so many of the thin disk has data: 5 %.
+const THIN_DATA: u64 = 20;
+const ACTIVE: usize = 50;
+
+/// What is stored at one time, for [`super::measures::Measure::stores`].
+pub(super) const STORES: u64 = GIB + FIRST_BLOCKS as u64 * MIB;
+pub(super) const STORES_IN_PARALLEL: u64 = PARALLEL as u64 * PARALLEL_BLOCKS as u64 * MIB;
+pub(super) const STORES_THIN: u64 = THIN_BYTES;
+
+/// MB/s, and seconds of the server's processor time per GiB.
+pub(super) fn retrieve(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
+    subject.file("first", FIRST_BLOCKS as u64 * MIB)?;
+    subject.file("large", GIB)?;
+    let mut client = subject.client(tls)?;
+    let mut buffer = vec![0; BLOCK_BYTES];
+    client.download("RETR first", &mut buffer)?;
+    let cpu = subject.cpu()?;
+    let start = Instant::now();
+    let bytes = client.download("RETR large", &mut buffer)?;
+    let time = start.elapsed();
+    let cpu = subject.cpu()? - cpu;
+    ensure!(bytes == GIB, "{bytes} bytes came");
+    Ok(vec![megabytes_per_second(bytes, time), cpu])
+}
+
+/// MB/s, and seconds of the server's processor time per GiB.
+pub(super) fn store(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
+    let mut client = subject.client(tls)?;
+    let (time, cpu) = subject.ballast.during(STORES, || {
+        client.upload("STOR first-stored", repeat_n(subject.block, FIRST_BLOCKS))?;
+        subject.remove("first-stored")?;
+        let cpu = subject.cpu()?;
+        let start = Instant::now();
+        client.upload("STOR stored", repeat_n(subject.block, 1024))?;
+        Ok((start.elapsed(), subject.cpu()? - cpu))
+    })?;
+    let stored = subject.size("stored")?;
+    ensure!(stored == GIB, "{stored} bytes were stored");
+    subject.remove("stored")?;
+    Ok(vec![megabytes_per_second(GIB, time), cpu])
+}
+
+pub(super) fn retrieve_small(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    subject.file("small", SMALL_BYTES as u64)?;
+    let mut client = subject.client(false)?;
+    let mut buffer = vec![0; BLOCK_BYTES];
+    let start = Instant::now();
+    for _ in 0..SMALL_FILES {
+        client.download("RETR small", &mut buffer)?;
+    }
+    Ok(vec![per_second(SMALL_FILES, start.elapsed())])
+}
+
+pub(super) fn store_small(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let mut client = subject.client(false)?;
+    let content = subject.block.get(..SMALL_BYTES).unwrap_or_default();
+    let start = Instant::now();
+    for number in 0..SMALL_FILES {
+        client.upload(&format!("STOR small{number}"), once(content))?;
+    }
+    let time = start.elapsed();
+    for number in 0..SMALL_FILES {
+        let name = format!("small{number}");
+        let stored = subject.size(&name)?;
+        ensure!(
+            stored == SMALL_BYTES as u64,
+            "{stored} bytes of {name} were stored"
+        );
+        subject.remove(&name)?;
+    }
+    Ok(vec![per_second(SMALL_FILES, time)])
+}
+
+pub(super) fn retrieve_in_parallel(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    subject.file("large", GIB)?;
+    let (bytes, time) = in_parallel(subject, |client, _| {
+        client.download("RETR large", &mut vec![0; BLOCK_BYTES])
+    })?;
+    ensure!(bytes == PARALLEL as u64 * GIB, "{bytes} bytes came");
+    Ok(vec![megabytes_per_second(bytes, time)])
+}
+
+pub(super) fn store_in_parallel(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let names = |number: usize| format!("parallel{number}");
+    let (sent, time) = subject.ballast.during(STORES_IN_PARALLEL, || {
+        in_parallel(subject, |client, number| {
+            let blocks = repeat_n(subject.block, PARALLEL_BLOCKS);
+            client.upload(&format!("STOR {}", names(number)), blocks)?;
+            Ok(PARALLEL_BLOCKS as u64 * MIB)
+        })
+    })?;
+    let mut stored = 0;
+    for number in 0..PARALLEL {
+        stored += subject.size(&names(number))?;
+        subject.remove(&names(number))?;
+    }
+    ensure!(stored == sent, "{stored} of {sent} bytes were stored");
+    Ok(vec![megabytes_per_second(stored, time)])
+}
+
+/// Transfers at the same time, each in a session of its own; the sum of what `transfer` returns.
+fn in_parallel(
+    subject: &Subject<'_>,
+    transfer: impl Fn(&mut Client, usize) -> Result<u64> + Sync,
+) -> Result<(u64, Duration)> {
+    let clients: Result<Vec<_>> = (0..PARALLEL).map(|_| subject.client(false)).collect();
+    let clients = clients?;
+    let transfer = &transfer;
+    let start = Instant::now();
+    let bytes = thread::scope(|scope| {
+        let transfers: Vec<_> = clients
+            .into_iter()
+            .enumerate()
+            .map(|(number, mut client)| scope.spawn(move || transfer(&mut client, number)))
+            .collect();
+        let mut bytes = 0;
+        for transfer in transfers {
+            bytes += transfer
+                .join()
+                .map_err(|_| anyhow!("a client panicked"))??;
+        }
+        Ok::<_, anyhow::Error>(bytes)
+    })?;
+    Ok((bytes, start.elapsed()))
+}
+
+/// Seconds, and MiB that the file takes.
+pub(super) fn store_thin(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let zeros = vec![0; BLOCK_BYTES];
+    let blocks = (0..THIN_BYTES / MIB).map(|number| {
+        if number % THIN_DATA == 0 {
+            subject.block
+        } else {
+            &zeros
+        }
+    });
+    let mut client = subject.client(false)?;
+    let time = subject.ballast.during(STORES_THIN, || {
+        let start = Instant::now();
+        client.upload("STOR thin", blocks)?;
+        Ok(start.elapsed().as_secs_f64())
+    })?;
+    let stored = fs::metadata(subject.server.root.join("thin"))?;
+    ensure!(
+        stored.len() == THIN_BYTES,
+        "{} bytes were stored",
+        stored.len()
+    );
+    subject.remove("thin")?;
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let used = (stored.blocks() * 512 / MIB) as f64;
+    Ok(vec![time, used])
+}
+
+/// MiB of the whole server.
+pub(super) fn memory_of_transfers(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    subject.file("large", GIB)?;
+    let mut sessions = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
+    for _ in 0..ACTIVE {
+        let mut client = subject.client(false)?;
+        let mut data = client.open("RETR large")?;
+        ensure!(data.read(&mut buffer)? > 0, "nothing comes");
+        sessions.push((client, data));
+    }
+    thread::sleep(Duration::from_millis(300));
+    let kib = memory_kib(subject.server, Memory::Proportional)?;
+    Ok(vec![kib / 1024.0])
+}
