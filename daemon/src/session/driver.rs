@@ -254,7 +254,6 @@ impl Driver {
                     self.context.set_account(None);
                 }
                 Action::StartEngine => {
-                    self.end_engine(parts);
                     match Engine::start(&self.context, &self.storage, self.client, self.local) {
                         Ok(engine) => parts.engine = Some(engine),
                         Err(error) => {
@@ -308,6 +307,7 @@ impl Driver {
         parts.engine = None;
         parts.operating = None;
         self.context.abandon();
+        self.storage.forget();
     }
 }
 

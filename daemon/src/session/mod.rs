@@ -65,6 +65,10 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// connection, and the engine then takes it for the next one's.
 const EVENT_INTERVAL: u32 = 1;
 
+/// Events that the runtime takes from the kernel at once. A session has a handful of sockets, and the
+/// buffer for tokio's default of 1024 would be a tenth of its memory.
+const EVENTS: usize = 32;
+
 /// How long the engine may take for an answer that needs nothing but itself.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -182,6 +186,7 @@ fn runtime(place: Arc<impl Send + Sync + 'static>) -> io::Result<Runtime> {
         .enable_io()
         .enable_time()
         .event_interval(EVENT_INTERVAL)
+        .max_io_events_per_tick(EVENTS)
         .max_blocking_threads(BLOCKING_THREADS)
         .thread_stack_size(STACK_BYTES)
         .thread_keep_alive(THREAD_KEEP_ALIVE)

@@ -105,6 +105,11 @@ impl Storage {
         Ok(outcome)
     }
 
+    /// Gives up a transfer that was made ready and that nobody will come for. Its file is free then.
+    pub(crate) fn forget(&self) {
+        drop(self.take_prepared());
+    }
+
     fn take_prepared(&self) -> Option<Prepared> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.take()

@@ -186,8 +186,8 @@ fn a_session_in_a_tls_handshake_is_ended() {
 #[test]
 fn a_session_whose_password_is_checked_is_ended() {
     let daemon = Daemon::start_with("", |root| {
-        // As much work as the daemon agrees to.
-        user("alice", root, false).replace("m=8,t=1", "m=65536,t=16")
+        // Enough work to be killed in the middle of it.
+        user("alice", root, false).replace("m=8,t=1", "m=65536,t=4")
     });
     let mut sessions = [(); 3].map(|()| daemon.connect());
     for ftp in &mut sessions {

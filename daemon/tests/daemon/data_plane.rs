@@ -135,9 +135,8 @@ fn large_files_take_few_calls() {
     let sent = calls(&daemon, || {
         assert!(ftp.download("RETR file") == content);
     });
-    let reads = sum(&sent, &["pread64"]);
-    assert!((SIZE / MIB..SIZE / MIB + 8).contains(&reads), "{sent:?}");
-    let others = sum(&sent, &["sendto", "poll", "futex"]);
+    assert_eq!(sum(&sent, &["pread64"]), 0, "{sent:?}");
+    let others = sum(&sent, &["sendfile", "sendto", "poll", "futex"]);
     assert!(others <= 64 * SIZE / MIB, "{sent:?}");
     for never in ["ioctl", "epoll_ctl", "eventfd2", "clock_nanosleep"] {
         assert_eq!(sum(&sent, &[never]) + sum(&stored, &[never]), 0, "{never}");
@@ -145,7 +144,23 @@ fn large_files_take_few_calls() {
 }
 
 #[test]
-fn small_files_take_one_block_and_one_thread() {
+fn large_files_in_blocks_take_few_calls() {
+    const SIZE: usize = 64 * MIB;
+    let daemon = start("[transfers]\nsendfile = false\n");
+    let content: Vec<u8> = (0..SIZE / 8).flat_map(usize::to_le_bytes).collect();
+    fs::write(daemon.root().join("file"), &content).unwrap();
+    let mut ftp = daemon.log_in();
+    let sent = calls(&daemon, || {
+        assert!(ftp.download("RETR file") == content);
+    });
+    let reads = sum(&sent, &["pread64"]);
+    assert!((SIZE / MIB..SIZE / MIB + 8).contains(&reads), "{sent:?}");
+    let others = sum(&sent, &["sendto", "poll", "futex"]);
+    assert!(others <= 64 * SIZE / MIB, "{sent:?}");
+}
+
+#[test]
+fn small_files_take_one_call_and_one_thread() {
     let daemon = start("");
     fs::write(daemon.root().join("file"), vec![1; 10_240]).unwrap();
     let mut ftp = daemon.log_in();
@@ -156,7 +171,8 @@ fn small_files_take_one_block_and_one_thread() {
             assert_eq!(ftp.download("RETR file").len(), 10_240);
         }
     });
-    assert_eq!(sum(&sent, &["pread64"]), 20, "{sent:?}");
+    assert_eq!(sum(&sent, &["sendfile"]), 20, "{sent:?}");
+    assert_eq!(sum(&sent, &["pread64"]), 0, "{sent:?}");
     assert!(daemon.threads() <= before + 1);
 }
 

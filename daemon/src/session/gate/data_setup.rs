@@ -7,7 +7,7 @@ use super::{
     arguments::Epsv,
     host_port::{Extended, six_numbers},
     reply::Reply,
-    state::{Passive, Setup, State, Then},
+    state::{Engine, Passive, Setup, State, Then},
 };
 
 /// Lower ports belong to services that trust whoever connects from a server (RFC 2577, section 3).
@@ -50,11 +50,10 @@ impl Gate {
     /// engine with a port that was not used is replaced first.
     fn listen_anew(&mut self, passive: Passive) {
         self.parameters.setup = None;
-        if self.listens {
-            self.restart_engine(Then::Listen(passive));
-        } else {
-            self.listen(passive);
+        if self.engine == Engine::Listens {
+            self.end_engine();
         }
+        self.with_engine(Then::Listen(passive));
     }
 
     pub(super) fn listen(&mut self, passive: Passive) {
@@ -64,7 +63,7 @@ impl Gate {
 
     /// The engine listens at this port.
     pub(super) fn listening(&mut self, passive: Passive, port: u16) {
-        self.listens = true;
+        self.engine = Engine::Listens;
         let reply = match (passive, self.settings.passive_host, self.settings.local) {
             (Passive::Extended, ..) => {
                 Reply::new(229, format!("Extended passive mode (|||{port}|)"))
@@ -84,8 +83,8 @@ impl Gate {
 
     /// There will be no data connection. What the engine has begun is given up.
     pub(super) fn no_data_connection(&mut self, reason: &str) {
-        self.reply(Reply::new(425, reason));
-        self.restart_engine(Then::Nothing);
+        self.end_engine();
+        self.finish(Reply::new(425, reason));
     }
 
     pub(super) fn port(&mut self, target: SocketAddrV4) {

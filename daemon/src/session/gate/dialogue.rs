@@ -5,8 +5,7 @@ use std::time::Instant;
 use super::{
     Gate, host_port,
     interface::Action,
-    reply::Reply,
-    state::{Startup, State, Then},
+    state::{Engine, Startup, State, Then},
 };
 
 /// The most bytes of a reply of the engine.
@@ -98,6 +97,9 @@ impl Gate {
             State::Listening(_) => {
                 self.no_data_connection("The server has no free port, try again later.");
             }
+            State::Starting(..) => {
+                self.no_data_connection("The server is out of resources, try again later.");
+            }
             State::Transferring(transfer) if transfer.is_connecting() => {
                 self.no_data_connection("Your address and port cannot be reached.");
             }
@@ -118,18 +120,31 @@ impl Gate {
         self.act(Action::ToEngine(line.into()));
     }
 
-    /// Puts a new engine in the place of the one that got stuck; the client does not notice.
-    pub(super) fn restart_engine(&mut self, then: Then) {
-        self.act(Action::EndEngine);
-        self.start_engine(then);
-    }
-
-    pub(super) fn start_engine(&mut self, then: Then) {
-        self.listens = false;
+    /// Gives up the engine, with the data connection that it may have set up. The client does not
+    /// notice: the next one starts when it is needed.
+    pub(super) fn end_engine(&mut self) {
+        self.engine = Engine::Absent;
         self.parameters.setup = None;
         self.replies = ReplyReader::default();
-        self.act(Action::StartEngine);
-        self.enter(State::Starting(Startup::Greeting, then));
+        self.act(Action::EndEngine);
+    }
+
+    /// Goes on with an engine, which is started if there is none. Sessions without a transfer have
+    /// none.
+    pub(super) fn with_engine(&mut self, then: Then) {
+        if self.engine == Engine::Absent {
+            self.act(Action::StartEngine);
+            self.enter(State::Starting(Startup::Greeting, then));
+        } else {
+            self.go_on(then);
+        }
+    }
+
+    fn go_on(&mut self, then: Then) {
+        match then {
+            Then::Listen(passive) => self.listen(passive),
+            Then::Connect(transfer, target) => self.connect(transfer, target),
+        }
     }
 
     fn engine_replied(&mut self, reply: &EngineReply) {
@@ -164,20 +179,8 @@ impl Gate {
                 self.enter(State::Starting(Startup::Password, then));
             }
             (Startup::Password, 230) => {
-                self.enter(State::Ready);
-                match then {
-                    Then::Nothing => {}
-                    Then::Reply(reply) => self.reply(reply),
-                    Then::Listen(passive) => self.listen(passive),
-                }
-            }
-            // The account's root cannot be opened.
-            (Startup::Password, 500..) if matches!(then, Then::Reply(_)) => {
-                self.log_out();
-                self.finish(Reply::new(
-                    530,
-                    "Your directory cannot be opened on this host.",
-                ));
+                self.engine = Engine::Free;
+                self.go_on(then);
             }
             _ => self.engine_failed(),
         }

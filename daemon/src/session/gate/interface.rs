@@ -74,7 +74,7 @@ pub enum Action {
     },
     /// Give up on the log-in that is being checked, and on what the user could do.
     LogOut,
-    /// Start a new engine for the user who has logged in, in place of the one there is. It greets.
+    /// Start an engine for the user who has logged in; there is none. It greets.
     StartEngine,
     /// End the engine and everything that it and the storage do.
     EndEngine,

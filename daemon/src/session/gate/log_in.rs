@@ -6,7 +6,7 @@ use super::{
     Gate,
     interface::{Access, Action, Denied, Password},
     reply::Reply,
-    state::{Parameters, Security, State, Then, Who},
+    state::{Parameters, Security, State, Who},
 };
 
 impl Gate {
@@ -23,7 +23,7 @@ impl Gate {
                 }
                 self.refused = 0;
                 self.log_in_by = None;
-                self.start_engine(Then::Reply(Reply::new(230, "Welcome.")));
+                self.finish(Reply::new(230, "Welcome."));
             }
             Err(denied) => self.denied(denied),
         }
@@ -98,10 +98,9 @@ impl Gate {
     pub(super) fn log_out(&mut self) {
         if matches!(self.who, Who::In(..)) {
             self.act(Action::LogOut);
-            self.act(Action::EndEngine);
+            self.end_engine();
             self.log_in_by = Some(self.now + self.settings.times.log_in);
             self.parameters = Parameters::default();
-            self.listens = false;
         }
         self.who = Who::Nobody;
     }

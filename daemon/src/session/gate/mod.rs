@@ -52,7 +52,7 @@ use self::{
     dialogue::ReplyReader,
     line::{Line, LineReader, is_abort},
     reply::Reply,
-    state::{Control, Parameters, Security, State, Who},
+    state::{Control, Engine, Parameters, Security, State, Who},
     verb::Verb,
 };
 
@@ -83,8 +83,7 @@ pub struct Gate {
     parameters: Parameters,
     /// Log-ins that were refused.
     refused: u32,
-    /// The engine listens for a data connection that has not been used.
-    listens: bool,
+    engine: Engine,
 
     /// When the session ends for want of a log-in.
     log_in_by: Option<Instant>,
@@ -114,7 +113,7 @@ impl Gate {
             security: Security::new(control, implicit),
             parameters: Parameters::default(),
             refused: 0,
-            listens: false,
+            engine: Engine::Absent,
             log_in_by: Some(now + settings.times.log_in),
             stop_by: None,
             settings,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddrV4, time::Instant};
 
-use super::{interface::Access, operation::Performing, reply::Reply, transfer::Transferring};
+use super::{interface::Access, operation::Performing, transfer::Transferring};
 use crate::{
     storage::{Algorithm, FactSet},
     virtual_path::VirtualPath,
@@ -43,12 +43,21 @@ pub(super) enum Startup {
 /// What happens when a new engine is ready.
 #[derive(Debug)]
 pub(super) enum Then {
-    /// The client has its reply already.
-    Nothing,
-    /// The client gets a reply.
-    Reply(Reply),
-    /// The engine opens a port.
+    /// It opens a port.
     Listen(Passive),
+    /// It connects to the client, for this transfer.
+    Connect(Transferring, SocketAddrV4),
+}
+
+/// What there is of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// None has been started yet, or it has been given up.
+    Absent,
+    /// It listens for no data connection.
+    Free,
+    /// It listens for a data connection that has not been used.
+    Listens,
 }
 
 /// The command that asks for a port, which decides the form of the reply.

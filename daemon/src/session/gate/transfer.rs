@@ -12,7 +12,7 @@ use super::{
     host_port::six_numbers,
     interface::{Action, StorageEvent},
     reply::{Reply, shown},
-    state::{Progress, Setup, State, Then},
+    state::{Engine, Progress, Setup, State, Then},
 };
 use crate::{
     storage::{Failure, Operation, Outcome, Transfer, UploadStart},
@@ -214,7 +214,7 @@ impl Gate {
             (Phase::Commanded(moving) | Phase::Announced(moving), event) => match event {
                 StorageEvent::Began => {
                     // A connection has been made of the port.
-                    self.listens = false;
+                    self.engine = Engine::Free;
                     moving.progress.get_or_insert(Progress::new(now));
                 }
                 StorageEvent::Moved(bytes) => {
@@ -273,7 +273,7 @@ impl Gate {
                 transfer.path = path;
                 match setup {
                     Setup::Passive => self.command_engine(transfer),
-                    Setup::Active(target) => self.connect(transfer, target),
+                    Setup::Active(target) => self.with_engine(Then::Connect(transfer, target)),
                 }
             }
             (Ok(_), None, _) => {
@@ -282,7 +282,7 @@ impl Gate {
         }
     }
 
-    fn connect(&mut self, mut transfer: Transferring, target: SocketAddrV4) {
+    pub(super) fn connect(&mut self, mut transfer: Transferring, target: SocketAddrV4) {
         let numbers = six_numbers(*target.ip(), target.port());
         self.tell_engine(format!("PORT {numbers}"));
         transfer.phase = Phase::Connecting;
@@ -322,8 +322,8 @@ impl Gate {
             // The engine could do nothing with the data connection.
             (None, Some(_)) if moving.progress.is_none() => {
                 let reply = transfer.conclusion(Err(Failure::NoConnection), self.stall_seconds());
-                self.reply(reply);
-                self.restart_engine(Then::Nothing);
+                self.end_engine();
+                self.finish(reply);
             }
             _ => self.state = State::Transferring(transfer),
         }
@@ -366,8 +366,8 @@ impl Gate {
             let ended = transfer.moving().and_then(|moving| moving.ended);
             let result = ended.map_or(Err(failure), |(result, _)| result);
             let reply = transfer.conclusion(result, self.stall_seconds());
-            self.reply(reply);
-            self.restart_engine(Then::Nothing);
+            self.end_engine();
+            self.finish(reply);
         }
     }
 }

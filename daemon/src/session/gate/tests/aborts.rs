@@ -14,7 +14,7 @@ fn an_abort_ends_a_transfer_and_is_answered_behind_it() {
         b"\xff\xf4\xf2ABOR\r\n",
         b"\xff\xf5\xff\xf2abor\n",
     ] {
-        let mut rig = Rig::logged_in();
+        let mut rig = Rig::with_engine();
         rig.transfer = None;
         rig.expect("EPSV", "229");
         rig.expect_codes("RETR a.txt", &[150]);
@@ -29,7 +29,7 @@ fn an_abort_ends_a_transfer_and_is_answered_behind_it() {
 
 #[test]
 fn an_abort_behind_other_commands_ends_the_transfer_in_order() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
@@ -42,7 +42,7 @@ fn an_abort_behind_other_commands_ends_the_transfer_in_order() {
 
 #[test]
 fn an_abort_that_comes_too_late_is_no_failure() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
@@ -54,18 +54,18 @@ fn an_abort_that_comes_too_late_is_no_failure() {
 
 #[test]
 fn an_abort_before_the_data_connection_does_not_wait_for_it() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
     rig.expect_codes("ABOR", &[426, 226]);
-    assert_eq!(rig.done(), ["Cancel", "EndEngine", "StartEngine"]);
+    assert_eq!(rig.done(), ["Cancel", "EndEngine"]);
     rig.expect("ABOR", "226");
 }
 
 #[test]
 fn an_abort_of_the_first_look_leaves_no_transfer() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.storage = false;
     rig.expect("EPSV", "229");
     assert_eq!(rig.send("RETR a.txt\r\nABOR"), "");
@@ -81,7 +81,7 @@ fn an_abort_of_the_first_look_leaves_no_transfer() {
 
 #[test]
 fn status_and_noop_are_answered_in_a_transfer_and_others_wait() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
@@ -100,7 +100,7 @@ fn status_and_noop_are_answered_in_a_transfer_and_others_wait() {
 
 #[test]
 fn noop_does_not_overtake_the_first_reply() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.storage = false;
     rig.expect("EPSV", "229");
     assert_eq!(rig.send("RETR a.txt\r\nNOOP"), "");

@@ -12,7 +12,7 @@ fn active_mode_connects_late_and_to_the_client_only() {
     rig.expect("PORT 10,0,0,9,4,1", "200");
     assert!(rig.engine_lines.is_empty());
     rig.expect_codes("RETR a.txt", &[150, 226]);
-    let expected = ["PORT 10,0,0,9,4,1", "RETR /t"];
+    let expected = ["USER u", "PASS x", "PORT 10,0,0,9,4,1", "RETR /t"];
     assert_eq!(rig.engine_lines, expected);
     rig.expect("EPRT |1|10.0.0.9|1025|", "200");
     rig.expect_codes("LIST", &[150, 226]);
@@ -52,7 +52,7 @@ fn active_mode_may_be_off() {
 #[test]
 fn a_client_that_cannot_be_reached_is_told_425() {
     for closes in [false, true] {
-        let mut rig = Rig::logged_in();
+        let mut rig = Rig::with_engine();
         rig.expect("PORT 10,0,0,9,4,1", "200");
         rig.outcomes.push_back(Ok(Outcome::Ready {
             size: None,

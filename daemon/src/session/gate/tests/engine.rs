@@ -59,19 +59,22 @@ fn events_of_nothing_do_nothing() {
 
 #[test]
 fn an_engine_that_cannot_listen_is_replaced() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.engine = false;
     assert_eq!(rig.send("EPSV"), "");
     assert!(rig.engine_says("425 No").starts_with("425"));
-    assert_eq!(rig.done(), ["EndEngine", "StartEngine"]);
-    rig.engine_says("220 x");
-    rig.engine_says("331 x");
-    assert_eq!(rig.engine_says("230 x"), "");
-    assert_eq!(rig.send("PASV"), "");
-    rig.gate.engine_closed(rig.now);
+    assert_eq!(rig.done(), ["EndEngine"]);
+    for words in [&[][..], &["220 x", "331 x", "230 x"]] {
+        assert_eq!(rig.send("PASV"), "");
+        for word in words {
+            assert_eq!(rig.engine_says(word), "");
+        }
+        rig.gate.engine_closed(rig.now);
+        rig.run();
+        assert!(rig.received().starts_with("425"));
+        assert_eq!(rig.done(), ["StartEngine", "EndEngine"]);
+    }
     rig.engine = true;
-    rig.run();
-    assert!(rig.received().starts_with("425"));
     rig.expect("PASV", "227");
 }
 
@@ -79,7 +82,7 @@ fn an_engine_that_cannot_listen_is_replaced() {
 fn a_port_that_was_not_used_is_not_kept() {
     let mut rig = Rig::logged_in();
     rig.expect("EPSV", "229");
-    assert_eq!(rig.done(), [""; 0]);
+    assert_eq!(rig.done(), ["StartEngine"]);
     rig.expect("PASV", "227");
     assert_eq!(rig.done(), ["EndEngine", "StartEngine"]);
     rig.expect_codes("RETR a.txt", &[150, 226]);

@@ -13,14 +13,17 @@ fn a_client_is_greeted() {
 }
 
 #[test]
-fn a_log_in_starts_an_engine_that_hears_no_name() {
+fn the_first_data_connection_starts_an_engine_that_hears_no_name() {
     let mut rig = Rig::new(settings());
     rig.expect("USER alice", "331");
     assert_eq!(rig.done(), [""; 0]);
     rig.expect("PASS secret", "230");
     let log_in = r#"LogIn { user: "alice", password: Password(..) }"#;
-    assert_eq!(rig.done(), [log_in, "StartEngine"]);
-    assert_eq!(rig.engine_lines, ["USER u", "PASS x"]);
+    assert_eq!(rig.done(), [log_in]);
+    assert!(rig.engine_lines.is_empty());
+    rig.expect("EPSV", "229");
+    assert_eq!(rig.done(), ["StartEngine"]);
+    assert_eq!(rig.engine_lines, ["USER u", "PASS x", "EPSV"]);
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn reasons_that_help_are_told() {
 
 #[test]
 fn another_user_begins_anew() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.expect("CWD /dir", "250");
     rig.expect("TYPE A", "200");
     rig.expect("EPSV", "229");
@@ -168,20 +171,6 @@ fn options_that_are_set_before_the_log_in_hold() {
     rig.expect("PASS secret", "230");
     let reply = rig.expect("MLST a.txt", "250");
     assert!(reply.contains("\r\n size=1234; /a.txt\r\n"), "{reply}");
-}
-
-#[test]
-fn a_root_that_cannot_be_opened_refuses_the_log_in() {
-    let mut rig = Rig::new(settings());
-    rig.engine = false;
-    rig.expect("USER alice", "331");
-    assert_eq!(rig.send("PASS secret"), "");
-    rig.engine_says("220 Engine");
-    rig.engine_says("331 Password");
-    let reply = rig.engine_says("530 No");
-    assert!(reply.starts_with("530"), "{reply}");
-    assert!(rig.done().ends_with(&["LogOut".into(), "EndEngine".into()]));
-    rig.expect("PWD", "530");
 }
 
 #[test]

@@ -118,6 +118,17 @@ impl Rig {
         rig
     }
 
+    /// A session that has done a transfer, so that it has an engine.
+    pub(super) fn with_engine() -> Self {
+        let mut rig = Self::logged_in();
+        rig.expect("EPSV", "229");
+        rig.expect_codes("RETR a.txt", &[150, 226]);
+        rig.operations.clear();
+        rig.engine_lines.clear();
+        rig.others.clear();
+        rig
+    }
+
     /// Sends a line, lets everybody answer, and gives what came back.
     pub(super) fn send(&mut self, line: &str) -> String {
         self.send_bytes(format!("{line}\r\n").as_bytes())

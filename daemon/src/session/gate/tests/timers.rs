@@ -44,7 +44,7 @@ fn a_log_in_that_is_not_decided_ends() {
 
 #[test]
 fn the_time_for_a_log_in_begins_anew_with_rein() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.pass(TIMES.log_in * 2);
     rig.expect("REIN", "220");
     assert!(just(&mut rig, TIMES.log_in).starts_with("421"));
@@ -52,7 +52,7 @@ fn the_time_for_a_log_in_begins_anew_with_rein() {
 
 #[test]
 fn an_idle_session_ends() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.pass(before(TIMES.idle));
     rig.expect("NOOP", "200");
     // Bytes that are no command do not count.
@@ -80,15 +80,6 @@ fn a_log_in_that_does_not_come_after_the_handshake_ends_the_session() {
 
 #[test]
 fn an_engine_that_does_not_start_ends_the_session() {
-    let mut rig = Rig::new(settings());
-    rig.engine = false;
-    rig.expect("USER alice", "331");
-    assert_eq!(rig.send("PASS secret"), "");
-    assert!(just(&mut rig, TIMES.engine).starts_with("421"));
-}
-
-#[test]
-fn an_engine_that_does_not_listen_ends_the_session() {
     let mut rig = Rig::logged_in();
     rig.engine = false;
     assert_eq!(rig.send("EPSV"), "");
@@ -96,8 +87,16 @@ fn an_engine_that_does_not_listen_ends_the_session() {
 }
 
 #[test]
+fn an_engine_that_does_not_listen_ends_the_session() {
+    let mut rig = Rig::with_engine();
+    rig.engine = false;
+    assert_eq!(rig.send("EPSV"), "");
+    assert!(just(&mut rig, TIMES.engine).starts_with("421"));
+}
+
+#[test]
 fn a_storage_that_does_not_answer_ends_the_session() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.storage = false;
     assert_eq!(rig.send("SIZE a.txt"), "");
     assert!(just(&mut rig, TIMES.engine).starts_with("421"));
@@ -105,7 +104,7 @@ fn a_storage_that_does_not_answer_ends_the_session() {
 
 #[test]
 fn a_digest_has_time_as_long_as_it_proceeds() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.storage = false;
     assert_eq!(rig.send("HASH a.txt"), "");
     for bytes in 1..10 {
@@ -121,7 +120,7 @@ fn a_digest_has_time_as_long_as_it_proceeds() {
 
 #[test]
 fn an_operation_that_cannot_be_cancelled_is_left_behind() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.storage = false;
     rig.send("HASH a.txt");
     assert_eq!(rig.send("ABOR"), "");
@@ -139,14 +138,14 @@ fn an_operation_that_cannot_be_cancelled_is_left_behind() {
 
 #[test]
 fn a_data_connection_that_does_not_come_is_told_and_the_session_goes_on() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("CWD dir", "250");
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
     let reply = just(&mut rig, TIMES.data_connection);
     assert_eq!(codes(reply.as_bytes()), [425]);
-    assert_eq!(rig.done(), ["EndEngine", "StartEngine"]);
+    assert_eq!(rig.done(), ["EndEngine"]);
     rig.transfer = Some(Ok(1));
     let reply = rig.expect("PWD", "257");
     assert!(reply.contains("\"/dir\""));
@@ -156,7 +155,7 @@ fn a_data_connection_that_does_not_come_is_told_and_the_session_goes_on() {
 
 #[test]
 fn a_connection_to_the_client_has_its_time() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.expect("PORT 10,0,0,9,4,1", "200");
     rig.outcomes.push_back(Ok(Outcome::Ready {
         size: None,
@@ -174,7 +173,7 @@ fn a_connection_to_the_client_has_its_time() {
 
 #[test]
 fn a_transfer_that_stalls_is_cancelled() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("STOR a.txt", &[150]);
@@ -199,7 +198,7 @@ fn a_transfer_that_stalls_is_cancelled() {
 
 #[test]
 fn a_transfer_whose_client_has_left_moves_or_ends() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("STOR a.txt", &[150]);
@@ -221,7 +220,7 @@ fn a_transfer_whose_client_has_left_moves_or_ends() {
 
 #[test]
 fn a_transfer_that_cannot_be_cancelled_is_left_behind() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
@@ -229,12 +228,12 @@ fn a_transfer_that_cannot_be_cancelled_is_left_behind() {
     assert_eq!(rig.send("ABOR"), "");
     let reply = just(&mut rig, TIMES.engine);
     assert_eq!(codes(reply.as_bytes()), [426, 226]);
-    assert_eq!(rig.done(), ["Cancel", "EndEngine", "StartEngine"]);
+    assert_eq!(rig.done(), ["Cancel", "EndEngine"]);
 }
 
 #[test]
 fn an_engine_without_a_last_word_is_replaced() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
@@ -242,12 +241,12 @@ fn an_engine_without_a_last_word_is_replaced() {
     assert_eq!(rig.event(StorageEvent::Ended(Ok(7))), "");
     assert_eq!(codes(just(&mut rig, TIMES.engine).as_bytes()), [226]);
     rig.expect("NOOP", "200");
-    assert_eq!(rig.done(), ["EndEngine", "StartEngine"]);
+    assert_eq!(rig.done(), ["EndEngine"]);
 }
 
 #[test]
 fn a_transfer_takes_as_long_as_it_takes() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
@@ -264,7 +263,7 @@ fn a_transfer_takes_as_long_as_it_takes() {
 
 #[test]
 fn a_daemon_that_stops_ends_idle_sessions_at_once() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.gate.stop(SECOND * 10, rig.now);
     rig.run();
     assert!(rig.received().starts_with("421"));
@@ -273,7 +272,7 @@ fn a_daemon_that_stops_ends_idle_sessions_at_once() {
 
 #[test]
 fn a_daemon_that_stops_lets_a_transfer_end() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt\r\nPWD", &[150]);
@@ -288,7 +287,7 @@ fn a_daemon_that_stops_lets_a_transfer_end() {
 
 #[test]
 fn a_daemon_that_stops_does_not_wait_for_ever() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.transfer = None;
     rig.expect("EPSV", "229");
     rig.expect_codes("RETR a.txt", &[150]);
@@ -300,7 +299,7 @@ fn a_daemon_that_stops_does_not_wait_for_ever() {
 
 #[test]
 fn a_timeout_that_comes_early_does_nothing() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.gate.timeout(rig.now);
     rig.run();
     assert_eq!(rig.received(), "");
@@ -310,16 +309,16 @@ fn a_timeout_that_comes_early_does_nothing() {
 #[test]
 fn an_administrator_ends_a_session_whatever_it_does() {
     const KILLED: &str = "421 An administrator has ended this session.\r\n";
-    let idle = Rig::logged_in();
+    let idle = Rig::with_engine();
     let mut checking = Rig::new(settings());
     checking.log_in = None;
     checking.expect("USER alice", "331");
     checking.send("PASS secret");
     checking.done();
-    let mut performing = Rig::logged_in();
+    let mut performing = Rig::with_engine();
     performing.storage = false;
     performing.send("SIZE f");
-    let mut transferring = Rig::logged_in();
+    let mut transferring = Rig::with_engine();
     transferring.transfer = None;
     transferring.expect("EPSV", "229");
     transferring.expect("RETR f", "150");

@@ -37,7 +37,7 @@ fn upload(name: &str, start: UploadStart, expected: Option<u64>) -> Transfer {
 
 #[test]
 fn a_download_is_prepared_announced_and_concluded() {
-    let mut rig = Rig::logged_in();
+    let mut rig = Rig::with_engine();
     rig.expect("EPSV", "229 Extended passive mode (|||50000|)\r\n");
     assert_eq!(
         rig.send("RETR a.txt"),
