@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use packaging::inspect::{Limits, Sink, extract};
 
-use crate::inspect::{open, print};
+use crate::{input::open, inspect::print};
 
 /// Unpacks beside `dir` and moves the result there when all went well.
 ///

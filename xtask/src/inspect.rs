@@ -1,13 +1,14 @@
 //! `cargo xtask inspect`: what a file is and holds, for people or for programs.
 
 use std::{
-    fs::File,
-    io::{self, BufReader, BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     path::Path,
 };
 
 use anyhow::{Context as _, Result};
 use packaging::inspect::{Limits, inspect};
+
+use crate::input::open;
 
 /// Prints what the file holds.
 ///
@@ -38,10 +39,4 @@ fn seen_enough(written: io::Result<()>) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("standard output"),
     }
-}
-
-/// Opens a file for the reader.
-pub(crate) fn open(file: &Path) -> Result<BufReader<File>> {
-    let opened = File::open(file).with_context(|| file.display().to_string())?;
-    Ok(BufReader::new(opened))
 }

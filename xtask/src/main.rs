@@ -22,6 +22,7 @@ mod guard;
 mod host;
 #[cfg(test)]
 mod init_script;
+mod input;
 mod inspect;
 mod output;
 mod package;

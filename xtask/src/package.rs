@@ -16,7 +16,7 @@ use packaging::{
 use serde_json::json;
 
 use crate::{
-    compile,
+    compile, input,
     inspect::print,
     output::{CHECKSUMS, Output},
     progress::Progress,
@@ -101,7 +101,7 @@ impl Described {
         made: BTreeMap<&'static str, Vec<u8>>,
     ) -> Result<Self> {
         let named = || manifest.display().to_string();
-        let text = fs::read_to_string(manifest).with_context(named)?;
+        let text = input::read_text(manifest)?;
         let mut description = Manifest::parse(&text).with_context(named)?;
         if let Some(version) = version {
             description = description.with_version(version);
@@ -172,15 +172,10 @@ impl Sources for Folder {
                 data: Box::new(bytes.as_slice()),
             });
         }
-        // Asked first: opening a pipe would wait for its other end.
-        let metadata = fs::metadata(&path)?;
-        if !metadata.is_file() {
-            let problem = "it is not a regular file";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
-        }
+        let file = input::open_regular(&path)?;
         Ok(Source {
-            size: metadata.len(),
-            data: Box::new(File::open(path)?),
+            size: file.metadata()?.len(),
+            data: Box::new(file),
         })
     }
 }

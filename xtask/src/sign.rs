@@ -11,7 +11,10 @@ use packaging::inspect::{Contents, Limits, inspect};
 use packaging::sign::{Signer, sign};
 use packaging::verify::{Severity, verify};
 
-use crate::inspect::{open, print};
+use crate::{
+    input::{self, open},
+    inspect::print,
+};
 
 /// Where key and certificates are: PEM files.
 #[derive(Debug, clap::Args)]
@@ -34,9 +37,8 @@ impl Keys {
     /// # Errors
     /// If a file cannot be read, or holds no usable key or certificate.
     pub(crate) fn read(&self) -> Result<Signer> {
-        let read = |path: &Path| fs::read(path).with_context(|| path.display().to_string());
-        let (key, cert) = (read(&self.key)?, read(&self.cert)?);
-        let chain = self.chain.as_deref().map(read).transpose()?;
+        let (key, cert) = (input::read(&self.key)?, input::read(&self.cert)?);
+        let chain = self.chain.as_deref().map(input::read).transpose()?;
         Signer::from_pem(&key, &cert, &chain.unwrap_or_default()).with_context(|| {
             let chain = self.chain.as_ref();
             let chain = chain.map_or(String::new(), |chain| format!(", {}", chain.display()));

@@ -24,7 +24,7 @@ use packaging::{
 };
 use walkdir::WalkDir;
 
-use crate::{cargo::allowed, inspect::print, process};
+use crate::{cargo::allowed, input, inspect::print, process};
 
 /// A cold build of the daemon on a slow machine.
 const BUILD: Duration = Duration::from_hours(1);
@@ -89,7 +89,7 @@ pub(crate) fn run(root: &Path, manifest: Option<&Path>, sabotage: bool) -> Resul
 pub(crate) fn pack(manifest: &Path, sabotage: bool) -> Result<()> {
     let manifest = plain(&std::path::absolute(manifest)?);
     let named = || manifest.display().to_string();
-    let text = fs::read_to_string(&manifest).with_context(named)?;
+    let text = input::read_text(&manifest)?;
     let description = Manifest::parse(&text).with_context(named)?;
     let folder = manifest.parent().with_context(named)?;
     let mut files: BTreeSet<PathBuf> = description

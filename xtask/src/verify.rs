@@ -1,7 +1,6 @@
 //! `cargo xtask verify`: checks a finished file against the rules of the format.
 
 use std::{
-    fs,
     path::Path,
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
@@ -16,7 +15,10 @@ use packaging::{
     verify::{self, Diagnosis, Severity},
 };
 
-use crate::inspect::{open, print};
+use crate::{
+    input::{self, open},
+    inspect::print,
+};
 
 /// Exit status when there are warnings and no errors. 2 is taken by the parser of the command line.
 const WARNINGS: u8 = 3;
@@ -114,9 +116,9 @@ pub(crate) fn trust(ca: Option<&Path>, at: Option<&str>) -> Result<Option<Trust>
         Some(text) => Epoch::from_rfc3339(text).context("--at")?,
         None => now()?,
     };
-    let named = || ca.display().to_string();
-    let pem = fs::read(ca).with_context(named)?;
-    Trust::from_pem(&pem, at).map(Some).with_context(named)
+    Trust::from_pem(&input::read(ca)?, at)
+        .map(Some)
+        .with_context(|| ca.display().to_string())
 }
 
 #[expect(

@@ -334,6 +334,11 @@ fn a_refusal_names_the_file_and_leaves_nothing_behind() {
     );
     refuses(
         here,
+        &["package", "/dev/zero", "--out", "out"],
+        &["/dev/zero has more than 1048576 bytes"],
+    );
+    refuses(
+        here,
         &["package", &missing, "--out", "."],
         &["which is not of an earlier run; choose another directory with --out"],
     );
