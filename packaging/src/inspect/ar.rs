@@ -210,6 +210,23 @@ fn parse(header: &[u8; HEADER], offset: u64) -> Result<Member, ReadError> {
     let size = digits
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(|| malformed(format!("its size is \"{}\"", size.escape_ascii())))?;
+    // Hosts make numbers of these. Our own readers have no use for them.
+    for (field, range) in [
+        ("date", 16..28),
+        ("owner", 28..34),
+        ("group", 34..40),
+        ("mode", 40..48),
+    ] {
+        let value = text(range).trim_ascii();
+        // Tools of the vendor write the mode in Python's way.
+        let digits = value.strip_prefix(b"0o").filter(|_| field == "mode");
+        if !digits.unwrap_or(value).iter().all(u8::is_ascii_digit) {
+            return Err(malformed(format!(
+                "its {field} is \"{}\"",
+                value.escape_ascii()
+            )));
+        }
+    }
     if matches!(name, b"." | b"..") || !name.iter().all(u8::is_ascii_graphic) {
         return Err(malformed("its name is not printable".to_owned()));
     }

@@ -188,6 +188,10 @@ fn damaged_headers_are_refused_by_field() {
             "ar header of \"descriptor.xml\" at byte 8: it ends in \"x\\n\"",
         ),
         (8 + 48, b'-', "its size is \"-"),
+        (8 + 16, 0, "its date is \"\\x00\""),
+        (8 + 28, b'r', "its owner is \"r\""),
+        (8 + 34, b'-', "its group is \"-\""),
+        (8 + 40, b'x', "its mode is \"x\""),
         (
             0,
             b'?',
