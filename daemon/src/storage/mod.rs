@@ -26,7 +26,7 @@ mod sample;
 pub mod time_val;
 mod transfer;
 mod upload;
-mod zeros;
+pub mod zeros;
 
 pub use self::facts_line::{Place, facts_line};
 pub use self::request::{

@@ -4,13 +4,13 @@ use std::{ops::Range, sync::LazyLock};
 
 /// What can become a hole: aligned pieces of a file of this size. Smaller holes would cut writes
 /// into pieces that cost more than the space is worth.
-pub(super) const HOLE_BYTES: usize = 64 * 1024;
+pub const HOLE_BYTES: usize = 64 * 1024;
 
 /// Zeros to be sent for holes. Not a constant, which would take its place in the program's file.
 pub(super) static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; HOLE_BYTES]);
 
 /// Whether all bytes are zero.
-pub(super) fn is_zero(bytes: &[u8]) -> bool {
+pub fn is_zero(bytes: &[u8]) -> bool {
     // By words and without a branch for each: the daemon is compiled for size, and then loops over
     // bytes stay loops over bytes.
     let (chunks, rest) = bytes.as_chunks::<64>();
@@ -27,7 +27,7 @@ pub(super) fn is_zero(bytes: &[u8]) -> bool {
 
 /// Cuts bytes that belong at `position` of a file into pieces to be written; what is between them
 /// can become holes.
-pub(super) fn data_in(position: u64, bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+pub fn data_in(position: u64, bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut next = 0;
     std::iter::from_fn(move || {
         let mut data: Option<Range<usize>> = None;
