@@ -7,13 +7,108 @@ use rustls::{
     ServerConfig,
     crypto::ring::{Ticketer, default_provider},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::ServerSessionMemoryCache,
+    server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions},
 };
 
 use crate::config::Tls;
 
 /// TLS 1.2 sessions that clients may resume without a ticket. Each takes some hundred bytes.
 const CACHED_SESSIONS: usize = 512;
+
+/// Sessions of one control connection that can be resumed without a ticket: its own.
+const OWN_SESSIONS: usize = 4;
+
+/// What the two kinds of connections of a session use. Where clients can resume the session of the
+/// one on the other, both know the same sessions and tickets.
+#[derive(Debug, Clone)]
+pub(crate) struct Sides {
+    /// For the control connection.
+    pub(crate) control: Arc<ServerConfig>,
+    /// For data connections.
+    pub(crate) data: Arc<ServerConfig>,
+}
+
+impl Sides {
+    /// For a session whose clients may resume what any session of the daemon has given them.
+    pub(crate) fn shared(config: Arc<ServerConfig>) -> Self {
+        Self {
+            control: config.clone(),
+            data: config,
+        }
+    }
+
+    /// For one session whose data connections resume what its own control connection has given the
+    /// client, and nothing else: not what another session has given, and not what a data connection
+    /// that was refused might have.
+    ///
+    /// # Errors
+    /// If there are no random bytes for tickets.
+    pub(crate) fn separate(config: &ServerConfig) -> Result<Self> {
+        let mut control = config.clone();
+        control.session_storage = ServerSessionMemoryCache::new(OWN_SESSIONS);
+        control.ticketer = ticketer()?;
+        let given = Arc::new(Given {
+            sessions: control.session_storage.clone(),
+            tickets: control.ticketer.clone(),
+        });
+        let mut data = control.clone();
+        data.session_storage = given.clone();
+        data.ticketer = given;
+        Ok(Self {
+            control: Arc::new(control),
+            data: Arc::new(data),
+        })
+    }
+}
+
+/// Knows what has been given to the client, and gives nothing.
+#[derive(Debug)]
+struct Given {
+    sessions: Arc<dyn StoresServerSessions>,
+    tickets: Arc<dyn ProducesTickets>,
+}
+
+impl StoresServerSessions for Given {
+    fn put(&self, _key: Vec<u8>, _value: Vec<u8>) -> bool {
+        false
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.sessions.get(key)
+    }
+
+    /// A client has many data connections and one session.
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.sessions.get(key)
+    }
+
+    fn can_cache(&self) -> bool {
+        false
+    }
+}
+
+impl ProducesTickets for Given {
+    fn enabled(&self) -> bool {
+        self.tickets.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.tickets.lifetime()
+    }
+
+    /// The client gets an empty ticket, which is none (RFC 5077, section 3.3).
+    fn encrypt(&self, _plain: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.tickets.decrypt(cipher)
+    }
+}
+
+fn ticketer() -> Result<Arc<dyn ProducesTickets>> {
+    Ticketer::new().context("no random bytes for TLS tickets")
+}
 
 /// Reads certificate and key. The same value serves control and data connections, because only
 /// then can a client resume the session of the one on the other.
@@ -33,7 +128,7 @@ pub(crate) fn load(tls: &Tls) -> Result<Arc<ServerConfig>> {
         .with_single_cert(chain, key)
         .context("tls.certificate and tls.key cannot be used together")?;
     config.session_storage = ServerSessionMemoryCache::new(CACHED_SESSIONS);
-    config.ticketer = Ticketer::new().context("no random bytes for TLS tickets")?;
+    config.ticketer = ticketer()?;
     Ok(Arc::new(config))
 }
 

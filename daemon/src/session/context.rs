@@ -24,8 +24,8 @@ use crate::{accounts::Account, config::Config, storage::Failure};
 pub(crate) struct Context {
     /// The configuration at the start of the session.
     pub(crate) config: Arc<Config>,
-    /// For TLS on data connections; the same as on the control connection, so that clients can
-    /// resume its session there.
+    /// For TLS on data connections; it knows the sessions of the control connection, so that clients
+    /// can resume them there.
     tls: Option<Arc<ServerConfig>>,
     /// What an administrator sees of the session.
     pub(crate) status: Status,

@@ -47,6 +47,7 @@ use crate::{
     config::{Config, Required},
     server::{Listed, Permit, Setup, refuse},
     storage::Storage,
+    tls::Sides,
 };
 
 /// Stack of a session's threads in bytes. Hosts limit what a daemon may use; this much proved
@@ -212,11 +213,12 @@ async fn drive(
     tune(&stream);
     let mut control = Control::new(stream);
     let settings = settings(&setup, client, local, implicit_tls);
-    let (context, events) = Context::new(setup.config.clone(), setup.tls.clone());
+    let tls = sides(&setup)?;
+    let (control_tls, data_tls) = tls.map(|tls| (tls.control, tls.data)).unzip();
+    let (context, events) = Context::new(setup.config.clone(), data_tls);
     listed.attach(&context);
     if implicit_tls {
-        let tls = setup
-            .tls
+        let tls = control_tls
             .clone()
             .context("implicit TLS needs a certificate")?;
         control.start_tls(tls);
@@ -242,12 +244,26 @@ async fn drive(
         storage: Storage::new(context.clone()),
         context,
         control,
-        tls: setup.tls.clone(),
+        tls: control_tls,
         client,
         local,
     };
     driver.run(events, stop).await;
     Ok(())
+}
+
+/// What the session does TLS with, if there is a certificate.
+fn sides(setup: &Setup) -> Result<Option<Sides>> {
+    let own = setup.config.tls.as_ref();
+    let own = own.is_some_and(|tls| tls.require_session_reuse);
+    let sides = setup.tls.as_ref().map(|tls| {
+        if own {
+            Sides::separate(tls)
+        } else {
+            Ok(Sides::shared(tls.clone()))
+        }
+    });
+    sides.transpose()
 }
 
 /// An IPv4 address that came as IPv6, unwrapped.

@@ -10,9 +10,12 @@ use std::{
 
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
+    ALL_VERSIONS, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
+    client::{Resumption, Tls12Resumption},
     crypto::ring::default_provider,
     pki_types::{CertificateDer, ServerName},
+    version::{TLS12, TLS13},
 };
 
 use crate::{
@@ -31,18 +34,32 @@ impl Wire for TlsStream {
 
 /// A client that trusts one certificate.
 #[derive(Clone)]
-struct Client(Arc<ClientConfig>);
+struct Client(Arc<ClientConfig>, CertificateDer<'static>);
 
 impl Client {
     fn trusting(certificate: &CertificateDer<'static>) -> Self {
+        Self::speaking(ALL_VERSIONS, certificate)
+    }
+
+    fn speaking(
+        versions: &[&'static SupportedProtocolVersion],
+        certificate: &CertificateDer<'static>,
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(default_provider().into())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self(Arc::new(config))
+        Self(Arc::new(config), certificate.clone())
+    }
+
+    /// The same with other ways to resume sessions, and a store of its own for them.
+    fn resuming(&self, resumption: Resumption) -> Self {
+        let mut config = ClientConfig::clone(&self.0);
+        config.resumption = resumption;
+        Self(Arc::new(config), self.1.clone())
     }
 
     fn handshake(&self, tcp: TcpStream) -> TlsStream {
@@ -145,16 +162,62 @@ fn a_data_connection_resumes_the_session_of_its_control_connection() {
     assert_eq!(read_to_close(&mut data), b"content");
     assert!(ftp.reply().starts_with("226"));
 
-    let stranger = Client(Arc::new(ClientConfig::clone(&client.0)));
-    let mut other = (*stranger.0).clone();
-    other.resumption = rustls::client::Resumption::disabled();
+    let stranger = client.resuming(Resumption::disabled());
     let data = ftp.passive();
     ftp.expect("RETR file", "150");
-    let mut data = Client(Arc::new(other)).handshake(data);
+    let mut data = stranger.handshake(data);
     let mut nothing = Vec::new();
     let _refused = data.read_to_end(&mut nothing);
     assert!(nothing.is_empty());
     assert!(ftp.reply().starts_with("522"));
+}
+
+/// The kind of handshake of a data connection of this session, and the code of its last reply.
+fn fetch(ftp: &mut Ftp, client: &Client) -> (Option<HandshakeKind>, String) {
+    let data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    let mut data = client.handshake(data);
+    let kind = data.conn.handshake_kind();
+    let mut content = Vec::new();
+    let _end_of_tls_or_not = data.read_to_end(&mut content);
+    let reply = ftp.reply();
+    assert_eq!(content.is_empty(), !reply.starts_with("226"), "{reply}");
+    (kind, reply.get(..3).unwrap_or_default().to_owned())
+}
+
+#[test]
+fn only_the_session_of_its_own_control_connection_is_taken_where_reuse_is_required() {
+    let full = |code: &str| (Some(HandshakeKind::Full), code.to_owned());
+    let resumed = |code: &str| (Some(HandshakeKind::Resumed), code.to_owned());
+    for (version, tls12) in [
+        (&TLS13, Tls12Resumption::Disabled),
+        (&TLS12, Tls12Resumption::SessionIdOrTickets),
+        (&TLS12, Tls12Resumption::SessionIdOnly),
+    ] {
+        for required in [true, false] {
+            let (daemon, client) = start(&format!("require-session-reuse = {required}"));
+            fs::write(daemon.root().join("file"), "content").unwrap();
+            let client = Client::speaking(&[version], &client.1);
+            let another =
+                || client.resuming(Resumption::in_memory_sessions(16).tls12_resumption(tls12));
+            let [one, two] = [another(), another()];
+            let [mut first, mut second] = [&one, &two].map(|client| client.log_in(&daemon));
+            // As often as the client likes, also with TLS 1.2, where sessions are not used up.
+            assert_eq!(fetch(&mut first, &one), resumed("226"));
+            assert_eq!(fetch(&mut second, &two), resumed("226"));
+            let crossed = fetch(&mut first, &two);
+            if required {
+                assert_eq!(crossed, full("522"), "{version:?} {tls12:?}");
+                // What a refused connection might have given is worth nothing.
+                let stranger = another();
+                assert_eq!(fetch(&mut first, &stranger), full("522"));
+                assert_eq!(fetch(&mut first, &stranger), full("522"));
+            } else {
+                assert_eq!(crossed, resumed("226"), "{version:?} {tls12:?}");
+            }
+            assert_eq!(fetch(&mut first, &one), resumed("226"));
+        }
+    }
 }
 
 #[test]
