@@ -41,6 +41,8 @@ pub(crate) struct Case {
     pub(crate) state: State,
     /// The client's address, where the server is on the loopback network.
     pub(crate) from: Option<Ipv4Addr>,
+    /// Whether it is played over IPv6, at the loopback address.
+    pub(crate) ipv6: bool,
     pub(crate) patience: Duration,
     /// Whether it is played when no other is: it hangs servers that are one thread.
     pub(crate) alone: bool,
@@ -79,6 +81,8 @@ struct CaseForm {
     feature: Option<String>,
     state: Option<State>,
     from: Option<Ipv4Addr>,
+    #[serde(default)]
+    ipv6: bool,
     patience_seconds: Option<u64>,
     #[serde(default)]
     alone: bool,
@@ -171,6 +175,10 @@ fn build(form: &CaseForm, id: String, put_in: &dyn Fn(&str) -> String) -> Result
         let line = put_in(line);
         Setup::parse(&line).with_context(|| format!("disk: {line}"))
     });
+    ensure!(
+        !(form.ipv6 && form.from.is_some()),
+        "`from` is an IPv4 address, the case is over IPv6"
+    );
     let steps = script::parse(&put_in(&form.script)).context("script")?;
     expect_variables(&steps)?;
     Ok(Case {
@@ -180,6 +188,7 @@ fn build(form: &CaseForm, id: String, put_in: &dyn Fn(&str) -> String) -> Result
         feature: form.feature.as_deref().map(put_in),
         state: form.state.unwrap_or(State::Ready),
         from: form.from,
+        ipv6: form.ipv6,
         patience,
         alone: form.alone,
         end: form.end,

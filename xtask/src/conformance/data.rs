@@ -57,6 +57,14 @@ impl Data {
         Ok((Self::Listening(listener), address))
     }
 
+    /// A connection of somebody else to where the server said that it listens.
+    pub(crate) fn stranger(&self, from: Ipv4Addr, patience: Duration) -> Result<TcpStream> {
+        let Self::Announced(to) = *self else {
+            bail!("no passive data connection was announced");
+        };
+        connect_from(to, Some(from.into()), patience)
+    }
+
     /// Connects to where the server said that it listens.
     pub(crate) fn connect(&mut self, from: Option<Ipv4Addr>, patience: Duration) -> Result<()> {
         let Self::Announced(to) = *self else {

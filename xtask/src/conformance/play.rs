@@ -1,8 +1,9 @@
 //! Plays one case.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use regex::bytes::Regex;
@@ -15,6 +16,9 @@ use super::script::{Codes, DataCheck, End, Expectation, Pattern, State, Step};
 use super::session::{Server, Session, Unexpected, comma};
 use super::wire::{Control, Reply};
 
+/// How long a connection to this machine may take.
+const CONNECT: Duration = Duration::from_secs(2);
+
 /// Bytes of data that a message quotes.
 const QUOTED: usize = 600;
 
@@ -26,6 +30,17 @@ pub(crate) enum Outcome {
     Failed(String),
     /// The server says that it lacks an optional command.
     NotOffered(String),
+    /// The case is over IPv6, and there is none.
+    NoIpv6(Without),
+}
+
+/// Who has no IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Without {
+    /// This machine, at its loopback interface.
+    Machine,
+    /// The server: it does not listen at the loopback address.
+    Server,
 }
 
 /// Where a case takes place.
@@ -40,6 +55,20 @@ pub(crate) struct Place<'a> {
 
 /// Plays a case from its set-up to the last check.
 pub(crate) fn play(server: &Server, case: &Case, place: &Place<'_>) -> Outcome {
+    let over_ipv6;
+    let server = if case.ipv6 {
+        let address = match ipv6_address(server.address) {
+            Ok(address) => address,
+            Err(without) => return Outcome::NoIpv6(without),
+        };
+        over_ipv6 = Server {
+            address,
+            ..server.clone()
+        };
+        &over_ipv6
+    } else {
+        server
+    };
     let mut play = match Play::prepare(server, case, place) {
         Ok(play) => play,
         Err(error) => return Outcome::Failed(format!("set-up: {error:#}")),
@@ -53,6 +82,22 @@ pub(crate) fn play(server: &Server, case: &Case, place: &Place<'_>) -> Outcome {
         Some(unexpected) if lacks(case, unexpected) => Outcome::NotOffered(message),
         _ => Outcome::Failed(message),
     }
+}
+
+/// Where the server listens over IPv6.
+fn ipv6_address(address: SocketAddr) -> Result<SocketAddr, Without> {
+    if address.is_ipv6() {
+        return Ok(address);
+    }
+    let loopback = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        return Err(Without::Machine);
+    }
+    // What listens there on this machine has nothing to do with a server elsewhere.
+    if !address.ip().is_loopback() || TcpStream::connect_timeout(&loopback, CONNECT).is_err() {
+        return Err(Without::Server);
+    }
+    Ok(loopback)
 }
 
 /// Whether the reply says that an optional command or feature is not there.
@@ -85,6 +130,7 @@ struct Play<'a> {
     data: Vec<u8>,
     /// Connections that only have to stay open.
     held: Vec<Control>,
+    strangers: Vec<TcpStream>,
 }
 
 impl<'a> Play<'a> {
@@ -111,6 +157,7 @@ impl<'a> Play<'a> {
             current: "A".to_owned(),
             data: Vec::new(),
             held: Vec::new(),
+            strangers: Vec::new(),
         })
     }
 
@@ -139,10 +186,11 @@ impl<'a> Play<'a> {
     fn start(&mut self, state: State) -> Result<()> {
         let dir = self.variables["dir"].clone();
         let session = Session::start(self.server, state, self.from, &dir, self.case.patience)?;
-        if let IpAddr::V4(ip) = session.control.socket()?.local_addr()?.ip() {
+        let ip = session.control.socket()?.local_addr()?.ip();
+        self.variables
+            .insert("local".to_owned(), ip.to_string().into());
+        if let IpAddr::V4(ip) = ip {
             self.variables.insert("comma".to_owned(), comma(ip).into());
-            self.variables
-                .insert("local".to_owned(), ip.to_string().into());
         }
         self.sessions.insert(self.current.clone(), session);
         Ok(())
@@ -214,6 +262,12 @@ impl<'a> Play<'a> {
     fn data_step(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::Open(open) => self.session()?.open(open),
+            Step::Stranger(from) => {
+                let patience = self.case.patience;
+                let stranger = self.session()?.data.stranger(*from, patience)?;
+                self.strangers.push(stranger);
+                Ok(())
+            }
             Step::Connect => self.session()?.connect_data(),
             Step::Get(limit) => {
                 self.data = self.session()?.read(*limit)?;

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Value};
 
 use super::case::Topic;
-use super::play::Outcome;
+use super::play::{Outcome, Without};
 use super::suite::Results;
 
 /// One server of a comparison.
@@ -25,10 +25,14 @@ impl Column {
             None => "",
             Some(Outcome::Passed) => "pass",
             Some(Outcome::NotOffered(_)) if !self.ours => "n/a",
+            Some(Outcome::NoIpv6(without)) if !self.ours || *without == Without::Machine => NO_IPV6,
             Some(_) => "fail",
         }
     }
 }
+
+/// The result of a case over IPv6 where there is none.
+const NO_IPV6: &str = "no IPv6";
 
 /// How many cases ended how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub(crate) struct Counts {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) not_offered: usize,
+    /// Over IPv6, where there is none.
+    pub(crate) no_ipv6: usize,
 }
 
 impl Counts {
@@ -46,6 +52,7 @@ impl Counts {
                 Outcome::Passed => counts.passed += 1,
                 Outcome::Failed(_) => counts.failed += 1,
                 Outcome::NotOffered(_) => counts.not_offered += 1,
+                Outcome::NoIpv6(_) => counts.no_ipv6 += 1,
             }
         }
         counts
@@ -56,6 +63,10 @@ impl Counts {
         let mut counts = Self::of(&column.results);
         if column.ours {
             counts.failed += std::mem::take(&mut counts.not_offered);
+            let listens = |outcome: &&Outcome| **outcome == Outcome::NoIpv6(Without::Server);
+            let deaf = column.results.outcomes.values().filter(listens).count();
+            counts.failed += deaf;
+            counts.no_ipv6 -= deaf;
         }
         counts
     }
@@ -67,10 +78,11 @@ impl fmt::Display for Counts {
             passed,
             failed,
             not_offered,
+            no_ipv6,
         } = self;
         write!(
             f,
-            "{passed} passed, {failed} failed, {not_offered} not offered"
+            "{passed} passed, {failed} failed, {not_offered} not offered, {no_ipv6} without IPv6"
         )
     }
 }
@@ -81,6 +93,14 @@ pub(crate) fn print_failures(topics: &[Topic], results: &Results) {
         let (word, message) = match results.outcomes.get(&case.id) {
             Some(Outcome::Failed(message)) => ("FAILED", message),
             Some(Outcome::NotOffered(message)) => ("not offered", message),
+            Some(Outcome::NoIpv6(Without::Machine)) => {
+                println!("no IPv6 {}: this machine has no [::1]", case.id);
+                continue;
+            }
+            Some(Outcome::NoIpv6(Without::Server)) => {
+                println!("no IPv6 {}: the server does not listen at [::1]", case.id);
+                continue;
+            }
             _ => continue,
         };
         println!("{word} {} ({}): {message}", case.id, case.source);
@@ -113,22 +133,25 @@ pub(crate) fn markdown(topics: &[Topic], columns: &[Column]) -> String {
     line(&mut text, format_args!("\n{count} cases.\n"));
     line(
         &mut text,
-        format_args!("| server | version | passed | failed | n/a |"),
+        format_args!("| server | version | passed | failed | n/a | no IPv6 |"),
     );
     line(
         &mut text,
-        format_args!("| --- | --- | ---: | ---: | ---: |"),
+        format_args!("| --- | --- | ---: | ---: | ---: | ---: |"),
     );
     for column in columns {
         let Counts {
             passed,
             failed,
             not_offered,
+            no_ipv6,
         } = Counts::of_column(column);
         let (name, version) = (&column.name, &column.version);
         line(
             &mut text,
-            format_args!("| {name} | {version} | {passed} | {failed} | {not_offered} |"),
+            format_args!(
+                "| {name} | {version} | {passed} | {failed} | {not_offered} | {no_ipv6} |"
+            ),
         );
     }
     alone(&mut text, topics, columns);
@@ -161,7 +184,8 @@ const HEAD: &str = "\
 Written by `cargo xtask conformance --peers`, which starts every server on the loopback interface with equivalent settings
 and plays the same cases against all of them. The cases are in [`xtask/conformance`](../xtask/conformance); each names the
 section that decides. *n/a*: the server says (500, 502, 504) that it lacks an extension which it need not have. esxftpd has
-to offer everything: for it there is no *n/a*.
+to offer everything: for it there is no *n/a*. *no IPv6*: the case is over IPv6, and the server does not listen there, or the
+machine has none; the first is a failure of esxftpd.
 ";
 
 /// Where ours and all others part.

@@ -14,6 +14,7 @@
 //! session NAME [STATE]   the following steps belong to another session
 //! flood ADDRESS MOST     one of at most MOST connections from ADDRESS is greeted with 421
 //! open HOW [idle] [from ADDRESS]    HOW: pasv, epsv, port, eprt; idle: without connecting
+//! stranger ADDRESS       somebody at ADDRESS connects to what `open .. idle` left, and stays
 //! connect                connects what `open .. idle` left
 //! get [LEN]              reads the data connection to its end, or LEN bytes
 //! put CONTENT            writes and ends the data connection
@@ -50,6 +51,7 @@ pub(crate) enum Step {
     Session { name: String, state: Option<State> },
     Flood { from: Ipv4Addr, most: usize },
     Open(Open),
+    Stranger(Ipv4Addr),
     Connect,
     Get(Option<usize>),
     Put(Content),
@@ -291,6 +293,7 @@ fn parse_line(line: &str) -> Result<Step> {
             Ok(Step::Flood { from, most })
         }
         "open" => Ok(Step::Open(open(arguments)?)),
+        "stranger" => Ok(Step::Stranger(arguments.parse()?)),
         "connect" => nothing(Step::Connect),
         "get" if arguments.is_empty() => Ok(Step::Get(None)),
         "get" => Ok(Step::Get(Some(arguments.parse()?))),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::case::{self, Case};
-use super::play::{Outcome, Place, play};
+use super::play::{Outcome, Place, Without, play};
 use super::report::{self, Column, Counts};
 use super::session::Server;
 use super::suite::Results;
@@ -308,4 +308,39 @@ fn what_ours_lacks_is_a_failure_and_what_others_lack_is_none() {
         table.contains("| c | RFC 1, 2 |\n"),
         "where they part: {table}"
     );
+}
+
+#[test]
+fn without_ipv6_a_case_over_it_says_so_and_is_a_failure_of_ours() {
+    // The server listens over IPv4 only.
+    let server = serve(&[], b"");
+    let outcome = run(&server, &case("ipv6 = true", "> NOOP\n< 200"));
+    assert!(matches!(outcome, Outcome::NoIpv6(_)), "{outcome:?}");
+    let topics =
+        [
+            case::parse(
+                "topic = 't'\n[[case]]\nid = 'c'\nsource = 'RFC 1, 2'\nscript = '> NOOP'\n",
+            )
+            .unwrap(),
+        ];
+    for (ours, without, expected) in [
+        (true, Without::Server, "fail"),
+        (true, Without::Machine, "no IPv6"),
+        (false, Without::Server, "no IPv6"),
+    ] {
+        let column = Column {
+            name: "server".to_owned(),
+            version: "1".to_owned(),
+            ours,
+            results: Results {
+                outcomes: [("c".to_owned(), Outcome::NoIpv6(without))].into(),
+                took: Duration::ZERO,
+            },
+        };
+        let counts = Counts::of_column(&column);
+        assert_eq!(counts.failed, usize::from(expected == "fail"));
+        assert_eq!(counts.failed + counts.no_ipv6, 1);
+        let json = report::json(&topics, &[column]);
+        assert_eq!(json["server"]["cases"]["c"], expected);
+    }
 }

@@ -25,7 +25,7 @@ pub(super) fn launch(daemon: &Path, settings: &Settings<'_>) -> Result<Launch> {
     let config = settings.work.join("esxftpd.toml");
     let text = format!(
         r#"[listen]
-addresses = ["127.0.0.1:{port}"]
+addresses = ["127.0.0.1:{port}", "[::1]:{port}"]
 
 [passive]
 ports = "{first}-{last}"
