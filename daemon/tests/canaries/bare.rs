@@ -3,14 +3,15 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
+    time::Instant,
 };
 
 use libunftp::ServerBuilder;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
-use unftp_core::auth::DefaultUser;
+use unftp_core::auth::{DefaultUser, UserDetail};
 use unftp_sbe_fs::Filesystem;
 
 use crate::ftp::Ftp;
@@ -29,23 +30,43 @@ impl Bare {
     }
 
     pub(crate) fn start_with(configure: impl FnOnce(Options) -> Options + Send + 'static) -> Self {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), configure)
+    }
+
+    /// Listens at a free port of this address.
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        configure: impl FnOnce(Options) -> Options + Send + 'static,
+    ) -> Self {
+        Self::serve(address, |root| {
+            let storage = Box::new(move || Filesystem::new(&root).unwrap());
+            configure(ServerBuilder::new(storage))
+        })
+    }
+
+    /// Serves what `build` makes of the directory.
+    pub(crate) fn serve<User: UserDetail + 'static>(
+        address: SocketAddr,
+        build: impl FnOnce(PathBuf) -> ServerBuilder<Filesystem, User> + Send + 'static,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().to_owned();
-        let address = free_address();
+        let address = free_address(address);
         thread::spawn(move || {
             let runtime = Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
                 .build()
                 .unwrap();
-            let storage = Box::new(move || Filesystem::new(&root).unwrap());
-            let options = configure(ServerBuilder::new(storage));
-            let server = options.build().unwrap();
-            runtime
-                .block_on(server.listen(address.to_string()))
-                .unwrap();
+            // Where libunftp stops by itself, nothing is left to be said.
+            let _stopped = runtime.block_on(async {
+                let server = build(root).build().unwrap();
+                server.listen(address.to_string()).await
+            });
         });
+        let start = Instant::now();
         while TcpStream::connect(address).is_err() {
+            assert!(start.elapsed() < crate::PATIENCE, "it does not listen");
             thread::yield_now();
         }
         Self { address, directory }
@@ -77,7 +98,7 @@ impl Bare {
     }
 }
 
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+fn free_address(address: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind(address).unwrap();
     listener.local_addr().unwrap()
 }
