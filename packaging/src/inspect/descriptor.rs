@@ -188,6 +188,8 @@ pub(crate) struct DeclaredPayload {
     pub(crate) name: String,
     pub(crate) kind: String,
     pub(crate) size: Option<DeclaredSize>,
+    pub(crate) uncompressed_size: Option<DeclaredSize>,
+    pub(crate) vfat_name: Option<String>,
     pub(crate) checksums: Vec<DeclaredChecksum>,
 }
 
@@ -309,6 +311,8 @@ fn payload(node: &Node) -> DeclaredPayload {
         name: attribute("name"),
         kind: attribute("type"),
         size: node.attribute("size").map(DeclaredSize::new),
+        uncompressed_size: node.attribute("uncompressed-size").map(DeclaredSize::new),
+        vfat_name: node.attribute("vfat-name").map(str::to_owned),
         checksums: DeclaredChecksum::list(node),
     }
 }

@@ -32,6 +32,12 @@ pub struct Payload {
     /// Size in bytes as stored; absent if the VIB has no such member.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// File name in the boot bank as declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vfat_name: Option<String>,
+    /// Size in bytes after unpacking as declared, which releases from 8.0 U3 on write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_unpacked_size: Option<DeclaredSize>,
     /// Size in bytes after unpacking the gzip layer; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unpacked_size: Option<u64>,
@@ -150,6 +156,8 @@ impl Payload {
             name: declared.name.clone(),
             kind: declared.kind.clone(),
             declared_size: declared.size.clone(),
+            vfat_name: declared.vfat_name.clone(),
+            declared_unpacked_size: declared.uncompressed_size.clone(),
             size: stored.map(|sums| sums.length),
             unpacked_size: unpacked.map(|sums| sums.length),
             has_more_behind: false,

@@ -155,6 +155,9 @@ impl Display for Payload {
         if let Some(size) = self.unpacked_size {
             write!(out, ", {size} unpacked")?;
         }
+        if let Some(name) = &self.vfat_name {
+            write!(out, ", in the boot bank as {}", Plain(name))?;
+        }
         if self.kind == "vzstd" {
             write!(out, "; what zstd holds is not unpacked")?;
         }

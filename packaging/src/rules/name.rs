@@ -79,6 +79,14 @@ pub fn vfat_name(key: &str, value: &str) -> Option<Finding> {
     None
 }
 
+/// Whether a file name of the boot bank would lead elsewhere, or to a file of the host itself.
+pub fn leaves_boot_bank(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    value.contains(['/', '\\'])
+        || matches!(value, "" | "." | "..")
+        || RESERVED_BOOT_BANK_NAMES.contains(&lower.as_str())
+}
+
 /// The file name that a payload has in the boot bank if nothing else is called so (FORMAT.md H2).
 pub fn boot_bank_name(payload: &str, kind: PayloadType, vfat_name: Option<&str>) -> String {
     let generated = || {

@@ -108,6 +108,7 @@ fn check_members(vib: &Vib, report: &mut Report) {
         }
     }
     let mut names = BTreeSet::new();
+    let mut vfat_names = BTreeSet::new();
     for payload in &vib.payloads {
         let place = format!("payload {:?}", payload.name);
         if let Some(finding) = name::payload_name("payload", &payload.name) {
@@ -123,6 +124,16 @@ fn check_members(vib: &Vib, report: &mut Report) {
                     "give each its own name",
                 )
                 .says(PARSE_PAYLOAD);
+        }
+        let vfat_name = payload.vfat_name.as_deref();
+        if vfat_name.is_some_and(|name| !vfat_names.insert(name)) {
+            report.add(
+                Error,
+                rules::BOOT_BANK_NAME,
+                &place,
+                "has the vfat-name of another payload",
+                "give each its own name",
+            );
         }
         if payload.size.is_none() {
             report.add(
@@ -156,6 +167,18 @@ fn check_payload(payload: &Payload, report: &mut Report) {
         );
     }
     check_size(payload, report);
+    check_unpacked_size(payload, report);
+    if let Some(name) = &payload.vfat_name
+        && let Some(finding) = name::vfat_name("vfat-name", name)
+    {
+        // Vendors use more characters than we would. It must still be a file of its own.
+        let severity = if name::leaves_boot_bank(name) {
+            Error
+        } else {
+            Warning
+        };
+        report.found(severity, finding);
+    }
     if payload.has_more_behind {
         report.add(
             Error,
@@ -188,6 +211,24 @@ fn check_size(payload: &Payload, report: &mut Report) {
         problem,
         "write the size as stored",
     );
+}
+
+/// What is unpacked from vzstd is not known here.
+fn check_unpacked_size(payload: &Payload, report: &mut Report) {
+    let declared = payload.declared_unpacked_size.as_ref();
+    let known = payload.unpacked_size.filter(|_| payload.kind != VZSTD);
+    let (Some(declared), Some(actual)) = (declared, known) else {
+        return;
+    };
+    if declared.bytes() != Some(actual) {
+        report.add(
+            Warning,
+            rules::PAYLOAD_SIZE,
+            "uncompressed-size",
+            format!("is {:?}, but there are {actual} bytes", declared.text()),
+            "write the size of the archive, or leave it out",
+        );
+    }
 }
 
 /// The file list names exactly the files of the payloads.

@@ -3,6 +3,7 @@
 
 mod archives;
 mod behind;
+mod boot_bank;
 mod bundles;
 mod containers;
 mod extraction;
