@@ -36,9 +36,11 @@ const POLL: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(2);
 /// Sessions that are open meanwhile.
 const IDLE_SESSIONS: usize = 3;
-/// Percent of a core. A daemon that waits needs next to nothing, one that spins needs all of it;
-/// nothing between them is a test's business.
-const SPIN: f64 = 20.0;
+/// Percent of a core that an idle daemon stays below.
+const IDLE_LIMIT: f64 = 1.0;
+/// Looks at an idle daemon, of which the least counts: a tick of the clock is already half of the
+/// limit, and a daemon that spins is busy in each.
+const LOOKS: usize = 3;
 /// A log that a person should read through.
 const LOG_LINES: usize = 30;
 
@@ -201,11 +203,7 @@ impl Daemon {
         })?;
         if turned_away {
             let pid = self.identify(trial)?;
-            let percent = busy(pid)?;
-            ensure!(
-                percent <= SPIN,
-                "it uses {percent:.0} % of a core: it spins"
-            );
+            idle_use(pid)?;
         } else {
             let status = self.wait()?;
             ensure!(!status.success(), "it ended with {status}");
@@ -322,17 +320,25 @@ impl Held {
 fn idle(target: &Target, pid: i32) -> Result<f64> {
     let sessions = (0..IDLE_SESSIONS).map(|_| log_in(target));
     let sessions: Vec<_> = sessions.collect::<Result<_>>()?;
-    let percent = busy(pid)?;
+    let percent = idle_use(pid)?;
     drop(sessions);
-    ensure!(
-        percent <= SPIN,
-        "the idle daemon uses {percent:.0} % of a core: it spins"
-    );
     Ok(percent)
 }
 
+/// Percent of a core that a daemon uses of which nobody wants anything.
+fn idle_use(pid: i32) -> Result<f64> {
+    let mut least = f64::INFINITY;
+    for _ in 0..LOOKS {
+        least = least.min(use_of_a_core(pid)?);
+        if least < IDLE_LIMIT {
+            return Ok(least);
+        }
+    }
+    bail!("the idle daemon uses {least:.1} % of a core, {IDLE_LIMIT} % are allowed: it spins")
+}
+
 /// Percent of a core that the daemon uses.
-fn busy(pid: i32) -> Result<f64> {
+fn use_of_a_core(pid: i32) -> Result<f64> {
     let before = cpu_seconds(pid)?;
     let started = Instant::now();
     thread::sleep(IDLE);
