@@ -30,7 +30,7 @@ pub(crate) struct Context {
     /// What an administrator sees of the session.
     pub(crate) status: Status,
     state: Mutex<State>,
-    events: mpsc::UnboundedSender<(Run, StorageEvent)>,
+    events: mpsc::UnboundedSender<(Run, TransferEvent)>,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +46,25 @@ struct State {
 }
 
 /// What the storage tells of a transfer, and of which.
-pub(crate) type Events = mpsc::UnboundedReceiver<(Run, StorageEvent)>;
+pub(crate) type Events = mpsc::UnboundedReceiver<(Run, TransferEvent)>;
+
+/// What the storage tells of a transfer. It is small, because each session has room for 32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TransferEvent {
+    /// See [`StorageEvent::Began`].
+    Began,
+    /// See [`StorageEvent::Ended`].
+    Ended(Result<u64, Failure>),
+}
+
+impl From<TransferEvent> for StorageEvent {
+    fn from(event: TransferEvent) -> Self {
+        match event {
+            TransferEvent::Began => Self::Began,
+            TransferEvent::Ended(result) => Self::Ended(result),
+        }
+    }
+}
 
 impl Context {
     /// The context of a session that begins.
@@ -143,7 +161,7 @@ impl Context {
     }
 
     /// Tells the gate something about `run`; from any thread.
-    pub(crate) fn tell(&self, run: &Run, event: StorageEvent) {
+    pub(crate) fn tell(&self, run: &Run, event: TransferEvent) {
         // Without a receiver, the session has ended, and nobody needs to know.
         let _told = self.events.send((run.clone(), event));
     }
@@ -266,8 +284,8 @@ mod tests {
         let before = context.begin();
         context.abandon();
         context.begin();
-        context.tell(&before, StorageEvent::Began);
-        context.tell(&context.run(), StorageEvent::Began);
+        context.tell(&before, TransferEvent::Began);
+        context.tell(&context.run(), TransferEvent::Began);
         let abandoned = [(); 2].map(|()| events.try_recv().unwrap().0.is_abandoned());
         assert_eq!(abandoned, [true, false]);
     }

@@ -21,7 +21,7 @@ use tracing::{debug, info};
 
 use super::{
     Context, Run,
-    context::Events,
+    context::{Events, TransferEvent},
     control::{Control, Heard},
     engine::Engine,
     gate::{Action, Denied, Gate, StorageEvent, TlsEvent},
@@ -31,8 +31,8 @@ use crate::{
     storage::{Failure, Outcome, Storage},
 };
 
-/// Bytes that are read from the client at once; a line fits.
-const CLIENT_BYTES: usize = 4096;
+/// Bytes that are read from the client at once; most lines fit.
+const CLIENT_BYTES: usize = 1024;
 
 /// Bytes that are read from the engine at once; its replies are short.
 const ENGINE_BYTES: usize = 512;
@@ -92,7 +92,7 @@ enum Then {
 enum Event {
     Control(io::Result<Heard>),
     Engine(io::Result<usize>),
-    Storage(Run, StorageEvent),
+    Transfer(Run, TransferEvent),
     LogIn(Result<Account, Denied>),
     Performed(Result<Outcome, Failure>),
     Deadline,
@@ -137,7 +137,7 @@ impl Driver {
                 // What the storage has to say comes before what the client says about it.
                 biased;
                 event = events.recv() => match event {
-                    Some((run, event)) => Event::Storage(run, event),
+                    Some((run, event)) => Event::Transfer(run, event),
                     None => break,
                 },
                 () = self.context.status.killed() => continue,
@@ -170,8 +170,8 @@ impl Driver {
             .storage(StorageEvent::Moved(self.context.run().moved()), now);
         match event {
             // What an engine that has been replaced was doing may still come to its end.
-            Event::Storage(run, _) if run.is_abandoned() => {}
-            Event::Storage(_, event) => self.gate.storage(event, now),
+            Event::Transfer(run, _) if run.is_abandoned() => {}
+            Event::Transfer(_, event) => self.gate.storage(event.into(), now),
             Event::Engine(Ok(count @ 1..)) => {
                 self.gate
                     .from_engine(parts.from_engine.get(..count).unwrap_or_default(), now);

@@ -23,9 +23,8 @@ use super::{
 };
 use crate::{
     session::{
-        Context, Protection, Run,
+        Context, Protection, Run, TransferEvent,
         data::{DataConnection, TlsRules},
-        gate::StorageEvent,
     },
     virtual_path::VirtualPath,
 };
@@ -168,7 +167,7 @@ impl Conditions {
 
     /// Tells that the transfer has all it needs.
     fn began(&self) {
-        self.context.tell(&self.run, StorageEvent::Began);
+        self.context.tell(&self.run, TransferEvent::Began);
     }
 }
 
@@ -235,7 +234,7 @@ where
         (What::Upload(_), _) => Err(Failure::Internal),
     };
     log.end(result);
-    context.tell(&run, StorageEvent::Ended(result));
+    context.tell(&run, TransferEvent::Ended(result));
     result
 }
 
@@ -264,7 +263,7 @@ where
         (What::Download(..) | What::Listing(_), _) => Err(Failure::Internal),
     };
     log.end(result);
-    context.tell(&run, StorageEvent::Ended(result));
+    context.tell(&run, TransferEvent::Ended(result));
     result
 }
 

@@ -99,7 +99,7 @@ impl Session {
     fn ended(&mut self, told: bool) -> Result<u64, Failure> {
         let mut result = None;
         while let Ok((_run, event)) = self.events.try_recv() {
-            if let StorageEvent::Ended(ended) = event {
+            if let TransferEvent::Ended(ended) = event {
                 result = Some(ended);
             }
         }
