@@ -73,11 +73,12 @@ impl Engine {
         });
         let theirs = EngineStream::from_std(theirs)?;
         let server = build(context, storage)?;
-        let service = tokio::spawn(async move {
+        // Boxed, as the session itself is.
+        let service = tokio::spawn(Box::pin(async move {
             if let Err(error) = server.service(theirs).await {
                 debug!(%error, "the engine has ended");
             }
-        });
+        }));
         Ok(Self {
             stream: UnixStream::from_std(ours)?,
             service,

@@ -147,8 +147,9 @@ impl Session {
                 return Err(error).context("no runtime for the session; lower limits.sessions");
             }
         };
-        // As a task, because wake-ups of those are not lost; see `driver::HEARTBEAT`.
-        let session = runtime.spawn(drive(
+        // As a task, because wake-ups of those are not lost; see `driver::HEARTBEAT`. Boxed, so that
+        // copies of it on their way there do not make the stack larger for all time.
+        let session = runtime.spawn(Box::pin(drive(
             self.stream,
             self.peer,
             self.setup,
@@ -156,7 +157,7 @@ impl Session {
             self.checks,
             self.stop,
             self.listed,
-        ));
+        )));
         let result = runtime.block_on(session);
         // Not a plain drop: that would wait for a thread that is stuck in the kernel.
         runtime.shutdown_background();
