@@ -50,7 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
     }
     for errno in ["EIO", "ESTALE"] {
         cases.push(Case::new(format!("{errno} at read"), move |place| {
-            download(place, &lines(&["pread64"], errno))
+            download(place, &lines(&["pread64", "sendfile"], errno))
         }));
         cases.push(Case::new(format!("{errno} at listing"), move |place| {
             listing(place, &lines(&["getdents64"], errno))

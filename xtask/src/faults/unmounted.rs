@@ -98,6 +98,7 @@ fn unmounted(place: &Place<'_>) -> Result<()> {
     let mut session = stage.log_in()?;
     store(&mut session, "STOR warm", b"warm")?;
     let mut downloading = stage.log_in()?;
+    fetch(&mut downloading, "RETR warm")?;
     let descriptors = stage.descriptors()?;
 
     downloading.open_simply()?;
