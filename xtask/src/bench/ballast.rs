@@ -57,7 +57,7 @@ impl Ballast {
 
     /// Takes hold of what is missing, right after it has been used by somebody else.
     pub(super) fn fill(&self) -> Result<()> {
-        let block = vec![0; usize::try_from(MIB)?];
+        let block = vec![1; usize::try_from(MIB)?];
         let mut file = &self.file;
         let mut held = file.seek(SeekFrom::End(0))?;
         while held < self.bytes {
