@@ -290,7 +290,7 @@ pub(super) fn two(bytes: &[u8], place: usize) -> u16 {
     u16::from_le_bytes(little_endian(bytes, place))
 }
 
-fn four(bytes: &[u8], place: usize) -> u32 {
+pub(super) fn four(bytes: &[u8], place: usize) -> u32 {
     u32::from_le_bytes(little_endian(bytes, place))
 }
 

@@ -23,6 +23,24 @@ const CHUNK: usize = 64 << 10;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 
+/// The header that stands before an entry says so if sizes and checksum follow behind it.
+const SIZES_BEHIND: u16 = 8;
+
+/// Whether the header before an entry says the same as the directory, as far as it says anything.
+/// Readers that go forward believe the one, the others the other.
+fn agrees(header: &[u8], entry: &ZipEntry) -> bool {
+    // In large zips, the sizes are somewhere else.
+    let size = |place: usize, of_directory: u64| {
+        let own = directory::four(header, place);
+        own == u32::MAX || u64::from(own) == of_directory
+    };
+    directory::two(header, 8) == entry.method
+        && (directory::two(header, 6) & SIZES_BEHIND != 0
+            || directory::four(header, 14) == entry.crc
+                && size(18, entry.packed)
+                && size(22, entry.size))
+}
+
 /// Entries as their directory lists them.
 pub(super) struct Zip<'m, 'f> {
     source: Source<'f>,
@@ -179,6 +197,11 @@ impl<'m, 'f> Zip<'m, 'f> {
         let own = own.and_then(|name| contained(name, 0).ok());
         if own.is_none_or(|(name, _)| name != entry.path.trim_end_matches('/')) {
             return Err(malformed("its own header has another name"));
+        }
+        if !agrees(&header, entry) {
+            return Err(malformed(
+                "its own header has another method, checksum or size than the directory",
+            ));
         }
         let start = (header.len() + name) as u64 + extra;
         let end = start.saturating_add(entry.packed);

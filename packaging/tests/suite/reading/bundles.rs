@@ -172,6 +172,26 @@ fn damage_inside_an_entry_is_found() {
 }
 
 #[test]
+fn two_headers_of_an_entry_that_contradict_each_other_are_refused() {
+    let whole = zip(&script());
+    let name = whole.windows(9).position(|window| window == b"index.xml");
+    let header = name.unwrap() - 30;
+    // Method, checksum, both sizes; the time is of no interest.
+    for (place, wanted) in [(8, true), (14, true), (18, true), (22, true), (10, false)] {
+        let mut bytes = whole.clone();
+        bytes[header + place] ^= 1;
+        let found = read(&bytes).err().map(|error| error.to_string());
+        let wanted = wanted.then(|| {
+            format!(
+                "zip entry \"index.xml\" at byte {header}: its own header has another method, \
+                 checksum or size than the directory"
+            )
+        });
+        assert_eq!(found, wanted, "byte {place}");
+    }
+}
+
+#[test]
 fn metadata_that_contradicts_its_vib_is_found_with_the_hosts_words() {
     for (from, to, wanted, severity) in [
         (
