@@ -114,10 +114,12 @@ impl Session {
         // The session goes to the thread by a channel, not in its closure: a closure is lost when
         // there is no thread, and the client is owed an answer.
         let (sender, receiver) = sync_channel::<Self>(1);
+        // Made here: the registry of spans has memory for each thread that makes some.
+        let span = info_span!("session", id = self.id, client = %self.peer);
         let thread = thread::Builder::new()
             .name(format!("session-{}", self.id))
             .stack_size(STACK_BYTES)
-            .spawn(move || receiver.recv().map(Self::run));
+            .spawn(move || span.in_scope(|| receiver.recv().map(Self::run)));
         match thread {
             Ok(_detached) => {
                 // It fails only if the thread has died already, and then there is nothing to serve
@@ -133,7 +135,6 @@ impl Session {
     }
 
     fn run(self) {
-        let _span = info_span!("session", id = self.id, client = %self.peer).entered();
         info!("connected");
         contained(|| self.serve());
     }
