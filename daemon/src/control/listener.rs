@@ -18,7 +18,10 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{MAX_REQUEST_BYTES, OK, Request};
-use crate::server::{Row, Server};
+use crate::{
+    server::{Row, Server},
+    sys::uninterrupted,
+};
 
 /// How long one request may take from its connection to the end of its answer. Requests are served
 /// one after the other, so a silent one delays others so long.
@@ -95,7 +98,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// Removes the socket of a daemon that is gone.
 fn make_way(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
+    match uninterrupted(|| fs::symlink_metadata(path)) {
         Ok(file) if !file.file_type().is_socket() => Err(io::Error::other(
             "something else is there; remove it or change control-socket",
         )),
