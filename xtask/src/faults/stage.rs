@@ -91,7 +91,7 @@ impl Stage {
             supervisor.wait()?;
             bail!("{ready:?} on stdout; {}", fs::read_to_string(&log)?);
         };
-        Ok(Self {
+        let stage = Self {
             _guard: Guard::of_process(supervisor.id())?,
             supervisor,
             server: Server {
@@ -105,7 +105,11 @@ impl Stage {
             root,
             faults,
             dir,
-        })
+        };
+        // Looking at a file is interrupted now and then, and that is no reason to give up.
+        let said = stage.log();
+        ensure!(!said.contains("Interrupted"), "{said}");
+        Ok(stage)
     }
 
     /// A session of the user.
