@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 
 use super::subject::Subject;
-use super::{listings, sessions, transfers};
+use super::{calls, listings, sessions, transfers};
 
 /// Whether more is better.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,11 @@ impl Measure {
             .map_or_else(Default::default, |quantity| quantity.name)
     }
 
+    /// The program that it cannot do without.
+    pub(super) fn needs(&self) -> Option<&'static str> {
+        (self.name() == CALLS).then_some(calls::PROGRAM)
+    }
+
     /// Measures once: a value for each quantity.
     pub(super) fn run(&self, subject: &Subject<'_>) -> Result<Vec<f64>> {
         let values = (self.run)(subject).with_context(|| self.name())?;
@@ -81,6 +86,8 @@ const fn lower(name: &'static str, unit: &'static str, bar: Bar) -> Quantity {
         bar,
     }
 }
+
+const CALLS: &str = "system calls for RETR of 10 KiB";
 
 /// All measures, in the order of the table.
 pub(super) const MEASURES: &[Measure] = &[
@@ -125,6 +132,14 @@ pub(super) const MEASURES: &[Measure] = &[
         quantities: &[higher("STOR 10 KiB", "files/s", Bar::Ratio(1.0))],
         stores: 0,
         run: transfers::store_small,
+    },
+    Measure {
+        quantities: &[
+            lower(CALLS, "calls", Bar::None),
+            lower("system calls for STOR of 10 KiB", "calls", Bar::None),
+        ],
+        stores: 0,
+        run: calls::of_small_files,
     },
     Measure {
         quantities: &[higher("RETR, 8 sessions", "MB/s", Bar::Ratio(1.0))],

@@ -4,6 +4,7 @@
 //! for this machine and run; ratios are what to look at.
 
 mod ballast;
+mod calls;
 mod client;
 mod interrupt;
 mod listings;
@@ -30,6 +31,7 @@ use self::subject::{GIB, Subject};
 use crate::compile;
 use crate::conformance::Tls;
 use crate::peers::{Bench, Caps, Peer};
+use crate::process;
 
 /// Where files are kept in memory, so that the servers are measured and not the disk.
 const MEMORY: &str = "/dev/shm";
@@ -152,7 +154,15 @@ fn chosen(parts: &[String]) -> Result<Vec<&'static Measure>> {
         let name = measure.name();
         parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()))
     };
-    let measures: Vec<_> = MEASURES.iter().filter(named).collect();
+    let can_be_had = |measure: &&Measure| match measure.needs() {
+        Some(program) if process::find(program).is_none() => {
+            eprintln!("left out for want of {program}: {}", measure.name());
+            false
+        }
+        _ => true,
+    };
+    let measures = MEASURES.iter().filter(named).filter(can_be_had);
+    let measures: Vec<_> = measures.collect();
     ensure!(
         !measures.is_empty(),
         "no measure is called like that; their names are: {}",

@@ -16,7 +16,7 @@ use super::usage::{Memory, memory_kib};
 /// not counted.
 const FIRST_BLOCKS: usize = 64;
 const SMALL_FILES: usize = 500;
-const SMALL_BYTES: usize = 10 << 10;
+pub(super) const SMALL_BYTES: usize = 10 << 10;
 const PARALLEL: usize = 8;
 /// What each of the parallel sessions stores.
 const PARALLEL_BLOCKS: usize = 512;
