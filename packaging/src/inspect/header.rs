@@ -203,6 +203,9 @@ fn entry(
         return Err(malformed("its name is not UTF-8"));
     };
     let (mut path, dotted) = contained(text, offset)?;
+    if let Some(field) = odd_number(fields, flavour) {
+        return Err(malformed(&format!("its {field} is not a number")));
+    }
     let plain = text.strip_prefix("./").unwrap_or(text);
     let crooked = !path.is_empty() && path != plain.strip_suffix('/').unwrap_or(plain);
     let kind = kind(fields.entry_type(), flavour, text);
@@ -221,7 +224,11 @@ fn entry(
         (_, EntryKind::Special) => fields
             .entry_size()
             .map_err(|_| malformed("its size is not a number"))?,
-        // Whatever is stored there, no data follows.
+        // Some readers would pass over so much data, and others go on right behind the header. In
+        // vmtar, nothing ever follows a header.
+        _ if flavour != Flavour::Visor && fields.entry_size().is_ok_and(|size| size > 0) => {
+            return Err(malformed("it has a size, but is of a kind without data"));
+        }
         _ => 0,
     };
     if fields.entry_type() == EntryType::GNUSparse {
@@ -250,6 +257,7 @@ fn entry(
                 .filter(|_| matches!(kind, EntryKind::Symlink | EntryKind::HardLink))
                 .map(|link| String::from_utf8_lossy(&link).into_owned()),
             flavour,
+            filled: is_filled(fields, flavour),
             extension: overrides.extension,
             dotted,
             crooked,
@@ -257,6 +265,48 @@ fn entry(
             program: None,
         },
     })
+}
+
+/// The first field that holds something else than octal digits, GNU's form for large numbers, or
+/// nothing. Hosts make numbers of all of them.
+fn odd_number(fields: &Fields, flavour: Flavour) -> Option<&'static str> {
+    const FIELDS: [(&str, std::ops::Range<usize>); 7] = [
+        ("mode", 100..108),
+        ("owner", 108..116),
+        ("group", 116..124),
+        ("size", 124..136),
+        ("time", 136..148),
+        ("device", 329..337),
+        ("device", 337..345),
+    ];
+    // The oldest headers have no devices.
+    let count = FIELDS.len() - if flavour == Flavour::Old { 2 } else { 0 };
+    let is_odd = |range: &std::ops::Range<usize>| {
+        let field = fields.as_bytes().get(range.clone()).unwrap_or_default();
+        let digits = field.split(|byte| *byte == 0).next().unwrap_or_default();
+        let is_large = matches!(field.first(), Some(0x80 | 0xff));
+        !is_large
+            && !digits
+                .trim_ascii()
+                .iter()
+                .all(|byte| matches!(byte, b'0'..=b'7'))
+    };
+    let mut fields = FIELDS.iter().take(count);
+    fields
+        .find(|(_, range)| is_odd(range))
+        .map(|(name, _)| *name)
+}
+
+/// Whether something stands where POSIX has the beginning of a long path, and these dialects
+/// nothing.
+fn is_filled(fields: &Fields, flavour: Flavour) -> bool {
+    let range = match flavour {
+        Flavour::Gnu => 345..500,
+        Flavour::Visor => 345..496,
+        Flavour::Posix | Flavour::Old => return false,
+    };
+    let bytes = fields.as_bytes().get(range).unwrap_or_default();
+    bytes.iter().any(|byte| *byte != 0)
 }
 
 fn kind(kind: EntryType, flavour: Flavour, path: &str) -> EntryKind {

@@ -353,7 +353,7 @@ impl Parser<'_> {
     fn text(&mut self, text: &str) -> Result<(), ReadError> {
         match self.open.last_mut() {
             Some(node) => node.text.push_str(text),
-            None if text.trim().is_empty() => {}
+            None if text.chars().all(|c| matches!(c, ' ' | '\t' | '\r' | '\n')) => {}
             None => return Err(self.problem("there is text outside the root")),
         }
         Ok(())

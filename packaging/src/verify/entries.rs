@@ -168,6 +168,15 @@ fn check_name(place: &str, entry: &Entry, report: &mut Report) {
             "keep paths below 100 bytes and write plain GNU headers",
         );
     }
+    if entry.filled {
+        report.add(
+            Warning,
+            rules::TAR_FLAVOUR,
+            place,
+            "has bytes behind its fields, where readers of POSIX headers find a part of the path",
+            "write plain headers, for instance with tar --format=gnu",
+        );
+    }
     if let Some(finding) = path::length(place, &entry.path) {
         report.found(Error, finding);
     }

@@ -12,6 +12,7 @@ mod hostile;
 mod metadata;
 mod releases;
 mod report;
+mod tar_fields;
 mod values;
 mod verifying;
 mod wellformed;

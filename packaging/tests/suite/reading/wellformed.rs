@@ -133,6 +133,7 @@ fn each_kind_of_damage_is_named_with_its_place() {
             "<vib a=\"1\"b=\"2\"></vib>",
             "there is no blank between two of its attributes",
         ),
+        ("\u{85}<vib/>", "there is text outside the root"),
         (
             "<vib><1/></vib>",
             "it holds \"1\", which XML does not allow as a name",
