@@ -20,7 +20,7 @@ pub(crate) use self::rights::Rights;
 use crate::{
     config::{ANONYMOUS_NAMES, Config, PasswordHash, Required, User},
     session::{
-        Context,
+        Context, blocking,
         gate::{Access, Denied, Password},
     },
     storage::Failure,
@@ -48,14 +48,9 @@ impl PasswordChecks {
     ///
     /// # Errors
     /// If that could not be found out.
-    async fn run(
-        &self,
-        hash: PasswordHash,
-        password: Password,
-        context: &Arc<Context>,
-    ) -> Result<bool> {
+    async fn run(&self, hash: PasswordHash, password: Password) -> Result<bool> {
         let permit = self.0.clone().acquire_owned().await?;
-        let check = context.blocking(move || {
+        let check = blocking(move || {
             // The check goes on when its session is gone, and must count until its end.
             let _permit = permit;
             Ok(password::matches(&hash, &password.0))
@@ -156,7 +151,7 @@ impl Accounts {
     async fn expect_root(&self, account: &Account) -> Result<(), Denied> {
         let root = account.root.clone();
         let look = move || Ok(uninterrupted(|| fs::metadata(&root)));
-        let found = self.context.blocking(look);
+        let found = blocking(look);
         let problem = match found.await {
             Ok(Ok(root)) if root.is_dir() => return Ok(()),
             Ok(Ok(_)) => "it is not a directory".to_owned(),
@@ -214,10 +209,7 @@ impl Accounts {
         let Some(User { password_hash, .. }) = user.or(config.users.first()) else {
             return Ok(false);
         };
-        let matches = self
-            .checks
-            .run(password_hash.clone(), password, &self.context)
-            .await?;
+        let matches = self.checks.run(password_hash.clone(), password).await?;
         Ok(matches && user.is_some())
     }
 }

@@ -10,10 +10,7 @@ use std::{
 
 use nix::sys::socket::{Shutdown, shutdown};
 use rustls::ServerConfig;
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::spawn_blocking,
-};
+use tokio::{sync::mpsc, task::spawn_blocking};
 use tracing::Span;
 
 use super::{gate::StorageEvent, status::Status};
@@ -166,28 +163,24 @@ impl Context {
         let _told = self.events.send((run.clone(), event));
     }
 
-    /// Runs `job` on a thread that may block. If the session ends meanwhile, the job goes on; it
-    /// should look at [`Run::check`].
-    ///
-    /// # Errors
-    /// [`Failure::Internal`] if the job panicked.
-    pub(crate) async fn blocking<T, J>(self: &Arc<Self>, job: J) -> Result<T, Failure>
-    where
-        T: Send + 'static,
-        J: FnOnce() -> Result<T, Failure> + Send + 'static,
-    {
-        let (sender, result) = oneshot::channel();
-        let span = Span::current();
-        spawn_blocking(move || {
-            // Fails if nobody waits any more.
-            let _sent = sender.send(span.in_scope(job));
-        });
-        result.await.map_err(|_panicked| Failure::Internal)?
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Runs `job` on a thread that may block. If the session ends meanwhile, the job goes on; it should
+/// look at [`Run::check`].
+///
+/// # Errors
+/// [`Failure::Internal`] if the job panicked.
+pub(crate) async fn blocking<T, J>(job: J) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    J: FnOnce() -> Result<T, Failure> + Send + 'static,
+{
+    let span = Span::current();
+    let done = spawn_blocking(move || span.in_scope(job)).await;
+    done.map_err(|_panicked| Failure::Internal)?
 }
 
 /// How data connections are to be.
@@ -262,8 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_panics_fails() {
-        let (context, _events) = context();
-        let result: Result<(), _> = context.blocking(|| panic!("a fault")).await;
+        let result: Result<(), _> = blocking(|| panic!("a fault")).await;
         assert_eq!(result, Err(Failure::Internal));
     }
 

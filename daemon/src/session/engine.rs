@@ -1,9 +1,10 @@
 //! The FTP engine: the only file that knows libunftp's `ServerBuilder`.
 //!
 //! libunftp opens, checks and closes data connections, and keeps the order of what uses them. It
-//! serves one end of a pair of local sockets; the gate speaks to the other. It starts when a user
-//! has logged in and can be replaced at any time, because everything that it does is in the
-//! session's [`Context`] as well.
+//! serves one end of a pair of local sockets; the gate speaks to the other. It starts with the first
+//! data connection of a user who has logged in and can be replaced at any time, because everything
+//! that it does is in the session's [`Context`] as well. What needs no data connection does without
+//! it.
 
 use std::{
     io,

@@ -55,7 +55,7 @@ use unftp_sbe_fs::Meta;
 use self::transfer::Prepared;
 use crate::{
     accounts::Account,
-    session::{Context, Run},
+    session::{Context, Run, blocking},
 };
 
 /// The storage of one session. Clones are the same.
@@ -100,7 +100,7 @@ impl Storage {
             drop(before);
             Prepared::new(&files, &context, transfer, run)
         };
-        let (prepared, outcome) = self.context.blocking(job).await?;
+        let (prepared, outcome) = blocking(job).await?;
         *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
         Ok(outcome)
     }

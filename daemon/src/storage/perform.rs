@@ -1,14 +1,12 @@
 //! The operations that are answered on the control connection.
 
-use std::sync::Arc;
-
 use super::{
     Failure, Files, Listing, Operation, Outcome, RootKind, What, copy, digest, listing,
     part::{self, Writing},
     remove::{self, Removal},
 };
 use crate::{
-    session::{Context, Run},
+    session::{Context, Run, blocking},
     virtual_path::VirtualPath,
 };
 
@@ -24,7 +22,7 @@ const DIRECTORY_MODE: u32 = 0o777;
 /// # Errors
 /// Why it could not be done. Nothing has been changed then.
 pub(crate) async fn perform(
-    context: &Arc<Context>,
+    context: &Context,
     operation: Operation,
     run: Run,
 ) -> Result<Outcome, Failure> {
@@ -34,9 +32,7 @@ pub(crate) async fn perform(
     {
         return remove::by_engine(context, files, removal).await;
     }
-    context
-        .blocking(move || perform_now(&files, &run, operation))
-        .await
+    blocking(move || perform_now(&files, &run, operation)).await
 }
 
 /// Like [`perform`], on a thread that may block.

@@ -1,8 +1,6 @@
 //! Removals below a confined root. unftp-sbe-fs does them well: by handles, without a way out.
 
-use std::{
-    ffi::OsStr, future::Future, os::unix::ffi::OsStrExt as _, pin::pin, sync::Arc, time::Duration,
-};
+use std::{ffi::OsStr, future::Future, os::unix::ffi::OsStrExt as _, pin::pin, time::Duration};
 
 use nix::errno::Errno;
 use tokio::time::sleep;
@@ -15,7 +13,10 @@ use super::{
     part::Writing,
     perform::allowed,
 };
-use crate::{session::Context, virtual_path::VirtualPath};
+use crate::{
+    session::{Context, blocking},
+    virtual_path::VirtualPath,
+};
 
 /// How often to look whether unftp-sbe-fs is done. Its thread wakes the runtime, but mio's poll(2)
 /// selector loses wake-ups from other threads now and then (mio issue 1874).
@@ -47,14 +48,13 @@ impl Removal {
 /// # Errors
 /// Why it could not be removed.
 pub(super) async fn by_engine(
-    context: &Arc<Context>,
+    context: &Context,
     files: Files,
     removal: Removal,
 ) -> Result<Outcome, Failure> {
     allowed(files.rights().delete())?;
     let account = context.account().ok_or(Failure::PermissionDenied)?;
-    let (filesystem, removal, _writing) =
-        context.blocking(move || prepare(&files, &removal)).await?;
+    let (filesystem, removal, _writing) = blocking(move || prepare(&files, &removal)).await?;
     let path = |path: &VirtualPath| OsStr::from_bytes(path.as_bytes()).to_owned();
     let removed = match &removal {
         Removal::File(file) => looked_at(filesystem.del(&*account, path(file))).await,

@@ -404,7 +404,7 @@ fn lines_on_the_control_connection_are_bounded() {
 }
 
 /// A context in which an account has logged in.
-fn context(sample: &Sample, choice: RootChoice, rights: Rights) -> Arc<Context> {
+fn context(sample: &Sample, choice: RootChoice, rights: Rights) -> std::sync::Arc<Context> {
     let mut config = Config::default();
     config.storage.root = choice;
     let (context, _events) = Context::new(config.into(), None);
@@ -465,7 +465,7 @@ async fn removals_by_the_engine_are_as_our_own() {
 
 #[tokio::test]
 async fn nothing_is_done_before_log_in() {
-    let config = Arc::new(Config::default());
+    let config = std::sync::Arc::new(Config::default());
     let (context, _events) = Context::new(config, None);
     let refused = perform(&context, Operation::Facts(path("/")), context.run()).await;
     assert_eq!(refused, Err(Failure::PermissionDenied));

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Conditions, Lister, ToWire};
 use crate::{
-    session::Run,
+    session::{Run, blocking},
     storage::{
         Failure,
         download::{Download, Step},
@@ -47,7 +47,7 @@ where
             Ok((download, block, step))
         };
         let step;
-        (download, block, step) = conditions.context.blocking(job).await?;
+        (download, block, step) = blocking(job).await?;
         let (bytes, mut times) = match step {
             None => return Ok(sent),
             Some(Step::Data(length)) => (block.front(length), length as u64),
@@ -84,7 +84,7 @@ where
     W: AsyncWrite + Unpin + Send + ?Sized,
 {
     let (pieces, queue) = mpsc::channel::<Vec<u8>>(PIECES);
-    let listing = conditions.context.blocking(move || {
+    let listing = blocking(move || {
         lister(&mut |bytes: &[u8]| {
             // It fails when nobody sends any more.
             let sent = pieces.blocking_send(bytes.to_vec());
@@ -115,12 +115,11 @@ pub(super) async fn store<R>(
 where
     R: AsyncRead + Send + Unpin,
 {
-    let context = &conditions.context;
     let begin = move || {
         upload.begin()?;
         Ok(upload)
     };
-    let mut upload = context.blocking(begin).await?;
+    let mut upload = blocking(begin).await?;
     let mut received = 0;
     let mut block = conditions.claim.block(BLOCK);
     loop {
@@ -148,11 +147,11 @@ where
             upload.write(block.front(filled))?;
             Ok((upload, block))
         };
-        (upload, block) = context.blocking(job).await?;
+        (upload, block) = blocking(job).await?;
         result?;
         received += filled as u64;
         if filled < wanted {
-            context.blocking(move || upload.finish()).await?;
+            blocking(move || upload.finish()).await?;
             return Ok(received);
         }
         pay(conditions, filled as u64).await?;
@@ -201,5 +200,5 @@ async fn pay(conditions: &Arc<Conditions>, bytes: u64) -> Result<(), Failure> {
     }
     let shared = conditions.clone();
     let job = move || shared.pace.spend(bytes, &shared.run);
-    conditions.context.blocking(job).await
+    blocking(job).await
 }

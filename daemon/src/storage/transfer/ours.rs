@@ -5,13 +5,16 @@ use std::{os::fd::OwnedFd, sync::Arc};
 use tokio::task::spawn_blocking;
 
 use super::{Conditions, DataConnection, Lister, Protection, TlsRules, ToWire};
-use crate::storage::{
-    Failure,
-    buffers::Block,
-    download::{Download, Span, Step},
-    relay::{Next, Relay},
-    upload::Upload,
-    zeros::ZEROS,
+use crate::{
+    session::blocking,
+    storage::{
+        Failure,
+        buffers::Block,
+        download::{Download, Span, Step},
+        relay::{Next, Relay},
+        upload::Upload,
+        zeros::ZEROS,
+    },
 };
 
 /// The size of the first block of an upload, whose size is not known: small files are the most.
@@ -49,7 +52,6 @@ pub(super) async fn send_file(
     mut download: Download,
     text: Option<ToWire>,
 ) -> Result<u64, Failure> {
-    let context = pending.conditions.context.clone();
     let job = move || {
         let mut sender = Sender::new(pending, text)?;
         if !sender.send_by_kernel(&mut download)? {
@@ -57,7 +59,7 @@ pub(super) async fn send_file(
         }
         sender.finish()
     };
-    context.blocking(job).await
+    blocking(job).await
 }
 
 struct AbandonAtEnd<'r>(&'r Relay);
@@ -201,7 +203,6 @@ impl Sender {
 
 /// Sends a listing.
 pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64, Failure> {
-    let context = pending.conditions.context.clone();
     let job = move || {
         let mut sender = Sender::new(pending, None)?;
         let mut lines = Vec::new();
@@ -216,12 +217,11 @@ pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64
         sender.send_bytes(&lines)?;
         sender.finish()
     };
-    context.blocking(job).await
+    blocking(job).await
 }
 
 /// Stores a file.
 pub(super) async fn store(pending: Pending, mut upload: Box<Upload>) -> Result<u64, Failure> {
-    let context = pending.conditions.context.clone();
     let job = move || {
         let (mut connection, conditions) = pending.open()?;
         upload.begin()?;
@@ -230,7 +230,7 @@ pub(super) async fn store(pending: Pending, mut upload: Box<Upload>) -> Result<u
         upload.finish()?;
         Ok(received)
     };
-    context.blocking(job).await
+    blocking(job).await
 }
 
 /// Receives and writes in turn.
