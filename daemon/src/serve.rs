@@ -72,8 +72,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
     })?;
     // mio asks for it wherever it waits for bytes, and tokio panics if it is refused.
     sys::probe::poll_rdhup().map_err(|errno| {
-        error!(%errno, "not started: the kernel's poll does not take POLLRDHUP; please report it with the output of: esxftpd probe");
-        anyhow!("poll(2) of this kernel does not take POLLRDHUP ({errno}), which mio needs; please report it with the output of: esxftpd probe")
+        error!(%errno, "not started: poll(2) does not take POLLRDHUP; report it with the output of: esxftpd probe");
+        anyhow!(
+            "poll(2) of this kernel does not take POLLRDHUP ({errno}), without which no session \
+             works; report it with the output of: esxftpd probe"
+        )
     })?;
     let runtime = Builder::new_current_thread()
         .enable_io()

@@ -1,5 +1,5 @@
-//! Ends what this program has started, should it end without doing so itself: killed, or interrupted
-//! at the terminal.
+//! Ends what this program has started, should it end without doing so itself: killed, or
+//! interrupted at the terminal.
 
 use std::{
     io::Write as _,

@@ -196,7 +196,8 @@ impl Sources for Watched<'_> {
     }
 }
 
-/// Packs what the descriptions say, signed if there is a signer, and replaces the directory `out` with the result.
+/// Packs what the descriptions say, signed if there is a signer, and replaces the directory `out`
+/// with the result.
 ///
 /// # Errors
 /// If a package breaks a rule, if they cannot share a bundle, or if the verifier refuses what was

@@ -2,9 +2,9 @@
 //! compares every byte.
 //!
 //! They lie in folders of different names and depths, the files of copies are made in opposite
-//! orders, and the builds run with another time zone, locale, umask and working directory, one after
-//! the other. The daemon is built in the workspace and in a copy: what was compiled in the one place
-//! need not be compiled there again, and nothing of it goes to the other.
+//! orders, and the builds run with another time zone, locale, umask and working directory, one
+//! after the other. The daemon is built in the workspace and in a copy: what was compiled in the
+//! one place need not be compiled there again, and nothing of it goes to the other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -30,8 +30,8 @@ pub struct Entry {
     pub link: Option<String>,
     /// Dialect of the header.
     pub flavour: Flavour,
-    /// Whether bytes stand where headers of this dialect have none, and where other readers look for
-    /// the beginning of the path.
+    /// Whether bytes stand where headers of this dialect have none, and where other readers look
+    /// for the beginning of the path.
     pub filled: bool,
     /// The record that a name too long for its header stood in.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -35,8 +35,8 @@ fn an_init_script_for_hosts_that_do_not_grant_its_place() {
     ] {
         assert_eq!(
             refusal(&demanding(demands)),
-            "contents row 2 \"etc/init.d/hello\": lies in etc/init.d, which 5.0 did not yet grant to \
-             community packages; demand esx-version >= 5.1.0 (FORMAT.md L3)"
+            "contents row 2 \"etc/init.d/hello\": lies in etc/init.d, which 5.0 did not yet \
+             grant to community packages; demand esx-version >= 5.1.0 (FORMAT.md L3)"
         );
     }
     packed(&demanding(
@@ -56,7 +56,8 @@ fn demands_that_no_host_meets() {
     );
     // Each is met by some, and both by none.
     let two = "name = \"esx-version\"\nrelation = \"<=\"\nversion = \"6.0\"\n\n\
-               [[relationships.depends]]\nname = \"esx-base\"\nrelation = \">>\"\nversion = \"6.7\"\n";
+               [[relationships.depends]]\n\
+               name = \"esx-base\"\nrelation = \">>\"\nversion = \"6.7\"\n";
     assert!(refusal(&demanding(two)).starts_with("relationships.depends: exclude"));
 }
 
@@ -69,7 +70,8 @@ fn demand() -> impl Strategy<Value = String> {
     )
         .prop_map(|(name, relation, version)| {
             format!(
-                "[[relationships.depends]]\nname = {name:?}\nrelation = {relation:?}\nversion = {version:?}\n"
+                "[[relationships.depends]]\n\
+                 name = {name:?}\nrelation = {relation:?}\nversion = {version:?}\n"
             )
         })
 }
@@ -80,7 +82,9 @@ proptest! {
     #[test]
     fn what_the_writer_takes_is_sound(
         demands in prop::collection::vec(demand(), 0..3),
-        path in prop::sample::select(vec!["etc/init.d/x", "etc/vmware/service/x", "opt/x", "var/x"]),
+        path in prop::sample::select(
+            vec!["etc/init.d/x", "etc/vmware/service/x", "opt/x", "var/x"]
+        ),
         level in prop::sample::select(vec!["community", "partner"]),
     ) {
         let toml = format!(
