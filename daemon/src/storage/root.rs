@@ -51,11 +51,13 @@ pub(crate) enum RootKind {
     Paths,
 }
 
-/// The root directory of an account. It holds no descriptor.
+/// The root directory of an account. It holds no descriptor, unless it is [`Root::seated`].
 #[derive(Debug, Clone)]
 pub(crate) struct Root {
     directory: PathBuf,
     kind: RootKind,
+    /// A directory that is reached already, and its path without links.
+    seat: Option<(VirtualPath, Place)>,
 }
 
 /// What is known of a directory entry, links not followed unless it says so.
@@ -126,6 +128,24 @@ impl Root {
         Ok(Self {
             directory: directory.to_owned(),
             kind,
+            seat: None,
+        })
+    }
+
+    /// The same root, with a directory open whose entries are then reached without going the way to
+    /// them again; `directory` has no links. It is for a few operations in a row. By paths, each
+    /// still goes the whole way, because looking at it is what keeps it inside.
+    ///
+    /// # Errors
+    /// If it is no directory any more.
+    pub(crate) fn seated(&self, directory: &VirtualPath) -> Result<Self, Failure> {
+        let seat = match self.kind {
+            RootKind::Confined => Some((directory.clone(), self.descend(directory)?)),
+            RootKind::Paths => None,
+        };
+        Ok(Self {
+            seat,
+            ..self.clone()
         })
     }
 

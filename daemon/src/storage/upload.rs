@@ -163,6 +163,8 @@ impl Upload {
             // It would be renamed when the upload that it belongs to is complete.
             return Err(Failure::InvalidName);
         }
+        let directory = path.parent().ok_or(Failure::IsADirectory)?;
+        let (unseated, root) = (root, &root.seated(&directory)?);
         let writing = Writing::begin(root, &path)?;
         let found = Found::look(root, &path)?;
         if found.old.is_some() && !rights.overwrite() {
@@ -187,6 +189,7 @@ impl Upload {
             }
             _ => Self::fresh(root, rights, path, found)?,
         };
+        upload.root = unseated.clone();
         upload.writing = Some(writing);
         Ok(upload)
     }
@@ -400,29 +403,29 @@ impl Upload {
             let synced = self.file.sync_all();
             synced.map_err(|error| write_failure(&error))?;
         }
-        self.check_place()?;
+        let directory = self.path.parent().ok_or(Failure::IsADirectory)?;
+        let root = self.root.seated(&directory);
+        let root = root.map_err(|_gone| Failure::Device)?;
+        self.check_place(&root)?;
         if let Some(part) = &self.part {
-            if self.others == Others::Kept && self.root.entry(&self.path).is_ok() {
+            if self.others == Others::Kept && root.entry(&self.path).is_ok() {
                 // It has come since this upload began.
                 return Err(Failure::AccountForbids);
             }
-            self.root.rename(part, &self.path)?;
+            root.rename(part, &self.path)?;
         }
         self.state = State::Complete;
-        if self.sync
-            && (self.part.is_some() || self.is_new)
-            && let Some(directory) = self.path.parent()
-        {
-            self.root.sync_dir(&directory)?;
+        if self.sync && (self.part.is_some() || self.is_new) {
+            root.sync_dir(&directory)?;
         }
         Ok(())
     }
 
     /// Whether the bytes are still where they are looked for: somebody may have moved the directory
     /// or unmounted the datastore, and something else may have come to the place.
-    fn check_place(&self) -> Result<(), Failure> {
+    fn check_place(&self, root: &Root) -> Result<(), Failure> {
         let place = self.part.as_ref().unwrap_or(&self.path);
-        let found = self.root.entry(place);
+        let found = root.entry(place);
         let ours = self.file.metadata();
         match (found, ours) {
             (Ok(found), Ok(ours)) if (found.device, found.inode) == (ours.dev(), ours.ino()) => {

@@ -1,6 +1,6 @@
 //! The entries of a directory.
 
-use std::{ffi::CStr, os::fd::AsFd as _};
+use std::ffi::CStr;
 
 use nix::{
     dir::{Dir, OwningIter},
@@ -28,17 +28,8 @@ pub(crate) struct Entries {
 
 impl Entries {
     pub(super) fn open(place: Place) -> Result<Self, Failure> {
-        let (place, handle) = match place {
-            Place::Handle(handle) => {
-                let other = handle.as_fd().try_clone_to_owned();
-                let other = other.map_err(|_error| Failure::Resources)?;
-                (Place::Handle(handle), other)
-            }
-            Place::Path(path) => {
-                let handle = Place::Path(path.clone()).handle().map_err(failure)?;
-                (Place::Path(path), handle)
-            }
-        };
+        let handle = place.handle().map_err(failure)?;
+        let handle = handle.try_clone().map_err(|_error| Failure::Resources)?;
         let directory = Dir::from_fd(handle).map_err(failure)?;
         Ok(Self {
             names: directory.into_iter(),

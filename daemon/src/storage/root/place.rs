@@ -7,6 +7,7 @@ use std::{
         unix::ffi::{OsStrExt as _, OsStringExt as _},
     },
     path::Path,
+    sync::Arc,
 };
 
 use nix::{
@@ -27,11 +28,12 @@ const DIRECTORY: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_CLOEXEC);
 
-/// A directory. Names given to its functions are single names, and never followed.
-#[derive(Debug)]
+/// A directory. Names given to its functions are single names, and never followed. Clones are the
+/// same.
+#[derive(Debug, Clone)]
 pub(super) enum Place {
     /// By its handle.
-    Handle(OwnedFd),
+    Handle(Arc<OwnedFd>),
     /// By its path on the host, which ends with a slash.
     Path(Vec<u8>),
 }
@@ -42,7 +44,7 @@ impl Place {
         match kind {
             RootKind::Confined => {
                 let handle = uninterrupted(|| open(directory, DIRECTORY, Mode::empty()))?;
-                Ok(Self::Handle(handle))
+                Ok(Self::Handle(handle.into()))
             }
             RootKind::Paths => {
                 let mut path = directory.as_os_str().as_bytes().to_vec();
@@ -60,7 +62,7 @@ impl Place {
             Self::Handle(handle) => {
                 let flags = DIRECTORY | OFlag::O_NOFOLLOW;
                 let inner = uninterrupted(|| openat(handle, name, flags, Mode::empty()))?;
-                Ok(Self::Handle(inner))
+                Ok(Self::Handle(inner.into()))
             }
             Self::Path(directory) => {
                 let mut path = directory.clone();
@@ -72,11 +74,12 @@ impl Place {
     }
 
     /// A descriptor of the directory itself.
-    pub(super) fn handle(self) -> nix::Result<OwnedFd> {
+    pub(super) fn handle(&self) -> nix::Result<Arc<OwnedFd>> {
         match self {
-            Self::Handle(handle) => Ok(handle),
+            Self::Handle(handle) => Ok(handle.clone()),
             Self::Path(path) => {
-                uninterrupted(|| open(OsStr::from_bytes(&path), DIRECTORY, Mode::empty()))
+                let path = OsStr::from_bytes(path);
+                uninterrupted(|| open(path, DIRECTORY, Mode::empty())).map(Arc::new)
             }
         }
     }

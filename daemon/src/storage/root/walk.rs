@@ -68,9 +68,17 @@ impl Root {
     pub(super) fn walk(&self, path: &VirtualPath, last: Last) -> Result<Target, Failure> {
         // The last is the next.
         let mut pending: Vec<CString> = Vec::new();
-        push(&mut pending, path.names())?;
-        let mut parent = self.top()?;
-        let mut reached = VirtualPath::root();
+        let (mut parent, mut reached) = match &self.seat {
+            Some((seat, place)) if path == seat || path.parent().as_ref() == Some(seat) => {
+                let name = path.file_name().filter(|_| path != seat);
+                push(&mut pending, name.into_iter())?;
+                (place.clone(), seat.clone())
+            }
+            _ => {
+                push(&mut pending, path.names())?;
+                (self.top()?, VirtualPath::root())
+            }
+        };
         let mut links = 0;
         while let Some(name) = pending.pop() {
             if name.as_c_str() == c".." {
@@ -133,7 +141,7 @@ impl Root {
     }
 
     /// A directory that was reached before, without links.
-    fn descend(&self, path: &VirtualPath) -> Result<Place, Failure> {
+    pub(super) fn descend(&self, path: &VirtualPath) -> Result<Place, Failure> {
         let mut place = self.top()?;
         for name in path.names() {
             let name = CString::new(name).map_err(|_nul| Failure::InvalidName)?;
