@@ -155,7 +155,7 @@ impl Driver {
                 break;
             }
         }
-        self.context.run().cancel();
+        self.end_engine(&mut parts);
         drop(parts);
         if timeout(FAREWELL, self.control.close()).await.is_err() {
             debug!("the client did not take our last words");

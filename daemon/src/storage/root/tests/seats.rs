@@ -1,0 +1,44 @@
+//! Roots with a directory that stays open.
+
+use super::*;
+
+#[test]
+fn a_seat_is_left_for_what_links_lead_to_and_never_leads_out() {
+    for kind in KINDS {
+        let host = Host::new(kind);
+        fs::create_dir_all(host.at("a/b")).unwrap();
+        host.write("a/b/f", "in the seat");
+        host.write("a/up", "above it");
+        host.link("../up", "a/b/relative");
+        host.link(host.at("a/up"), "a/b/absolute");
+        host.link("../../../secret", "a/b/out");
+        let seated = host.root.seated(&path("a/b")).unwrap();
+        let read = |name: &str| {
+            let (mut file, _stat) = seated.open_read(&path(name))?;
+            let mut content = String::new();
+            file.read_to_string(&mut content).unwrap();
+            Ok(content)
+        };
+        for (name, content) in [
+            ("a/b/f", Ok("in the seat")),
+            ("a/b/relative", Ok("above it")),
+            ("a/b/absolute", Ok("above it")),
+            ("a/up", Ok("above it")),
+            ("a/b/out", Err(Failure::LinkRefused)),
+            ("a/b/c/f", Err(Failure::NotFound)),
+        ] {
+            assert_eq!(read(name), content.map(str::to_owned), "{kind:?} {name}");
+        }
+        let found = seated.resolve(&path("a/b/relative")).unwrap();
+        assert_eq!(found, path("a/up"));
+        assert_eq!(seated.stat(&path("a/b")), host.root.stat(&path("a/b")));
+        // The attacker's move: the directory becomes a link to somewhere outside.
+        fs::rename(host.at("a/b"), host.at("a/moved")).unwrap();
+        host.link(host.directory.path(), "a/b");
+        assert_ne!(read("a/b/secret"), Ok("secret".to_owned()));
+        assert_eq!(
+            host.root.seated(&path("a/b")).is_ok(),
+            kind == RootKind::Paths
+        );
+    }
+}
