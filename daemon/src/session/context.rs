@@ -101,7 +101,7 @@ impl Context {
     }
 
     /// The operation or transfer that runs, or ran last. A transfer has the one of the
-    /// [`Operation::Prepare`] before it.
+    /// [`Operation::Prepare`](crate::storage::Operation::Prepare) before it.
     pub(crate) fn run(&self) -> Run {
         self.state().run.clone()
     }
