@@ -23,13 +23,21 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("unit and integration tests of packaging and xtask", || {
         let packages = ["--package", "packaging", "--package", "xtask"];
-        Ok(cargo(sh, &[&["test", "--locked"], &packages[..]].concat()).run()?)
+        Ok(cargo(
+            sh,
+            &[&["test", "--locked", "--no-fail-fast"], &packages[..]].concat(),
+        )
+        .run()?)
     });
     // The daemon is tested as the program that ships: the build for this machine uses other system
     // calls.
     steps.run("unit and integration tests of the daemon", || {
         let package = ["--package", "esxftpd", "--target", TARGET];
-        Ok(cargo(sh, &[&["test", "--locked"], &package[..]].concat()).run()?)
+        Ok(cargo(
+            sh,
+            &[&["test", "--locked", "--no-fail-fast"], &package[..]].concat(),
+        )
+        .run()?)
     });
     steps.run("conformance suite", || conformance::ours(sh, root));
     steps.run("faults of medium, datastore and clock", || {

@@ -77,6 +77,17 @@ impl Control {
         matches!(self.stream, Stream::Tls(_))
     }
 
+    /// The error with which the kernel has ended the connection, if nobody has been told yet.
+    pub(super) fn take_error(&self) -> Option<io::Error> {
+        let stream = match &self.stream {
+            Stream::Clear(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+            // A handshake has a deadline.
+            Stream::Handshake(_) | Stream::None => return None,
+        };
+        stream.take_error().ok().flatten()
+    }
+
     /// Begins a TLS handshake. Everything must have been sent before.
     pub(super) fn start_tls(&mut self, config: Arc<ServerConfig>) {
         if let Stream::Clear(stream) = std::mem::replace(&mut self.stream, Stream::None) {
@@ -166,5 +177,31 @@ impl Control {
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, time::Duration};
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reset_is_told_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let control = Control::new(TcpStream::from_std(ours).unwrap());
+        assert!(control.take_error().is_none());
+        SockRef::from(&client)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        drop(client);
+        let error = control.take_error().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert!(control.take_error().is_none());
     }
 }

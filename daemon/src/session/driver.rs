@@ -2,7 +2,6 @@
 //! the gate, and does what the gate says.
 
 use std::{
-    convert::Infallible,
     future::{Future, pending},
     io,
     net::SocketAddr,
@@ -45,10 +44,13 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How often a session looks around although nobody has told it anything.
 ///
-/// mio's poll(2) selector loses a wake-up from another thread now and then: registering a socket
-/// empties the pipe through which it came (mio issue 1874). A task finds itself in the runtime's
-/// queue all the same, which the future of `block_on` does not; so this runs as a task, and the
-/// beat is for what nobody has foreseen.
+/// mio's poll(2) selector forgets a connection for which the kernel reports an error. A reset may
+/// show as an error and nothing else for a moment, and tokio does not wake a reader for that; so
+/// the session looks for an error itself.
+///
+/// Wake-ups from other threads get lost there, too: registering a socket empties the pipe through
+/// which they came (mio issue 1874). The runtime finds its tasks all the same, because they are in
+/// its queue.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 type LogIn = Pin<Box<dyn Future<Output = Result<Account, Denied>> + Send>>;
@@ -149,13 +151,16 @@ impl Driver {
                     Event::Control(heard)
                 }
                 () = until(deadline) => Event::Deadline,
-                never = heartbeat() => match never {},
+                () = sleep(HEARTBEAT) => match self.control.take_error() {
+                    Some(error) => Event::Control(Err(error)),
+                    None => Event::Deadline,
+                },
             };
             if self.hear_of(event, &mut parts).await.is_break() {
                 break;
             }
         }
-        self.end_engine(&mut parts);
+        self.context.run().cancel();
         drop(parts);
         if timeout(FAREWELL, self.control.close()).await.is_err() {
             debug!("the client did not take our last words");
@@ -336,11 +341,4 @@ async fn told_to_stop(stop: &mut watch::Receiver<Option<Duration>>) -> Duration 
     // Without a server, there is nobody to give a grace.
     let told = stop.wait_for(Option::is_some).await;
     told.ok().and_then(|grace| *grace).unwrap_or_default()
-}
-
-/// See [`HEARTBEAT`].
-async fn heartbeat() -> Infallible {
-    loop {
-        sleep(HEARTBEAT).await;
-    }
 }

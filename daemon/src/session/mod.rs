@@ -148,7 +148,7 @@ impl Session {
                 return Err(error).context("no runtime for the session; lower limits.sessions");
             }
         };
-        // As a task, because wake-ups of those are not lost; see `driver::HEARTBEAT`. Boxed, so that
+        // As a task, because wake-ups of those cannot be lost; see `driver::HEARTBEAT`. Boxed, so that
         // copies of it on their way there do not make the stack larger for all time.
         let session = runtime.spawn(Box::pin(drive(
             self.stream,

@@ -375,6 +375,25 @@ fn a_client_that_vanishes_at_any_point_leaves_nothing_behind() {
     });
 }
 
+/// A reset may show to poll(2) as an error alone for a moment, which the runtime tells nobody.
+#[test]
+fn sessions_that_are_reset_while_their_port_is_used_end() {
+    let daemon = with_limits("sessions = 1000\nsessions-per-address = 1000");
+    survives(&daemon, || {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..250 {
+                        let mut ftp = daemon.log_in();
+                        let _data = ftp.passive();
+                        reset(&ftp.tcp());
+                    }
+                });
+            }
+        });
+    });
+}
+
 #[test]
 fn ten_thousand_sessions_of_mixed_abuse_leave_nothing_behind() {
     let daemon = with_limits("sessions = 64\nsessions-per-address = 64");
