@@ -39,7 +39,7 @@ pub(super) struct Quantity {
 pub(super) struct Measure {
     /// The first one gives the measure its name.
     pub(super) quantities: &'static [Quantity],
-    /// Bytes that servers store for it at one time, where that is so much that it matters.
+    /// Bytes of memory that servers store for it at one time, where that is much.
     pub(super) stores: u64,
     run: fn(&Subject<'_>) -> Result<Vec<f64>>,
 }

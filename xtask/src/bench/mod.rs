@@ -22,7 +22,6 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::statvfs::statvfs;
 use xshell::Shell;
 
-use self::ballast::Ballast;
 use self::interrupt::Interrupt;
 use self::machine::Machine;
 use self::measures::{MEASURES, Measure};
@@ -79,8 +78,8 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
     ensure!(options.rounds > 0, "--rounds must be at least 1");
     let measures = chosen(&options.only)?;
     let stores = measures.iter().map(|measure| measure.stores).max();
-    let stores = stores.unwrap_or_default();
-    ensure_memory(stores + OTHER_BYTES)?;
+    let memory = stores.unwrap_or_default() + OTHER_BYTES;
+    ensure_memory(memory + ballast::held(memory))?;
     let daemon = if let Some(daemon) = &options.daemon {
         std::path::absolute(daemon)?
     } else {
@@ -101,7 +100,8 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         servers.push((peer, bench.start_in(peer, &files)?.version.clone()));
     }
     let mut table = Table::new(Machine::here()?, servers, &measures);
-    let ballast = Ballast::new(work.path(), stores)?;
+    eprintln!("using {} MiB of memory once", memory >> 20);
+    let ballast = ballast::warm(work.path(), memory)?;
     let block = noise();
     let interrupt = Interrupt::watch()?;
     let mut ours_failed = 0;
@@ -115,9 +115,6 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
                 }
                 let (name, rounds) = (measure.name(), options.rounds);
                 eprintln!("{name} {}/{rounds}: {}", round + 1, peer.name());
-                if measure.stores > 0 {
-                    ballast.fill()?;
-                }
                 // A server of its own: what earlier measures have left in its memory would count.
                 let server = bench.start_in(peer, &files)?;
                 server.wait_until_idle()?;
@@ -125,7 +122,6 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
                     server: &server,
                     tls: &tls,
                     block: &block,
-                    ballast: &ballast,
                 };
                 match measure.run(&subject) {
                     Ok(values) => table.add(measure, peer, &values),
@@ -143,6 +139,7 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         }
     }
     print!("{table}");
+    drop(ballast);
     ensure!(!interrupt.asked(), "interrupted: the table is not complete");
     ensure!(ours_failed == 0, "esxftpd has failed {ours_failed} times");
     Ok(())

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::ballast::Ballast;
 use super::client::Client;
 use super::usage::cpu_seconds;
 use crate::conformance::Tls;
@@ -22,7 +21,6 @@ pub(super) struct Subject<'a> {
     pub(super) tls: &'a Tls,
     /// For uploads: a block without runs of zeros.
     pub(super) block: &'a [u8],
-    pub(super) ballast: &'a Ballast,
 }
 
 impl Subject<'_> {

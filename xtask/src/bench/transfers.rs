@@ -49,14 +49,13 @@ pub(super) fn retrieve(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
 /// MB/s, and seconds of the server's processor time per GiB.
 pub(super) fn store(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
     let mut client = subject.client(tls)?;
-    let (time, cpu) = subject.ballast.during(STORES, || {
-        client.upload("STOR first-stored", repeat_n(subject.block, FIRST_BLOCKS))?;
-        subject.remove("first-stored")?;
-        let cpu = subject.cpu()?;
-        let start = Instant::now();
-        client.upload("STOR stored", repeat_n(subject.block, 1024))?;
-        Ok((start.elapsed(), subject.cpu()? - cpu))
-    })?;
+    client.upload("STOR first-stored", repeat_n(subject.block, FIRST_BLOCKS))?;
+    subject.remove("first-stored")?;
+    let cpu = subject.cpu()?;
+    let start = Instant::now();
+    client.upload("STOR stored", repeat_n(subject.block, 1024))?;
+    let time = start.elapsed();
+    let cpu = subject.cpu()? - cpu;
     let stored = subject.size("stored")?;
     ensure!(stored == GIB, "{stored} bytes were stored");
     subject.remove("stored")?;
@@ -105,12 +104,10 @@ pub(super) fn retrieve_in_parallel(subject: &Subject<'_>) -> Result<Vec<f64>> {
 
 pub(super) fn store_in_parallel(subject: &Subject<'_>) -> Result<Vec<f64>> {
     let names = |number: usize| format!("parallel{number}");
-    let (sent, time) = subject.ballast.during(STORES_IN_PARALLEL, || {
-        in_parallel(subject, |client, number| {
-            let blocks = repeat_n(subject.block, PARALLEL_BLOCKS);
-            client.upload(&format!("STOR {}", names(number)), blocks)?;
-            Ok(PARALLEL_BLOCKS as u64 * MIB)
-        })
+    let (sent, time) = in_parallel(subject, |client, number| {
+        let blocks = repeat_n(subject.block, PARALLEL_BLOCKS);
+        client.upload(&format!("STOR {}", names(number)), blocks)?;
+        Ok(PARALLEL_BLOCKS as u64 * MIB)
     })?;
     let mut stored = 0;
     for number in 0..PARALLEL {
@@ -158,11 +155,9 @@ pub(super) fn store_thin(subject: &Subject<'_>) -> Result<Vec<f64>> {
         }
     });
     let mut client = subject.client(false)?;
-    let time = subject.ballast.during(STORES_THIN, || {
-        let start = Instant::now();
-        client.upload("STOR thin", blocks)?;
-        Ok(start.elapsed().as_secs_f64())
-    })?;
+    let start = Instant::now();
+    client.upload("STOR thin", blocks)?;
+    let time = start.elapsed().as_secs_f64();
     let stored = fs::metadata(subject.server.root.join("thin"))?;
     ensure!(
         stored.len() == THIN_BYTES,
