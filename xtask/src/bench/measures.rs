@@ -95,6 +95,7 @@ pub(super) const MEASURES: &[Measure] = &[
         quantities: &[
             higher("RETR 1 GiB", "MB/s", Bar::Ratio(1.4)),
             lower("RETR, CPU of the server per GiB", "s", Bar::Ratio(1.0)),
+            lower("RETR, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: 0,
         run: |subject| transfers::retrieve(subject, false),
@@ -103,6 +104,7 @@ pub(super) const MEASURES: &[Measure] = &[
         quantities: &[
             higher("STOR 1 GiB", "MB/s", Bar::Ratio(1.2)),
             lower("STOR, CPU of the server per GiB", "s", Bar::Ratio(1.0)),
+            lower("STOR, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: transfers::STORES,
         run: |subject| transfers::store(subject, false),
@@ -111,6 +113,7 @@ pub(super) const MEASURES: &[Measure] = &[
         quantities: &[
             higher("RETR 1 GiB, TLS 1.3", "MB/s", Bar::Ratio(1.2)),
             lower("RETR, TLS 1.3, CPU of the server per GiB", "s", Bar::None),
+            lower("RETR, TLS 1.3, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: 0,
         run: |subject| transfers::retrieve(subject, true),
@@ -119,6 +122,7 @@ pub(super) const MEASURES: &[Measure] = &[
         quantities: &[
             higher("STOR 1 GiB, TLS 1.3", "MB/s", Bar::Ratio(1.2)),
             lower("STOR, TLS 1.3, CPU of the server per GiB", "s", Bar::None),
+            lower("STOR, TLS 1.3, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: transfers::STORES,
         run: |subject| transfers::store(subject, true),

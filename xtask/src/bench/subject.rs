@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::client::Client;
-use super::usage::cpu_seconds;
 use crate::conformance::Tls;
 use crate::peers::Server;
 
@@ -27,11 +26,6 @@ impl Subject<'_> {
     /// A session that is ready for transfers.
     pub(super) fn client(&self, tls: bool) -> Result<Client> {
         Client::ready(&self.server.target, tls.then_some(self.tls))
-    }
-
-    /// Seconds of processor time that the server has used.
-    pub(super) fn cpu(&self) -> Result<f64> {
-        cpu_seconds(self.server)
     }
 
     /// A file in the server's root. It stays: the next server is asked for the same file, which so

@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use super::client::{BLOCK_BYTES, Client};
 use super::subject::{GIB, MIB, Subject, megabytes_per_second, per_second};
-use super::usage::{Memory, memory_kib};
+use super::usage::{Memory, cpu_seconds, memory_kib, own_cpu_seconds};
 
 /// A server has just been started, and its first transfer touches buffers for the first time; it is
 /// not counted.
@@ -30,36 +30,43 @@ pub(super) const STORES: u64 = GIB + FIRST_BLOCKS as u64 * MIB;
 pub(super) const STORES_IN_PARALLEL: u64 = PARALLEL as u64 * PARALLEL_BLOCKS as u64 * MIB;
 pub(super) const STORES_THIN: u64 = THIN_BYTES;
 
-/// MB/s, and seconds of the server's processor time per GiB.
+/// MB/s, and seconds of the processor time of the server and of the client per GiB.
 pub(super) fn retrieve(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
     subject.file("first", FIRST_BLOCKS as u64 * MIB)?;
     subject.file("large", GIB)?;
     let mut client = subject.client(tls)?;
     let mut buffer = vec![0; BLOCK_BYTES];
     client.download("RETR first", &mut buffer)?;
-    let cpu = subject.cpu()?;
-    let start = Instant::now();
-    let bytes = client.download("RETR large", &mut buffer)?;
-    let time = start.elapsed();
-    let cpu = subject.cpu()? - cpu;
-    ensure!(bytes == GIB, "{bytes} bytes came");
-    Ok(vec![megabytes_per_second(bytes, time), cpu])
+    of_a_gibibyte(subject, || {
+        let bytes = client.download("RETR large", &mut buffer)?;
+        ensure!(bytes == GIB, "{bytes} bytes came");
+        Ok(())
+    })
 }
 
-/// MB/s, and seconds of the server's processor time per GiB.
+/// MB/s, and seconds of the processor time of the server and of the client per GiB.
 pub(super) fn store(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
     let mut client = subject.client(tls)?;
     client.upload("STOR first-stored", repeat_n(subject.block, FIRST_BLOCKS))?;
     subject.remove("first-stored")?;
-    let cpu = subject.cpu()?;
-    let start = Instant::now();
-    client.upload("STOR stored", repeat_n(subject.block, 1024))?;
-    let time = start.elapsed();
-    let cpu = subject.cpu()? - cpu;
+    let figures = of_a_gibibyte(subject, || {
+        client.upload("STOR stored", repeat_n(subject.block, 1024))
+    })?;
     let stored = subject.size("stored")?;
     ensure!(stored == GIB, "{stored} bytes were stored");
     subject.remove("stored")?;
-    Ok(vec![megabytes_per_second(GIB, time), cpu])
+    Ok(figures)
+}
+
+/// MB/s of a transfer of a GiB, and seconds of the processor time of server and client.
+fn of_a_gibibyte(subject: &Subject<'_>, transfer: impl FnOnce() -> Result<()>) -> Result<Vec<f64>> {
+    let (server, client) = (cpu_seconds(subject.server)?, own_cpu_seconds()?);
+    let start = Instant::now();
+    transfer()?;
+    let time = start.elapsed();
+    let client = own_cpu_seconds()? - client;
+    let server = cpu_seconds(subject.server)? - server;
+    Ok(vec![megabytes_per_second(GIB, time), server, client])
 }
 
 pub(super) fn retrieve_small(subject: &Subject<'_>) -> Result<Vec<f64>> {

@@ -1,21 +1,24 @@
 //! What a server uses: processor time and memory of all its processes.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use nix::time::ClockId;
 
 use crate::peers::{Process, Server};
 
 /// Seconds of processor time that the server has used, ended sessions included.
 pub(super) fn cpu_seconds(server: &Server) -> Result<f64> {
-    let ticks: u64 = server
-        .processes()?
-        .iter()
-        .map(|process| process.ticks)
-        .sum();
-    // The kernel counts in hundredths of a second for user space, whatever its own clock is.
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    Ok(ticks as f64 / 100.0)
+    let processes = server.processes()?;
+    let times = processes.iter().map(Process::cpu_time);
+    Ok(times.sum::<Duration>().as_secs_f64())
+}
+
+/// Seconds of processor time that this thread has used.
+pub(super) fn own_cpu_seconds() -> Result<f64> {
+    let time = ClockId::CLOCK_THREAD_CPUTIME_ID.now()?;
+    Ok(Duration::from(time).as_secs_f64())
 }
 
 /// How memory is counted.
