@@ -1,4 +1,5 @@
 mod resume;
+mod space;
 
 use std::{
     fs,
@@ -12,10 +13,7 @@ use proptest::{collection::vec, prelude::*};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{
-    config::ByteSize,
-    storage::{RootKind, zeros::HOLE_BYTES},
-};
+use crate::{config::ByteSize, storage::RootKind};
 
 /// A directory to store into.
 struct Place {
@@ -25,9 +23,14 @@ struct Place {
 }
 
 impl Place {
-    fn new() -> Self {
+    /// One below each kind of root.
+    fn both() -> [Self; 2] {
+        [RootKind::Confined, RootKind::Paths].map(Self::new)
+    }
+
+    fn new(kind: RootKind) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let root = Root::open(directory.path(), RootKind::Paths).unwrap();
+        let root = Root::open(directory.path(), kind).unwrap();
         let mut config = Config::default();
         config.storage.reserve = ByteSize(0);
         config.transfers.sync = false;
@@ -91,277 +94,235 @@ const PART: &str = ".f.esxftpd-part";
 
 #[test]
 fn an_upload_replaces_its_target_when_it_is_complete() {
-    let place = Place::new();
-    place
-        .store("f", UploadStart::Replace, b"old", true)
-        .unwrap();
-    assert_eq!(place.names(), ["f"]);
-    let mode = fs::metadata(place.path("f")).unwrap().mode();
-    assert_eq!(mode & 0o777, 0o644);
+    for place in Place::both() {
+        place
+            .store("f", UploadStart::Replace, b"old", true)
+            .unwrap();
+        assert_eq!(place.names(), ["f"]);
+        let mode = fs::metadata(place.path("f")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o644);
 
-    fs::set_permissions(place.path("f"), fs::Permissions::from_mode(0o600)).unwrap();
-    let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
-    upload.begin().unwrap();
-    upload.write(b"newer").unwrap();
-    assert_eq!(place.read("f"), b"old", "not before it is complete");
-    upload.finish().unwrap();
-    assert_eq!(place.read("f"), b"newer");
-    assert_eq!(place.names(), ["f"]);
-    let mode = fs::metadata(place.path("f")).unwrap().mode();
-    assert_eq!(mode & 0o777, 0o600, "the mode is the file's");
+        fs::set_permissions(place.path("f"), fs::Permissions::from_mode(0o600)).unwrap();
+        let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
+        upload.begin().unwrap();
+        upload.write(b"newer").unwrap();
+        assert_eq!(place.read("f"), b"old", "not before it is complete");
+        upload.finish().unwrap();
+        assert_eq!(place.read("f"), b"newer");
+        assert_eq!(place.names(), ["f"]);
+        let mode = fs::metadata(place.path("f")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600, "the mode is the file's");
+    }
 }
 
 #[test]
 fn without_the_right_to_overwrite_a_file_that_has_come_meanwhile_stays() {
-    let place = Place::new();
-    let rights = Rights::no_overwrite();
-    let prepared = place.prepare_with(&rights, "f", UploadStart::Replace);
-    let mut upload = prepared.unwrap();
-    upload.begin().unwrap();
-    upload.write(b"new").unwrap();
-    fs::write(place.path("f"), "precious").unwrap();
-    assert_eq!(upload.finish(), Err(Failure::AccountForbids));
-    assert_eq!(place.read("f"), b"precious");
+    for place in Place::both() {
+        let rights = Rights::no_overwrite();
+        let prepared = place.prepare_with(&rights, "f", UploadStart::Replace);
+        let mut upload = prepared.unwrap();
+        upload.begin().unwrap();
+        upload.write(b"new").unwrap();
+        fs::write(place.path("f"), "precious").unwrap();
+        assert_eq!(upload.finish(), Err(Failure::AccountForbids));
+        assert_eq!(place.read("f"), b"precious");
+    }
 }
 
 #[test]
 fn an_interrupted_upload_leaves_the_target_and_can_be_resumed() {
-    let place = Place::new();
-    fs::write(place.path("f"), "old").unwrap();
-    place
-        .store("f", UploadStart::Replace, b"01234567", false)
-        .unwrap();
-    assert_eq!(place.read("f"), b"old");
-    assert_eq!(place.read(PART), b"01234567");
+    for place in Place::both() {
+        fs::write(place.path("f"), "old").unwrap();
+        place
+            .store("f", UploadStart::Replace, b"01234567", false)
+            .unwrap();
+        assert_eq!(place.read("f"), b"old");
+        assert_eq!(place.read(PART), b"01234567");
 
-    // REST in the middle of what has come.
-    place.store("f", UploadStart::At(5), b"abc", false).unwrap();
-    assert_eq!(place.read(PART), b"01234abc");
-    assert_eq!(
-        place.prepare("f", UploadStart::At(9)).map(drop),
-        Err(Failure::Unfinished)
-    );
-    place.store("f", UploadStart::At(8), b"!", true).unwrap();
-    assert_eq!(place.read("f"), b"01234abc!");
-    assert_eq!(place.names(), ["f"]);
+        // REST in the middle of what has come.
+        place.store("f", UploadStart::At(5), b"abc", false).unwrap();
+        assert_eq!(place.read(PART), b"01234abc");
+        assert_eq!(
+            place.prepare("f", UploadStart::At(9)).map(drop),
+            Err(Failure::Unfinished)
+        );
+        place.store("f", UploadStart::At(8), b"!", true).unwrap();
+        assert_eq!(place.read("f"), b"01234abc!");
+        assert_eq!(place.names(), ["f"]);
+    }
 }
 
 #[test]
 fn what_is_only_prepared_changes_nothing() {
-    let place = Place::new();
-    fs::write(place.path("f"), "old").unwrap();
-    fs::write(place.path(PART), "part").unwrap();
-    for start in [UploadStart::Replace, UploadStart::At(2), UploadStart::End] {
-        let prepared = place.prepare("f", start).map(drop);
-        let refused = start == UploadStart::End;
-        let expected = if refused {
-            Err(Failure::Unfinished)
-        } else {
-            Ok(())
-        };
-        assert_eq!(prepared, expected);
-        assert_eq!(place.read("f"), b"old");
-        assert_eq!(place.read(PART), b"part");
+    for place in Place::both() {
+        fs::write(place.path("f"), "old").unwrap();
+        fs::write(place.path(PART), "part").unwrap();
+        for start in [UploadStart::Replace, UploadStart::At(2), UploadStart::End] {
+            let prepared = place.prepare("f", start).map(drop);
+            let refused = start == UploadStart::End;
+            let expected = if refused {
+                Err(Failure::Unfinished)
+            } else {
+                Ok(())
+            };
+            assert_eq!(prepared, expected);
+            assert_eq!(place.read("f"), b"old");
+            assert_eq!(place.read(PART), b"part");
+        }
+        drop(place.prepare("g", UploadStart::Replace).unwrap());
+        drop(place.prepare("/", UploadStart::Unique).unwrap());
+        assert_eq!(place.names(), [PART, "f"]);
     }
-    drop(place.prepare("g", UploadStart::Replace).unwrap());
-    drop(place.prepare("/", UploadStart::Unique).unwrap());
-    assert_eq!(place.names(), [PART, "f"]);
 }
 
 #[test]
 fn a_new_upload_does_not_keep_bytes_of_an_interrupted_one() {
-    let place = Place::new();
-    place
-        .store("f", UploadStart::Replace, b"0123456789", false)
-        .unwrap();
-    place
-        .store("f", UploadStart::Replace, b"new", true)
-        .unwrap();
-    assert_eq!(place.read("f"), b"new");
+    for place in Place::both() {
+        place
+            .store("f", UploadStart::Replace, b"0123456789", false)
+            .unwrap();
+        place
+            .store("f", UploadStart::Replace, b"new", true)
+            .unwrap();
+        assert_eq!(place.read("f"), b"new");
+    }
 }
 
 #[test]
 fn rest_into_a_complete_file_keeps_what_is_before_and_cuts_what_is_behind() {
-    let place = Place::new();
-    fs::write(place.path("f"), "0123456789").unwrap();
-    place.store("f", UploadStart::At(4), b"ab", true).unwrap();
-    assert_eq!(place.read("f"), b"0123ab");
-    assert_eq!(
-        place.prepare("f", UploadStart::At(7)).map(drop),
-        Err(Failure::BehindEnd)
-    );
-    assert_eq!(
-        place.prepare("missing", UploadStart::At(1)).map(drop),
-        Err(Failure::BehindEnd)
-    );
-    assert_eq!(place.names(), ["f"]);
+    for place in Place::both() {
+        fs::write(place.path("f"), "0123456789").unwrap();
+        place.store("f", UploadStart::At(4), b"ab", true).unwrap();
+        assert_eq!(place.read("f"), b"0123ab");
+        assert_eq!(
+            place.prepare("f", UploadStart::At(7)).map(drop),
+            Err(Failure::BehindEnd)
+        );
+        assert_eq!(
+            place.prepare("missing", UploadStart::At(1)).map(drop),
+            Err(Failure::BehindEnd)
+        );
+        assert_eq!(place.names(), ["f"]);
+    }
 }
 
 #[test]
 fn appending_goes_to_the_end_or_on_with_an_interrupted_upload() {
-    let place = Place::new();
-    place.store("f", UploadStart::End, b"one", true).unwrap();
-    place.store("f", UploadStart::End, b"two", true).unwrap();
-    assert_eq!(place.read("f"), b"onetwo");
-    // Interrupted: what has come stays, because it cannot be told from what was there.
-    place.store("f", UploadStart::End, b"3", false).unwrap();
-    assert_eq!(place.read("f"), b"onetwo3");
+    for place in Place::both() {
+        place.store("f", UploadStart::End, b"one", true).unwrap();
+        place.store("f", UploadStart::End, b"two", true).unwrap();
+        assert_eq!(place.read("f"), b"onetwo");
+        // Interrupted: what has come stays, because it cannot be told from what was there.
+        place.store("f", UploadStart::End, b"3", false).unwrap();
+        assert_eq!(place.read("f"), b"onetwo3");
 
-    place
-        .store("g", UploadStart::Replace, b"half", false)
-        .unwrap();
-    place.store("g", UploadStart::End, b"whole", true).unwrap();
-    assert_eq!(place.read("g"), b"halfwhole");
+        place
+            .store("g", UploadStart::Replace, b"half", false)
+            .unwrap();
+        place.store("g", UploadStart::End, b"whole", true).unwrap();
+        assert_eq!(place.read("g"), b"halfwhole");
+    }
 }
 
 #[test]
 fn a_unique_upload_gets_a_name_of_its_own() {
-    let place = Place::new();
-    let mut uploads = Vec::new();
-    for content in [b"a", b"b"] {
-        let mut upload = place.prepare("/", UploadStart::Unique).unwrap();
-        upload.begin().unwrap();
-        upload.write(content).unwrap();
-        uploads.push(upload.path().clone());
-        upload.finish().unwrap();
-    }
-    assert_ne!(uploads[0], uploads[1]);
-    for (path, content) in uploads.iter().zip(["a", "b"]) {
-        let name = String::from_utf8(path.file_name().unwrap().to_vec()).unwrap();
-        assert_eq!(place.read(&name), content.as_bytes());
+    for place in Place::both() {
+        let mut uploads = Vec::new();
+        for content in [b"a", b"b"] {
+            let mut upload = place.prepare("/", UploadStart::Unique).unwrap();
+            upload.begin().unwrap();
+            upload.write(content).unwrap();
+            uploads.push(upload.path().clone());
+            upload.finish().unwrap();
+        }
+        assert_ne!(uploads[0], uploads[1]);
+        for (path, content) in uploads.iter().zip(["a", "b"]) {
+            let name = String::from_utf8(path.file_name().unwrap().to_vec()).unwrap();
+            assert_eq!(place.read(&name), content.as_bytes());
+        }
     }
 }
 
 #[test]
 fn a_second_writer_is_refused_until_the_first_has_ended() {
-    let place = Place::new();
-    fs::write(place.path("f"), "old").unwrap();
-    std::os::unix::fs::symlink("f", place.path("link")).unwrap();
-    for start in [UploadStart::Replace, UploadStart::At(1), UploadStart::End] {
-        let first = place.prepare("f", start).unwrap();
-        for name in ["f", "link"] {
-            let second = place.prepare(name, UploadStart::End);
-            assert_eq!(second.map(drop), Err(Failure::BeingWritten), "{name}");
+    for place in Place::both() {
+        fs::write(place.path("f"), "old").unwrap();
+        std::os::unix::fs::symlink("f", place.path("link")).unwrap();
+        for start in [UploadStart::Replace, UploadStart::At(1), UploadStart::End] {
+            let first = place.prepare("f", start).unwrap();
+            for name in ["f", "link"] {
+                let second = place.prepare(name, UploadStart::End);
+                assert_eq!(second.map(drop), Err(Failure::BeingWritten), "{name}");
+            }
+            drop(first);
         }
-        drop(first);
+        place
+            .store("link", UploadStart::Replace, b"new", true)
+            .unwrap();
+        assert_eq!(place.read("f"), b"new", "the link stays a link");
+        assert!(
+            fs::symlink_metadata(place.path("link"))
+                .unwrap()
+                .is_symlink()
+        );
     }
-    place
-        .store("link", UploadStart::Replace, b"new", true)
-        .unwrap();
-    assert_eq!(place.read("f"), b"new", "the link stays a link");
-    assert!(
-        fs::symlink_metadata(place.path("link"))
-            .unwrap()
-            .is_symlink()
-    );
 }
 
 #[test]
 fn an_account_stores_only_what_it_may() {
-    let place = Place::new();
-    fs::write(place.path("f"), "old").unwrap();
-    let forbidden = Err(Failure::AccountForbids);
-    for (rights, name, allowed) in [
-        (Rights::read_only(), "new", false),
-        (Rights::no_overwrite(), "f", false),
-        (Rights::no_overwrite(), "new", true),
-        (Rights::upload_only(), "f", false),
-        (Rights::upload_only(), "new", true),
-        (Rights::no_delete(), "f", true),
-    ] {
-        for start in [UploadStart::Replace, UploadStart::End] {
-            let result = place.prepare_with(&rights, name, start).map(drop);
-            assert_eq!(result.is_ok(), allowed, "{rights:?} {name}");
-            assert!(allowed || result == forbidden);
+    for place in Place::both() {
+        fs::write(place.path("f"), "old").unwrap();
+        let forbidden = Err(Failure::AccountForbids);
+        for (rights, name, allowed) in [
+            (Rights::read_only(), "new", false),
+            (Rights::no_overwrite(), "f", false),
+            (Rights::no_overwrite(), "new", true),
+            (Rights::upload_only(), "f", false),
+            (Rights::upload_only(), "new", true),
+            (Rights::no_delete(), "f", true),
+        ] {
+            for start in [UploadStart::Replace, UploadStart::End] {
+                let result = place.prepare_with(&rights, name, start).map(drop);
+                assert_eq!(result.is_ok(), allowed, "{rights:?} {name}");
+                assert!(allowed || result == forbidden);
+            }
         }
+        assert_eq!(place.names(), ["f"]);
     }
-    assert_eq!(place.names(), ["f"]);
 }
 
 #[test]
 fn impossible_targets_are_named() {
-    let place = Place::new();
-    fs::create_dir(place.path("dir")).unwrap();
-    nix::unistd::mkfifo(&place.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    for (name, failure) in [
-        ("/", Failure::IsADirectory),
-        ("dir", Failure::IsADirectory),
-        ("fifo", Failure::NotAFile),
-        ("none/f", Failure::NotFound),
-        (".x.esxftpd-part", Failure::InvalidName),
-    ] {
-        let result = place.prepare(name, UploadStart::Replace);
-        assert_eq!(result.map(drop), Err(failure), "{name}");
+    for place in Place::both() {
+        fs::create_dir(place.path("dir")).unwrap();
+        nix::unistd::mkfifo(&place.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for (name, failure) in [
+            ("/", Failure::IsADirectory),
+            ("dir", Failure::IsADirectory),
+            ("fifo", Failure::NotAFile),
+            ("none/f", Failure::NotFound),
+            (".x.esxftpd-part", Failure::InvalidName),
+        ] {
+            let result = place.prepare(name, UploadStart::Replace);
+            assert_eq!(result.map(drop), Err(failure), "{name}");
+        }
+        assert_eq!(place.names(), ["dir", "fifo"]);
     }
-    assert_eq!(place.names(), ["dir", "fifo"]);
 }
 
 #[test]
 fn text_is_stored_with_line_feeds() {
-    let place = Place::new();
-    let (root, rights) = (&place.root, Rights::default());
-    let start = UploadStart::Replace;
-    let mut upload =
-        Upload::prepare(root, &rights, &place.config, &path("f"), start, true).unwrap();
-    upload.begin().unwrap();
-    upload.write(b"a\r").unwrap();
-    upload.write(b"\nb\r").unwrap();
-    upload.finish().unwrap();
-    assert_eq!(place.read("f"), b"a\nb\r");
-}
-
-#[test]
-fn a_thin_disk_stays_thin() {
-    let mut place = Place::new();
-    let mut disk = vec![0; 4 << 20];
-    disk[1 << 20..(1 << 20) + 1000].fill(7);
-    place.store("f", UploadStart::Replace, &disk, true).unwrap();
-    assert!(place.read("f") == disk);
-    let used = fs::metadata(place.path("f")).unwrap().blocks() * 512;
-    assert!(used <= 2 * HOLE_BYTES as u64, "{used} bytes on the medium");
-
-    place.config.transfers.sparse = false;
-    place.store("g", UploadStart::Replace, &disk, true).unwrap();
-    let used = fs::metadata(place.path("g")).unwrap().blocks() * 512;
-    assert!(used >= disk.len() as u64, "{used} bytes on the medium");
-}
-
-#[test]
-fn a_file_of_more_than_two_tebibytes_is_right_to_the_byte() {
-    const END: u64 = (2 << 40) + 12_345;
-    let place = Place::new();
-    fs::write(place.path(PART), "head").unwrap();
-    File::options()
-        .write(true)
-        .open(place.path(PART))
-        .unwrap()
-        .set_len(END)
-        .unwrap();
-    place
-        .store("f", UploadStart::At(END), b"tail", true)
-        .unwrap();
-    let file = File::open(place.path("f")).unwrap();
-    assert_eq!(file.metadata().unwrap().len(), END + 4);
-    let mut tail = [0; 6];
-    file.read_exact_at(&mut tail, END - 2).unwrap();
-    assert_eq!(&tail, b"\0\0tail");
-}
-
-#[test]
-fn an_upload_stops_before_the_reserve_is_touched() {
-    let mut place = Place::new();
-    place.config.storage.reserve = ByteSize(u64::MAX);
-    let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
-    assert_eq!(upload.reserve_space(None), Err(Failure::NoSpace));
-    upload.begin().unwrap();
-    assert_eq!(upload.write(b"x"), Err(Failure::NoSpace));
-    drop(upload);
-    assert_eq!(place.names(), [""; 0]);
-
-    place.config.storage.reserve = ByteSize(0);
-    let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
-    assert_eq!(upload.reserve_space(Some(1)), Ok(()));
-    assert_eq!(upload.reserve_space(Some(1 << 60)), Err(Failure::NoSpace));
+    for place in Place::both() {
+        let (root, rights) = (&place.root, Rights::default());
+        let start = UploadStart::Replace;
+        let mut upload =
+            Upload::prepare(root, &rights, &place.config, &path("f"), start, true).unwrap();
+        upload.begin().unwrap();
+        upload.write(b"a\r").unwrap();
+        upload.write(b"\nb\r").unwrap();
+        upload.finish().unwrap();
+        assert_eq!(place.read("f"), b"a\nb\r");
+    }
 }
 
 proptest! {
@@ -369,8 +330,9 @@ proptest! {
     fn pieces_arrive_in_order_wherever_they_begin(
         pieces in vec((any::<bool>(), 0_usize..200_000), 0..6),
         interrupted_at in 0_usize..6,
+        kind in prop_oneof![Just(RootKind::Confined), Just(RootKind::Paths)],
     ) {
-        let place = Place::new();
+        let place = Place::new(kind);
         let mut expected = Vec::new();
         let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
         upload.begin().unwrap();
@@ -424,7 +386,7 @@ fn store_until_killed() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "this test kills a process")]
 fn a_killed_upload_leaves_the_old_or_the_new_file() {
-    let place = Place::new();
+    let place = Place::new(RootKind::Paths);
     let versions = versions();
     fs::write(place.path("f"), &versions[0]).unwrap();
     let mut random = RandomState::new().build_hasher().finish();

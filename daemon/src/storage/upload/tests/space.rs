@@ -1,0 +1,61 @@
+//! What uploads take on the medium: holes, space that is to stay free, large files.
+
+use super::*;
+use crate::storage::zeros::HOLE_BYTES;
+
+#[test]
+fn a_thin_disk_stays_thin() {
+    for mut place in Place::both() {
+        let mut disk = vec![0; 4 << 20];
+        disk[1 << 20..(1 << 20) + 1000].fill(7);
+        place.store("f", UploadStart::Replace, &disk, true).unwrap();
+        assert!(place.read("f") == disk);
+        let used = fs::metadata(place.path("f")).unwrap().blocks() * 512;
+        assert!(used <= 2 * HOLE_BYTES as u64, "{used} bytes on the medium");
+
+        place.config.transfers.sparse = false;
+        place.store("g", UploadStart::Replace, &disk, true).unwrap();
+        let used = fs::metadata(place.path("g")).unwrap().blocks() * 512;
+        assert!(used >= disk.len() as u64, "{used} bytes on the medium");
+    }
+}
+
+#[test]
+fn a_file_of_more_than_two_tebibytes_is_right_to_the_byte() {
+    const END: u64 = (2 << 40) + 12_345;
+    for place in Place::both() {
+        fs::write(place.path(PART), "head").unwrap();
+        File::options()
+            .write(true)
+            .open(place.path(PART))
+            .unwrap()
+            .set_len(END)
+            .unwrap();
+        place
+            .store("f", UploadStart::At(END), b"tail", true)
+            .unwrap();
+        let file = File::open(place.path("f")).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), END + 4);
+        let mut tail = [0; 6];
+        file.read_exact_at(&mut tail, END - 2).unwrap();
+        assert_eq!(&tail, b"\0\0tail");
+    }
+}
+
+#[test]
+fn an_upload_stops_before_the_reserve_is_touched() {
+    for mut place in Place::both() {
+        place.config.storage.reserve = ByteSize(u64::MAX);
+        let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
+        assert_eq!(upload.reserve_space(None), Err(Failure::NoSpace));
+        upload.begin().unwrap();
+        assert_eq!(upload.write(b"x"), Err(Failure::NoSpace));
+        drop(upload);
+        assert_eq!(place.names(), [""; 0]);
+
+        place.config.storage.reserve = ByteSize(0);
+        let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
+        assert_eq!(upload.reserve_space(Some(1)), Ok(()));
+        assert_eq!(upload.reserve_space(Some(1 << 60)), Err(Failure::NoSpace));
+    }
+}
