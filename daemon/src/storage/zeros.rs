@@ -2,8 +2,9 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-/// What can become a hole: aligned pieces of a file of this size. Smaller holes would cut writes
-/// into pieces that cost more than the space is worth.
+/// What can become a hole: aligned pieces of a file of this size, and the parts of such pieces with
+/// which a block begins and ends, because leaving them out takes no further write. Smaller holes
+/// within a block would cut it into writes that cost more than the space is worth.
 pub const HOLE_BYTES: usize = 64 * 1024;
 
 /// Zeros to be sent for holes. Not a constant, which would take its place in the program's file.
@@ -38,8 +39,7 @@ pub fn data_in(position: u64, bytes: &[u8]) -> impl Iterator<Item = Range<usize>
             let end = next.saturating_add(length).min(bytes.len());
             let piece = next..end;
             next = end;
-            let whole = piece.len() == HOLE_BYTES;
-            if whole && bytes.get(piece.clone()).is_some_and(is_zero) {
+            if bytes.get(piece.clone()).is_some_and(is_zero) {
                 if data.is_some() {
                     return data;
                 }
@@ -77,10 +77,12 @@ mod tests {
         bytes[4 * HOLE_BYTES + 7] = 1;
         let pieces: Vec<_> = data_in(0, &bytes).collect();
         assert_eq!(pieces, [0..HOLE_BYTES, 4 * HOLE_BYTES..5 * HOLE_BYTES]);
-        // What the block begins and ends with is not aligned.
-        let pieces: Vec<_> = data_in(1, &vec![0; 2 * HOLE_BYTES]).collect();
-        let second = 2 * HOLE_BYTES - 1..2 * HOLE_BYTES;
-        assert_eq!(pieces, [0..HOLE_BYTES - 1, second]);
+        // What the block begins and ends with need not be whole.
+        assert_eq!(data_in(1, &vec![0; 2 * HOLE_BYTES]).count(), 0);
+        bytes.truncate(4 * HOLE_BYTES + 100);
+        let pieces: Vec<_> = data_in(10, bytes.get(10..).unwrap()).collect();
+        let last = 4 * HOLE_BYTES - 10..bytes.len() - 10;
+        assert_eq!(pieces, [last]);
     }
 
     proptest! {

@@ -10,12 +10,12 @@ fn a_thin_disk_stays_thin() {
         disk[1 << 20..(1 << 20) + 1000].fill(7);
         place.store("f", UploadStart::Replace, &disk, true).unwrap();
         assert!(place.read("f") == disk);
-        let used = fs::metadata(place.path("f")).unwrap().blocks() * 512;
+        let used = used_by(&place, "f");
         assert!(used <= 2 * HOLE_BYTES as u64, "{used} bytes on the medium");
 
         place.config.transfers.sparse = false;
         place.store("g", UploadStart::Replace, &disk, true).unwrap();
-        let used = fs::metadata(place.path("g")).unwrap().blocks() * 512;
+        let used = used_by(&place, "g");
         assert!(used >= disk.len() as u64, "{used} bytes on the medium");
     }
 }
@@ -57,5 +57,33 @@ fn an_upload_stops_before_the_reserve_is_touched() {
         let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
         assert_eq!(upload.reserve_space(Some(1)), Ok(()));
         assert_eq!(upload.reserve_space(Some(1 << 60)), Err(Failure::NoSpace));
+    }
+}
+
+/// Bytes of a file that are on the medium.
+fn used_by(place: &Place, name: &str) -> u64 {
+    fs::metadata(place.path(name)).unwrap().blocks() * 512
+}
+
+/// Limits on the rate and on memory make pieces small.
+#[test]
+fn a_thin_disk_that_comes_in_small_pieces_stays_thin() {
+    for place in Place::both() {
+        let mut disk = vec![0; 2 << 20];
+        disk[1 << 20..(1 << 20) + 1000].fill(7);
+        for piece in [10_000, 75_000, 100_000] {
+            let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
+            upload.begin().unwrap();
+            for piece in disk.chunks(piece) {
+                upload.write(piece).unwrap();
+            }
+            upload.finish().unwrap();
+            assert!(place.read("f") == disk);
+            let used = used_by(&place, "f");
+            assert!(
+                used <= 2 * HOLE_BYTES as u64,
+                "{piece}: {used} bytes on the medium"
+            );
+        }
     }
 }
