@@ -13,6 +13,7 @@ use nix::{
 
 use super::{
     Failure, Files, Root, What,
+    credit::Credit,
     errno::{io_failure, uninterrupted},
     part::Writing,
     perform::{allowed, not_for_part},
@@ -21,9 +22,6 @@ use crate::{session::Run, virtual_path::VirtualPath};
 
 /// Bytes that are copied at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 1024 * 1024;
-
-/// Bytes after which the reserve is looked at again.
-const SPACE_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What the name of a part file ends with, so that nobody takes it for something else.
 const PART_SUFFIX: &str = ".esxftpd-part";
@@ -70,7 +68,7 @@ pub(super) fn copy(
         run,
         source: &source,
         part: &part,
-        unchecked: SPACE_CHECK_BYTES,
+        credit: Credit::on(part.writing.device()),
     };
     job.copy(stat.size)?;
     done(part.file.sync_all())?;
@@ -83,7 +81,7 @@ struct Part<'r> {
     path: Option<VirtualPath>,
     file: File,
     /// Its name may be that of the part file of an upload, too.
-    _writing: Writing,
+    writing: Writing,
 }
 
 impl<'r> Part<'r> {
@@ -110,7 +108,7 @@ impl<'r> Part<'r> {
                         root,
                         path: Some(path),
                         file,
-                        _writing: writing,
+                        writing,
                     });
                 }
             }
@@ -142,8 +140,7 @@ struct Job<'a> {
     run: &'a Run,
     source: &'a File,
     part: &'a Part<'a>,
-    /// Bytes written since the space was looked at.
-    unchecked: u64,
+    credit: Credit,
 }
 
 impl Job<'_> {
@@ -176,14 +173,16 @@ impl Job<'_> {
 
     fn write(&mut self, block: &[u8], position: u64) -> Result<(), Failure> {
         let length = block.len() as u64;
-        self.unchecked += length;
-        if self.unchecked >= SPACE_CHECK_BYTES {
-            self.unchecked = 0;
-            if let Some(path) = &self.part.path {
-                self.files.check_space(path, length)?;
-            }
-        }
-        done(self.part.file.write_all_at(block, position))?;
+        let (files, part) = (self.files, self.part);
+        self.credit.cover(length, || {
+            let space = part.path.as_ref().map(|path| files.space(path));
+            // Where the kernel does not tell, there is enough.
+            space.map_or(u64::MAX, |space| {
+                space.map_or(u64::MAX, |space| space.available)
+            })
+        })?;
+        done(part.file.write_all_at(block, position))?;
+        self.credit.settle(length);
         self.run.add(length);
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::virtual_path::VirtualPath;
 
 /// Bytes of one block of `stat`.
-const STAT_BLOCK: u64 = 512;
+pub(super) const STAT_BLOCK: u64 = 512;
 
 /// A part of a file that is being read.
 #[derive(Debug)]

@@ -148,18 +148,6 @@ impl Files {
             available: space.available.saturating_sub(self.settings().reserve.0),
         })
     }
-
-    /// Whether so many bytes more leave the reserve free. Where the kernel does not tell, they do.
-    ///
-    /// # Errors
-    /// [`Failure::NoSpace`] if not.
-    pub(crate) fn check_space(&self, path: &VirtualPath, bytes: u64) -> Result<(), Failure> {
-        match self.space(path) {
-            Ok(space) if space.available < bytes => Err(Failure::NoSpace),
-            Ok(_) | Err(Failure::Unsupported) => Ok(()),
-            Err(failure) => Err(failure),
-        }
-    }
 }
 
 /// The kind of an entry whose link, if it is one, has been followed as far as it leads.

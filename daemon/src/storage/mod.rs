@@ -7,6 +7,7 @@
 mod ascii;
 mod buffers;
 mod copy;
+mod credit;
 mod digest;
 mod download;
 mod errno;

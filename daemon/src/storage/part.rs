@@ -98,6 +98,11 @@ impl Writing {
         (key != self.0).then(|| Self::take(key)).transpose()
     }
 
+    /// The file system.
+    pub(super) fn device(&self) -> u64 {
+        self.0.0
+    }
+
     fn take(key: Key) -> Result<Self, Failure> {
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         if written.insert(key.clone()) {

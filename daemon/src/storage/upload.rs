@@ -16,6 +16,8 @@ use tracing::warn;
 use super::{
     Failure, Root, Stat, UploadStart, What,
     ascii::FromWire,
+    credit::Credit,
+    download::STAT_BLOCK,
     errno::io_failure,
     part::{self, Writing},
     zeros::data_in,
@@ -24,9 +26,6 @@ use crate::{accounts::Rights, config::Config, virtual_path::VirtualPath};
 
 /// The mode of a new file before the account's umask.
 const MODE: u32 = 0o666;
-
-/// The most bytes that are written before the space left is looked at again.
-const BLIND_BYTES: u64 = 64 << 20;
 
 /// Names that are tried for STOU.
 const ATTEMPTS: u32 = 100;
@@ -52,8 +51,7 @@ pub(super) struct Upload {
     text: Option<FromWire>,
     /// Bytes of the file system that stay free.
     reserve: u64,
-    /// Bytes that may be written before the space left is looked at.
-    credit: u64,
+    credit: Credit,
     sparse: bool,
     sync: bool,
     others: Others,
@@ -190,8 +188,14 @@ impl Upload {
             _ => Self::fresh(root, rights, path, found)?,
         };
         upload.root = unseated.clone();
-        upload.writing = Some(writing);
+        upload.hold(writing);
         Ok(upload)
+    }
+
+    /// Keeps others from writing the file.
+    fn hold(&mut self, writing: Writing) {
+        self.credit = Credit::on(writing.device());
+        self.writing = Some(writing);
     }
 
     /// An upload from the first byte on.
@@ -259,7 +263,7 @@ impl Upload {
                 Err(failure) => return Err(failure),
                 Ok(file) => {
                     let mut upload = Self::on(root, path, None, file, 0, true);
-                    upload.writing = Some(writing);
+                    upload.hold(writing);
                     return Ok(upload);
                 }
             }
@@ -287,7 +291,7 @@ impl Upload {
             state: State::Prepared,
             text: None,
             reserve: 0,
-            credit: 0,
+            credit: Credit::default(),
             sparse: false,
             sync: false,
             others: Others::Kept,
@@ -311,21 +315,27 @@ impl Upload {
     /// [`Failure::NoSpace`].
     pub(super) fn reserve_space(&mut self, expected: Option<u64>) -> Result<(), Failure> {
         let needed = expected.unwrap_or(0).saturating_sub(self.start).max(1);
-        let free = self.free_space();
+        let cleared = self.cleared();
+        let mut free = 0;
+        self.credit.cover(1, || {
+            free = free_space(&self.root, &self.path, self.reserve).saturating_add(cleared);
+            free
+        })?;
         if needed > free {
             return Err(Failure::NoSpace);
         }
-        self.credit = (free / 4).min(BLIND_BYTES);
         Ok(())
     }
 
-    /// Space that may be used, as far as the kernel tells.
-    fn free_space(&self) -> u64 {
-        let directory = self.path.parent().unwrap_or_else(VirtualPath::root);
-        match self.root.space(&directory) {
-            Ok(space) => space.available.saturating_sub(self.reserve),
-            Err(_untold) => u64::MAX,
+    /// Space that [`Upload::begin`] makes free.
+    fn cleared(&self) -> u64 {
+        if self.is_new {
+            return 0;
         }
+        self.file.metadata().map_or(0, |file| {
+            let behind = file.len().saturating_sub(self.start);
+            behind.min(file.blocks().saturating_mul(STAT_BLOCK))
+        })
     }
 
     /// The data connection is there: from now on, the bytes behind `start` are gone.
@@ -371,16 +381,11 @@ impl Upload {
 
     fn store_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Failure> {
         let needed = bytes.len() as u64;
-        if self.credit < needed {
-            let free = self.free_space();
-            if free < needed {
-                return Err(Failure::NoSpace);
-            }
-            self.credit = (free / 4).min(BLIND_BYTES).max(needed);
-        }
-        self.credit -= needed;
+        let free = || free_space(&self.root, &self.path, self.reserve);
+        self.credit.cover(needed, free)?;
         let written = self.file.write_all_at(bytes, position);
         written.map_err(|error| write_failure(&error))?;
+        self.credit.settle(needed);
         self.end = position + needed;
         Ok(())
     }
@@ -461,6 +466,15 @@ impl Drop for Upload {
         }
         // Not before.
         drop(self.writing.take());
+    }
+}
+
+/// Space that may be used beside a file, as far as the kernel tells.
+fn free_space(root: &Root, path: &VirtualPath, reserve: u64) -> u64 {
+    let directory = path.parent().unwrap_or_else(VirtualPath::root);
+    match root.space(&directory) {
+        Ok(space) => space.available.saturating_sub(reserve),
+        Err(_untold) => u64::MAX,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What uploads take on the medium: holes, space that is to stay free, large files.
 
 use super::*;
-use crate::storage::zeros::HOLE_BYTES;
+use crate::storage::{sample::SmallDisk, zeros::HOLE_BYTES};
 
 #[test]
 fn a_thin_disk_stays_thin() {
@@ -85,5 +85,70 @@ fn a_thin_disk_that_comes_in_small_pieces_stays_thin() {
                 "{piece}: {used} bytes on the medium"
             );
         }
+    }
+}
+
+/// What the interrupted upload has taken is free again as soon as this one begins.
+#[test]
+fn an_upload_may_take_the_place_of_its_own_part_file() {
+    for place in Place::both() {
+        let Some(disk) = SmallDisk::mount(place.directory.path()) else {
+            eprintln!("NOT TESTED: mounting a small file system needs root");
+            return;
+        };
+        let (part, file) = (vec![7; 3 << 19], vec![8; 7 << 18]);
+        place
+            .store("f", UploadStart::Replace, &part, false)
+            .unwrap();
+        let reserve = |start, size| {
+            let mut upload = place.prepare("f", start).unwrap();
+            upload.reserve_space(Some(size))
+        };
+        assert_eq!(reserve(UploadStart::At(3 << 19), 7 << 18), Ok(()));
+        assert_eq!(
+            reserve(UploadStart::Replace, 5 << 19),
+            Err(Failure::NoSpace)
+        );
+        let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
+        assert_eq!(upload.reserve_space(Some(7 << 18)), Ok(()));
+        upload.begin().unwrap();
+        upload.write(&file).unwrap();
+        upload.finish().unwrap();
+        assert!(place.read("f") == file);
+        drop(disk);
+    }
+}
+
+/// Each of them looked only now and then, and took what it had seen for its own.
+#[test]
+fn many_uploads_together_leave_the_reserve_alone() {
+    for mut place in Place::both() {
+        let Some(_disk) = SmallDisk::mount(place.directory.path()) else {
+            eprintln!("NOT TESTED: mounting a small file system needs root");
+            return;
+        };
+        place.config.storage.reserve = ByteSize(1 << 20);
+        let names: Vec<_> = (0..16).map(|number| format!("f{number}")).collect();
+        let mut uploads: Vec<_> = names
+            .iter()
+            .map(|name| place.prepare(name, UploadStart::Replace).unwrap())
+            .collect();
+        for upload in &mut uploads {
+            upload.reserve_space(None).unwrap();
+            upload.begin().unwrap();
+        }
+        let mut refused = 0;
+        for _ in 0..20 {
+            for upload in &mut uploads {
+                match upload.write(&[7; 16 << 10]) {
+                    Ok(()) => {}
+                    Err(Failure::NoSpace) => refused += 1,
+                    Err(other) => panic!("{other}"),
+                }
+                let space = place.root.space(&VirtualPath::root()).unwrap();
+                assert!(space.available >= 1 << 20, "{} bytes", space.available);
+            }
+        }
+        assert!(refused > 0);
     }
 }
