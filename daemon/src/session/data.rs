@@ -63,6 +63,13 @@ impl DataConnection {
         Ok(Self { socket, tls, rules })
     }
 
+    /// Gets ready to send much.
+    pub(crate) fn expect_to_send(&self, bytes: u64) {
+        if bytes > socket::UNSENT_BYTES.into() {
+            self.socket.bound_unsent();
+        }
+    }
+
     /// Whether it is under TLS.
     pub(crate) fn is_protected(&self) -> bool {
         self.tls.is_some()

@@ -13,6 +13,8 @@ use nix::{
     sys::sendfile::sendfile64,
 };
 
+use socket2::SockRef;
+
 use crate::{session::Run, storage::Failure};
 
 /// How long to wait before looking whether to go on, in milliseconds. Cancelling has to take
@@ -21,6 +23,12 @@ const SLICE_MS: u8 = 50;
 
 /// How long to wait for the client to end a connection that we have ended, in milliseconds.
 const LINGER_MS: u8 = 5;
+
+/// Bytes that wait in the kernel until the network takes them; the kernel's own limit is mostly
+/// some MiB. With fewer, what is sent is still in the processor's cache, a transfer that is
+/// cancelled has less to follow it, and many transfers need less memory of the kernel. What has been
+/// sent and is not acknowledged does not count, so a long way is no slower.
+pub(super) const UNSENT_BYTES: u32 = 256 * 1024;
 
 /// A connected socket in non-blocking mode.
 #[derive(Debug)]
@@ -41,6 +49,12 @@ impl Socket {
     /// Counts bytes of a file that were moved.
     pub(super) fn count(&self, bytes: usize) {
         self.run.add(bytes as u64);
+    }
+
+    /// Has the kernel take no more than it can soon send.
+    pub(super) fn bound_unsent(&self) {
+        // Best effort: not every kernel knows it.
+        let _set = SockRef::from(&self.stream).set_tcp_notsent_lowat(UNSENT_BYTES);
     }
 
     /// Reads what is there; waits if nothing is. Zero bytes are the end.

@@ -18,6 +18,7 @@ use rustls::{
     pki_types::{PrivatePkcs8KeyDer, ServerName},
     version::{TLS12, TLS13},
 };
+use socket2::SockRef;
 
 use super::*;
 
@@ -373,4 +374,16 @@ fn a_slow_client_is_seen_to_move() {
     run.cancel();
     assert_eq!(sender.join().unwrap(), Err(Failure::Cancelled));
     assert!(run.moved() < 32 << 20, "it was cancelled in the middle");
+}
+
+#[test]
+fn only_a_large_download_bounds_what_waits_in_the_kernel() {
+    for (bytes, bounded) in [(10_000, false), (1 << 30, true)] {
+        let (ours, _client) = pair();
+        let seen = TcpStream::from(ours.try_clone().unwrap());
+        let connection = open(ours, Protection::Clear).unwrap();
+        connection.expect_to_send(bytes);
+        let unsent = SockRef::from(&seen).tcp_notsent_lowat().unwrap();
+        assert_eq!(unsent == socket::UNSENT_BYTES, bounded, "{unsent}");
+    }
 }

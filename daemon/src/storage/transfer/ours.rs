@@ -54,6 +54,7 @@ pub(super) async fn send_file(
 ) -> Result<u64, Failure> {
     let job = move || {
         let mut sender = Sender::new(pending, text)?;
+        sender.connection.expect_to_send(download.left());
         if !sender.send_by_kernel(&mut download)? {
             sender.send_in_blocks(download)?;
         }
