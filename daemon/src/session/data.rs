@@ -63,9 +63,10 @@ impl DataConnection {
         Ok(Self { socket, tls, rules })
     }
 
-    /// Gets ready to send much.
+    /// Gets ready to send this much.
     pub(crate) fn expect_to_send(&self, bytes: u64) {
-        if bytes > socket::UNSENT_BYTES.into() {
+        // Records of TLS are new bytes anyway; there it would only cost more waits.
+        if self.tls.is_none() && bytes > socket::UNSENT_BYTES.into() {
             self.socket.bound_unsent();
         }
     }
