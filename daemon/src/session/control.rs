@@ -41,7 +41,7 @@ pub(super) enum Heard {
     Bytes(usize),
     /// The client sends no more.
     End,
-    /// Everything has been sent.
+    /// Everything has been sent. It is told to whoever does not listen, and may wait for it.
     Sent,
     /// The TLS handshake has ended; with an error, the connection is gone.
     Handshake(io::Result<()>),
@@ -132,11 +132,13 @@ impl Control {
             }
             return Poll::Ready(Ok(Heard::Handshake(result)));
         }
-        if !self.is_flushed() && self.poll_send(context)?.is_ready() {
-            return Poll::Ready(Ok(Heard::Sent));
-        }
+        let sent = !self.is_flushed() && self.poll_send(context)?.is_ready();
         let Some(input) = input else {
-            return Poll::Pending;
+            return if sent {
+                Poll::Ready(Ok(Heard::Sent))
+            } else {
+                Poll::Pending
+            };
         };
         let mut input = ReadBuf::new(input);
         match &mut self.stream {

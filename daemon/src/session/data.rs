@@ -2,7 +2,7 @@
 //! end. It works on our own descriptor of the connection that the engine has opened; the engine's
 //! descriptor of it stays open until the storage is done, and is not used meanwhile.
 //!
-//! Everything here blocks and belongs on a thread that may. The descriptor is in non-blocking mode,
+//! Everything here blocks and belongs on a thread that may, but for what says that it does not. The descriptor is in non-blocking mode,
 //! because that is a property of the connection, which the engine shares; so this waits with
 //! poll(2), in slices, and looks in between whether it is to go on. It has no time limits of its
 //! own: the gate counts the bytes and cancels what stalls.
@@ -138,6 +138,18 @@ impl DataConnection {
             None => self.socket.write_all(bytes, bytes.len()),
             Some(tls) => tls.write_all(&self.socket, bytes),
         }
+    }
+
+    /// Writes what the kernel takes without waiting, and returns how much that was; nothing under
+    /// TLS.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`] or [`Failure::ConnectionLost`].
+    pub(crate) fn write_at_once(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
+        if self.is_protected() {
+            return Ok(0);
+        }
+        self.socket.write_at_once(bytes)
     }
 
     /// Ends a download: the client learns that this was all.

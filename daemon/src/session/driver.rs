@@ -6,7 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     ops::ControlFlow,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +14,7 @@ use std::{
 use rustls::ServerConfig;
 use tokio::{
     sync::watch,
-    time::{sleep, sleep_until, timeout},
+    time::{sleep, timeout},
 };
 use tracing::{debug, info};
 
@@ -119,12 +119,21 @@ impl Driver {
             from_client: [0; CLIENT_BYTES],
             from_engine: [0; ENGINE_BYTES],
         };
+        let context = self.context.clone();
+        // Made once: each has a place in a list while it waits.
+        let mut killed = pin!(context.status.killed());
+        let mut told_to_stop = pin!(told_to_stop(&mut stop));
+        let mut alarm = pin!(sleep(HEARTBEAT));
         while self.act(&mut parts).await.is_continue() {
             let listening = !parts.deaf
                 && parts.then.is_none()
                 && self.gate.wants_input()
                 && self.control.waiting() < OUTPUT_BYTES;
-            let deadline = self.gate.next_deadline();
+            if let Some(deadline) = self.gate.next_deadline()
+                && alarm.deadline() > deadline.into()
+            {
+                alarm.as_mut().reset(deadline.into());
+            }
             // Before anything that could happen, so that a client that never ceases to send is
             // ended, too.
             if self.context.status.show(self.gate.activity()) {
@@ -142,19 +151,21 @@ impl Driver {
                     Some((run, event)) => Event::Transfer(run, event),
                     None => break,
                 },
-                () = self.context.status.killed() => continue,
-                grace = told_to_stop(&mut stop), if !parts.stopping => Event::Stop(grace),
+                () = &mut killed => continue,
+                grace = &mut told_to_stop, if !parts.stopping => Event::Stop(grace),
                 heard = hear(&mut parts.engine, &mut parts.from_engine) => Event::Engine(heard),
                 account = finish(&mut parts.log_in) => Event::LogIn(account),
                 outcome = finish(&mut parts.operating) => Event::Performed(outcome),
                 heard = self.control.turn(listening.then_some(&mut parts.from_client[..])) => {
                     Event::Control(heard)
                 }
-                () = until(deadline) => Event::Deadline,
-                () = sleep(HEARTBEAT) => match self.control.take_error() {
-                    Some(error) => Event::Control(Err(error)),
-                    None => Event::Deadline,
-                },
+                () = &mut alarm => {
+                    alarm.as_mut().reset((Instant::now() + HEARTBEAT).into());
+                    match self.control.take_error() {
+                        Some(error) => Event::Control(Err(error)),
+                        None => Event::Deadline,
+                    }
+                }
             };
             if self.hear_of(event, &mut parts).await.is_break() {
                 break;
@@ -326,13 +337,6 @@ async fn hear(engine: &mut Option<Engine>, bytes: &mut [u8]) -> io::Result<usize
 async fn finish<F: Future + Unpin>(work: &mut Option<F>) -> F::Output {
     match work {
         Some(work) => work.await,
-        None => pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,
     }
 }

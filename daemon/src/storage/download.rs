@@ -18,6 +18,10 @@ use crate::virtual_path::VirtualPath;
 /// Bytes of one block of `stat`.
 pub(super) const STAT_BLOCK: u64 = 512;
 
+/// The most bytes that are read before the data connection is needed. Each session may hold so many
+/// until its client comes for them; it is what every transfer gets for a block, too.
+const SMALL: usize = 32 * 1024;
+
 /// A part of a file that is being read.
 #[derive(Debug)]
 pub(super) struct Download {
@@ -64,12 +68,14 @@ impl Download {
         if start > end {
             return Err(Failure::BehindEnd);
         }
-        let taken = file.metadata().map_err(|error| io_failure(&error))?;
-        let is_sparse = taken.blocks().saturating_mul(STAT_BLOCK) < size;
+        let is_sparse = size > HOLE_BYTES as u64 && {
+            let taken = file.metadata().map_err(|error| io_failure(&error))?;
+            taken.blocks().saturating_mul(STAT_BLOCK) < size
+        };
         Ok(Self {
             file,
             left: start..end,
-            data: (is_sparse && size > HOLE_BYTES as u64).then_some(0..0),
+            data: is_sparse.then_some(0..0),
         })
     }
 
@@ -86,6 +92,18 @@ impl Download {
     /// Where the next byte is in the file.
     pub(super) fn position(&self) -> u64 {
         self.left.start
+    }
+
+    /// All that is left, if it is little. Nothing also if it cannot be read; reading it again in
+    /// its time tells why.
+    pub(super) fn small(&self) -> Option<Vec<u8>> {
+        let length = usize::try_from(self.left()).ok()?;
+        if length > SMALL || self.data.is_some() {
+            return None;
+        }
+        let mut bytes = vec![0; length];
+        self.read(&mut bytes).ok()?;
+        Some(bytes)
     }
 
     /// What comes next, `whole` bytes of data at the most; nothing at the end.
@@ -139,6 +157,7 @@ impl Download {
         }
     }
 
+    /// Fills the buffer from the position on.
     fn read(&self, buffer: &mut [u8]) -> Result<usize, Failure> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {

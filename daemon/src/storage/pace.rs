@@ -43,6 +43,11 @@ impl Pace {
         }
     }
 
+    /// Whether there is a limit at all; without one, nothing has to wait.
+    pub(super) fn is_limited(&self) -> bool {
+        self.limits().next().is_some()
+    }
+
     /// The most bytes to move before [`Pace::spend`].
     pub(super) fn step(&self) -> usize {
         let rate = self.limits().map(|limit| limit.rate).min();

@@ -15,6 +15,7 @@ mod walk;
 use std::{
     fs::File,
     io,
+    os::fd::{AsFd as _, BorrowedFd},
     path::{Path, PathBuf},
 };
 
@@ -183,6 +184,33 @@ impl Root {
         Ok(self.walk(path, Last::Followed)?.path)
     }
 
+    /// Like [`Root::resolve`], for what is to be a file: with the root [`Root::seated`] in the
+    /// directory that was reached.
+    ///
+    /// # Errors
+    /// Those of [`Root::resolve`]; [`Failure::IsADirectory`] for the root and for what a link to `.`
+    /// leads to.
+    pub(crate) fn resolve_seated(
+        &self,
+        path: &VirtualPath,
+    ) -> Result<(VirtualPath, Self), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        let directory = target.path.parent().ok_or(Failure::IsADirectory)?;
+        if target.name.as_c_str() == c"." {
+            // A link to `.` or `..` led there.
+            return Err(Failure::IsADirectory);
+        }
+        let seat = match self.kind {
+            RootKind::Confined => Some((directory, target.parent)),
+            RootKind::Paths => None,
+        };
+        let seated = Self {
+            seat,
+            ..self.clone()
+        };
+        Ok((target.path, seated))
+    }
+
     /// The path of an entry without links on the way, and what it is; a last link is not followed.
     ///
     /// # Errors
@@ -345,9 +373,15 @@ impl Root {
         } else {
             target.parent
         };
-        let directory = place.handle().map_err(failure)?;
-        let told = uninterrupted(|| fstatvfs(&directory)).map_err(|_errno| Failure::Unsupported)?;
-        sensible_space(&told).ok_or(Failure::Unsupported)
+        space_at(place.handle().map_err(failure)?.as_fd())
+    }
+
+    /// The space of the file system that holds an open file.
+    ///
+    /// # Errors
+    /// Those of [`Root::space`].
+    pub(crate) fn space_of(file: &File) -> Result<RawSpace, Failure> {
+        space_at(file.as_fd())
     }
 
     /// Makes what was renamed or made in a directory last through a power cut, where the file
@@ -384,6 +418,11 @@ fn open_regular(target: &Target, access: OFlag) -> Result<(File, Stat), Failure>
     // And after: it may have been replaced.
     let stat = uninterrupted(|| nix::sys::stat::fstat(&file)).map_err(failure)?;
     Ok((file, regular(Stat::from(&stat))?))
+}
+
+fn space_at(place: BorrowedFd<'_>) -> Result<RawSpace, Failure> {
+    let told = uninterrupted(|| fstatvfs(place)).map_err(|_errno| Failure::Unsupported)?;
+    sensible_space(&told).ok_or(Failure::Unsupported)
 }
 
 /// What the kernel tells of a file system, if it can be true.

@@ -6,7 +6,9 @@
 //!
 //! A large download has two threads: one reads blocks, the other sends them. Everything else has
 //! one, because handing blocks over costs more than it gains: an upload is written where it was
-//! received, while it is in the processor's cache, and meanwhile the kernel goes on receiving.
+//! received, while it is in the processor's cache, and meanwhile the kernel goes on receiving. A
+//! small download is read where its file is opened, and needs no thread to be sent by, unless the
+//! kernel does not take it at once: waking one takes longer than sending ten kilobytes.
 
 mod engines;
 mod log;
@@ -44,6 +46,8 @@ pub(super) struct Prepared {
 
 enum What {
     Download(Download, Option<ToWire>),
+    /// A small download that has been read.
+    Bytes(Vec<u8>),
     Upload(Box<Upload>),
     Listing(Lister),
 }
@@ -76,7 +80,11 @@ impl Prepared {
                     size: (!ascii).then(|| download.left()),
                     path: path.clone(),
                 };
-                let what = What::Download(download, ascii.then(ToWire::default));
+                let small = if ascii { None } else { download.small() };
+                let what = match small {
+                    Some(bytes) => What::Bytes(bytes),
+                    None => What::Download(download, ascii.then(ToWire::default)),
+                };
                 Ok((Self { path, what, run }, ready))
             }
             Transfer::Upload {
@@ -132,7 +140,7 @@ impl Prepared {
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.what {
-            What::Download(..) => "download",
+            What::Download(..) | What::Bytes(_) => "download",
             What::Upload(_) => "upload",
             What::Listing(_) => "listing",
         };
@@ -225,6 +233,10 @@ where
         (What::Download(download, text), Ok(Link::Engines)) => {
             engines::send_file(&conditions, download, text, output).await
         }
+        (What::Bytes(bytes), Ok(Link::Ours(pending))) => ours::send_bytes(pending, bytes).await,
+        (What::Bytes(bytes), Ok(Link::Engines)) => {
+            engines::send_bytes(&conditions, &bytes, output).await
+        }
         (What::Listing(lister), Ok(Link::Ours(pending))) => {
             ours::send_listing(pending, lister).await
         }
@@ -260,7 +272,7 @@ where
         (What::Upload(upload), Ok(Link::Engines)) => {
             engines::store(&conditions, upload, input).await
         }
-        (What::Download(..) | What::Listing(_), _) => Err(Failure::Internal),
+        (What::Download(..) | What::Bytes(_) | What::Listing(_), _) => Err(Failure::Internal),
     };
     log.end(result);
     context.tell(&run, TransferEvent::Ended(result));
@@ -276,7 +288,7 @@ impl Prepared {
     /// What the log calls it.
     fn name(&self) -> &'static str {
         match self.what {
-            What::Download(..) => "sent",
+            What::Download(..) | What::Bytes(_) => "sent",
             What::Upload(_) => "stored",
             What::Listing(_) => "listed",
         }

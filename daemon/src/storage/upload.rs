@@ -155,14 +155,13 @@ impl Upload {
         path: &VirtualPath,
         start: UploadStart,
     ) -> Result<Self, Failure> {
-        let path = root.resolve(path)?;
+        let (path, seated) = root.resolve_seated(path)?;
         let name = path.file_name().ok_or(Failure::IsADirectory)?;
         if part::is_part(name) {
             // It would be renamed when the upload that it belongs to is complete.
             return Err(Failure::InvalidName);
         }
-        let directory = path.parent().ok_or(Failure::IsADirectory)?;
-        let (unseated, root) = (root, &root.seated(&directory)?);
+        let (unseated, root) = (root, &seated);
         let writing = Writing::begin(root, &path)?;
         let found = Found::look(root, &path)?;
         if found.old.is_some() && !rights.overwrite() {
@@ -318,7 +317,8 @@ impl Upload {
         let cleared = self.cleared();
         let mut free = 0;
         self.credit.cover(1, || {
-            free = free_space(&self.root, &self.path, self.reserve).saturating_add(cleared);
+            free = free_space(&self.file, &self.root, &self.path, self.reserve);
+            free = free.saturating_add(cleared);
             free
         })?;
         if needed > free {
@@ -381,7 +381,7 @@ impl Upload {
 
     fn store_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Failure> {
         let needed = bytes.len() as u64;
-        let free = || free_space(&self.root, &self.path, self.reserve);
+        let free = || free_space(&self.file, &self.root, &self.path, self.reserve);
         self.credit.cover(needed, free)?;
         let written = self.file.write_all_at(bytes, position);
         written.map_err(|error| write_failure(&error))?;
@@ -470,9 +470,10 @@ impl Drop for Upload {
 }
 
 /// Space that may be used beside a file, as far as the kernel tells.
-fn free_space(root: &Root, path: &VirtualPath, reserve: u64) -> u64 {
-    let directory = path.parent().unwrap_or_else(VirtualPath::root);
-    match root.space(&directory) {
+fn free_space(file: &File, root: &Root, path: &VirtualPath, reserve: u64) -> u64 {
+    let directory = || path.parent().unwrap_or_else(VirtualPath::root);
+    // Not every kernel tells it of files.
+    match Root::space_of(file).or_else(|_untold| root.space(&directory())) {
         Ok(space) => space.available.saturating_sub(reserve),
         Err(_untold) => u64::MAX,
     }

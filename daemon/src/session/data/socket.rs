@@ -89,6 +89,21 @@ impl Socket {
         Ok(())
     }
 
+    /// Writes what the kernel takes without waiting; that may be nothing.
+    pub(super) fn write_at_once(&self, bytes: &[u8]) -> Result<usize, Failure> {
+        self.run.check()?;
+        match (&self.stream).write(bytes) {
+            Ok(written) => {
+                self.count(written);
+                Ok(written)
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Interrupted | ErrorKind::WouldBlock => Ok(0),
+                _ => Err(failure_of(&error)),
+            },
+        }
+    }
+
     /// Has the kernel send a part of a file: what it takes at once, waiting if that is nothing.
     /// Nothing if it refuses; why it cannot read, reading tells.
     pub(super) fn send_file(
@@ -137,8 +152,7 @@ impl Socket {
         match error.kind() {
             ErrorKind::Interrupted => Ok(()),
             ErrorKind::WouldBlock => self.wait(what),
-            ErrorKind::OutOfMemory => Err(Failure::Resources),
-            _ => Err(Failure::ConnectionLost),
+            _ => Err(failure_of(error)),
         }
     }
 
@@ -150,5 +164,13 @@ impl Socket {
             Err(Errno::EINTR | Errno::EAGAIN) => Ok(()),
             Err(_broken) => Err(Failure::ConnectionLost),
         }
+    }
+}
+
+/// What an error means that does not pass.
+fn failure_of(error: &io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::OutOfMemory => Failure::Resources,
+        _ => Failure::ConnectionLost,
     }
 }

@@ -74,6 +74,21 @@ where
     }
 }
 
+/// Sends bytes that have been read.
+pub(super) async fn send_bytes<W>(
+    conditions: &Arc<Conditions>,
+    bytes: &[u8],
+    output: &mut W,
+) -> Result<u64, Failure>
+where
+    W: AsyncWrite + Unpin + Send + ?Sized,
+{
+    write_all(output, bytes, &conditions.run).await?;
+    let sent = bytes.len() as u64;
+    pay(conditions, sent).await?;
+    Ok(sent)
+}
+
 /// Sends a listing.
 pub(super) async fn send_listing<W>(
     conditions: &Arc<Conditions>,
@@ -195,7 +210,7 @@ async fn unless_cancelled<T>(
 
 /// Waits until the bytes are paid for.
 async fn pay(conditions: &Arc<Conditions>, bytes: u64) -> Result<(), Failure> {
-    if conditions.pace.step() == usize::MAX {
+    if !conditions.pace.is_limited() {
         return Ok(());
     }
     let shared = conditions.clone();

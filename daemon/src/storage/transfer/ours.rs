@@ -26,6 +26,10 @@ const GROWTH: usize = 4;
 /// Bytes of a listing that are sent at a time.
 const LISTING_BLOCK: usize = 64 * 1024;
 
+/// What a thread that may block does, and the bytes that it has moved. One type for all: handing a
+/// job over is kilobytes of code for each.
+type Job = Box<dyn FnOnce() -> Result<u64, Failure> + Send>;
+
 /// A data connection that has been opened and not been taken over.
 pub(super) struct Pending {
     pub(super) descriptor: OwnedFd,
@@ -35,6 +39,11 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// Whether it takes a handshake to open it, or bytes may have to wait for their time.
+    fn may_wait(&self) -> bool {
+        !matches!(self.protection, Protection::Clear) || self.conditions.pace.is_limited()
+    }
+
     /// Takes it over, TLS included, and tells then that the transfer begins.
     fn open(self) -> Result<(DataConnection, Arc<Conditions>), Failure> {
         let run = self.conditions.run.clone();
@@ -52,13 +61,30 @@ pub(super) async fn send_file(
     mut download: Download,
     text: Option<ToWire>,
 ) -> Result<u64, Failure> {
-    let job = move || {
+    let job: Job = Box::new(move || {
         let mut sender = Sender::new(pending, text)?;
         sender.connection.expect_to_send(download.left());
         if !sender.send_by_kernel(&mut download)? {
             sender.send_in_blocks(download)?;
         }
         sender.finish()
+    });
+    blocking(job).await
+}
+
+/// Sends bytes that have been read: what the kernel takes at once from here, where nothing may wait,
+/// and all else from a thread that may.
+pub(super) async fn send_bytes(pending: Pending, bytes: Vec<u8>) -> Result<u64, Failure> {
+    let job: Job = if pending.may_wait() {
+        Box::new(move || Sender::new(pending, None)?.send_rest(&bytes, 0))
+    } else {
+        let mut sender = Sender::new(pending, None)?;
+        let taken = sender.connection.write_at_once(&bytes)?;
+        sender.sent(taken)?;
+        if taken == bytes.len() {
+            return sender.finish();
+        }
+        Box::new(move || sender.send_rest(&bytes, taken))
     };
     blocking(job).await
 }
@@ -189,6 +215,12 @@ impl Sender {
         Ok(())
     }
 
+    /// Sends the bytes from `start` on, and ends.
+    fn send_rest(mut self, bytes: &[u8], start: usize) -> Result<u64, Failure> {
+        self.send_bytes(bytes.get(start..).unwrap_or_default())?;
+        self.finish()
+    }
+
     /// Counts what was sent, and keeps to the pace.
     fn sent(&mut self, bytes: usize) -> Result<(), Failure> {
         let bytes = bytes as u64;
@@ -204,7 +236,7 @@ impl Sender {
 
 /// Sends a listing.
 pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64, Failure> {
-    let job = move || {
+    let job: Job = Box::new(move || {
         let mut sender = Sender::new(pending, None)?;
         let mut lines = Vec::new();
         lister(&mut |bytes: &[u8]| {
@@ -217,20 +249,20 @@ pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64
         })?;
         sender.send_bytes(&lines)?;
         sender.finish()
-    };
+    });
     blocking(job).await
 }
 
 /// Stores a file.
 pub(super) async fn store(pending: Pending, mut upload: Box<Upload>) -> Result<u64, Failure> {
-    let job = move || {
+    let job: Job = Box::new(move || {
         let (mut connection, conditions) = pending.open()?;
         upload.begin()?;
         let received = receive(&mut connection, &conditions, &mut upload)?;
         connection.finish_receiving();
         upload.finish()?;
         Ok(received)
-    };
+    });
     blocking(job).await
 }
 

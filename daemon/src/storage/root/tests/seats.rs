@@ -42,3 +42,40 @@ fn a_seat_is_left_for_what_links_lead_to_and_never_leads_out() {
         );
     }
 }
+
+#[test]
+fn a_path_is_resolved_to_a_seat_in_the_directory_that_was_reached() {
+    for kind in KINDS {
+        let host = Host::new(kind);
+        fs::create_dir_all(host.at("a/b")).unwrap();
+        host.write("a/b/f", "content");
+        host.link("a/b/f", "link");
+        host.link("../../../secret", "a/b/out");
+        host.link(".", "a/b/here");
+        let resolve = |name: &str| host.root.resolve_seated(&path(name));
+        for name in ["a/b/f", "link"] {
+            let (found, seated) = resolve(name).unwrap();
+            assert_eq!(found, path("a/b/f"), "{kind:?} {name}");
+            assert_eq!(seated.stat(&found), host.root.stat(&path("a/b/f")));
+        }
+        for (name, failure) in [
+            ("a/b/out", Failure::LinkRefused),
+            ("a/b/here", Failure::IsADirectory),
+            ("a/none/f", Failure::NotFound),
+        ] {
+            let refused = resolve(name).map(|(found, _seated)| found);
+            assert_eq!(refused, Err(failure), "{kind:?} {name}");
+        }
+        let root = host.root.resolve_seated(&VirtualPath::root());
+        assert_eq!(root.map(drop), Err(Failure::IsADirectory));
+    }
+    // The attacker's move comes after the look; by paths, it would lead out.
+    let host = Host::new(RootKind::Confined);
+    fs::create_dir_all(host.at("a/b")).unwrap();
+    let (new, seated) = host.root.resolve_seated(&path("a/b/new")).unwrap();
+    fs::rename(host.at("a/b"), host.at("a/moved")).unwrap();
+    host.link(host.directory.path(), "a/b");
+    seated.create_new(&new, 0o644).unwrap();
+    assert!(host.at("a/moved/new").exists());
+    assert!(!host.directory.path().join("new").exists());
+}
