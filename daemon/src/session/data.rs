@@ -171,11 +171,13 @@ impl DataConnection {
     }
 
     /// Ends an upload after its last byte has been read. Clients that close TLS in good order wait
-    /// for the answer.
+    /// for the answer. In the clear there is none: the engine closes the connection when the file is
+    /// whole, and ending it twice would wake the session's thread once more, for nothing.
     pub(crate) fn finish_receiving(&mut self) {
-        if let Some(tls) = &mut self.tls
-            && tls.close(&self.socket).is_err()
-        {
+        let Some(tls) = &mut self.tls else {
+            return;
+        };
+        if tls.close(&self.socket).is_err() {
             // The client has all it needs; it may be gone already.
             debug!("no TLS close on the data connection");
         }
