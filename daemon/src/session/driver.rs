@@ -171,7 +171,7 @@ impl Driver {
                 break;
             }
         }
-        self.context.run().cancel();
+        self.end_engine(&mut parts).await;
         drop(parts);
         if timeout(FAREWELL, self.control.close()).await.is_err() {
             debug!("the client did not take our last words");
@@ -278,7 +278,7 @@ impl Driver {
                         }
                     }
                 }
-                Action::EndEngine => self.end_engine(parts),
+                Action::EndEngine => self.end_engine(parts).await,
                 Action::ToEngine(line) => {
                     let told = match &mut parts.engine {
                         Some(engine) => engine.tell(&line).await,
@@ -318,12 +318,12 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
-    fn end_engine(&self, parts: &mut Parts) {
+    async fn end_engine(&self, parts: &mut Parts) {
         // A disguise must end before the next one begins.
         parts.engine = None;
         parts.operating = None;
         self.context.abandon();
-        self.storage.forget();
+        self.storage.forget().await;
     }
 }
 

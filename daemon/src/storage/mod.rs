@@ -46,18 +46,27 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::spawn_blocking,
+    time::timeout,
+};
+use tracing::warn;
 use unftp_core::storage::{Error, ErrorKind, Fileinfo, Result, StorageBackend};
 use unftp_sbe_fs::Meta;
 
-use self::transfer::Prepared;
+use self::{remove::looked_at, transfer::Prepared};
 use crate::{
     accounts::Account,
     session::{Context, Run, blocking},
 };
+
+/// How long a session waits for what is left of a transfer to be tidied up.
+const TIDYING: Duration = Duration::from_secs(1);
 
 /// The storage of one session. Clones are the same.
 #[derive(Debug, Clone)]
@@ -106,9 +115,16 @@ impl Storage {
         Ok(outcome)
     }
 
-    /// Gives up a transfer that was made ready and that nobody will come for. Its file is free then.
-    pub(crate) fn forget(&self) {
-        drop(self.take_prepared());
+    /// Gives up a transfer that was made ready and that nobody will come for. Its file is free then,
+    /// or when a storage that hangs lets it go.
+    pub(crate) async fn forget(&self) {
+        if let Some(prepared) = self.take_prepared() {
+            // An upload has a file to remove.
+            let dropped = spawn_blocking(move || drop(prepared));
+            if timeout(TIDYING, looked_at(dropped)).await.is_err() {
+                warn!("the storage hangs; a transfer that was given up is tidied up later");
+            }
+        }
     }
 
     fn take_prepared(&self) -> Option<Prepared> {

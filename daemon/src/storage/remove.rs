@@ -18,7 +18,7 @@ use crate::{
     virtual_path::VirtualPath,
 };
 
-/// How often to look whether unftp-sbe-fs is done. Its thread wakes the runtime, but mio's poll(2)
+/// How often to look whether a job is done. Its thread wakes the runtime, but mio's poll(2)
 /// selector loses wake-ups from other threads now and then (mio issue 1874).
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -99,8 +99,8 @@ fn errno(error: &Error) -> Option<Errno> {
     Some(Errno::from_raw(number))
 }
 
-/// The result of a job of unftp-sbe-fs, looked for also when nothing has woken the runtime.
-async fn looked_at<T>(job: impl Future<Output = T>) -> T {
+/// The result of a job on another thread, looked for also when nothing has woken the runtime.
+pub(super) async fn looked_at<T>(job: impl Future<Output = T>) -> T {
     let mut job = pin!(job);
     loop {
         tokio::select! {

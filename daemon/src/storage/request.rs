@@ -416,6 +416,12 @@ pub enum Failure {
     TooLarge,
     /// The medium or its connection failed.
     Device,
+    /// The directory of an upload was moved, or its file system unmounted, while it ran. Nothing
+    /// was replaced.
+    Displaced,
+    /// The file is whole and has its name, but the medium did not confirm the name. A power cut may
+    /// bring the old file back.
+    Unsynced,
     /// The kernel or the file system cannot do it.
     Unsupported,
     /// There were too many entries, names or bytes for this kind of answer.
@@ -462,6 +468,12 @@ impl fmt::Display for Failure {
             Self::Quota => "quota exceeded",
             Self::TooLarge => "the file is too large for the file system",
             Self::Device => "the storage reports an error",
+            Self::Displaced => {
+                "its directory was moved or its datastore has gone, nothing was replaced, store it again"
+            }
+            Self::Unsynced => {
+                "the new file is in place, but the storage does not confirm that it lasts, store it again"
+            }
             Self::Unsupported => "the host does not support this",
             Self::TooMuch => "too many entries",
             Self::ConnectionLost => "the data connection broke",

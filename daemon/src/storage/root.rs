@@ -27,6 +27,7 @@ use nix::{
     },
     unistd::fsync,
 };
+use tracing::warn;
 
 pub(crate) use self::{entries::Entries, probe::at_calls_work};
 use self::{
@@ -388,14 +389,26 @@ impl Root {
     /// system can.
     ///
     /// # Errors
-    /// If the medium failed.
+    /// [`Failure::Unsynced`] if the medium failed or the directory has gone. Clients are told:
+    /// whoever removes what it has sent relies on it that success lasts, and to send it once more
+    /// does no harm.
     pub(crate) fn sync_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
-        let directory = self.walk(path, Last::Followed)?.into_place()?;
-        let directory = directory.handle().map_err(failure)?;
-        match uninterrupted(|| fsync(&directory)).map_err(failure) {
+        let synced = || {
+            let directory = self.walk(path, Last::Followed)?.into_place()?;
+            let directory = directory.handle().map_err(failure)?;
+            match uninterrupted(|| fsync(&directory)) {
+                // Some kernels want a descriptor for writing, which directories have not.
+                Err(nix::errno::Errno::EBADF) => Ok(()),
+                result => result.map_err(failure),
+            }
+        };
+        match synced() {
             // Not every file system can do that with a directory.
-            Err(Failure::Device) => Err(Failure::Device),
-            _ => Ok(()),
+            Ok(()) | Err(Failure::Unsupported | Failure::InvalidName | Failure::ReadOnly) => Ok(()),
+            Err(failure) => {
+                warn!(?path, %failure, "a directory cannot be synced");
+                Err(Failure::Unsynced)
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     session::{
-        Context, Protection, Run, TransferEvent,
+        Context, Protection, Run, TransferEvent, blocking,
         data::{DataConnection, TlsRules},
     },
     virtual_path::VirtualPath,
@@ -267,7 +267,14 @@ where
     let conditions = Conditions::new(context, run.clone());
     let log = TransferLog::begin(prepared.name(), prepared.path, &conditions.run);
     let result = match (prepared.what, Link::new(&conditions)) {
-        (_, Err(failure)) => Err(failure),
+        (what, Err(failure)) => {
+            // There may be a file to remove.
+            let drop_it = move || {
+                drop(what);
+                Err(failure)
+            };
+            blocking(drop_it).await
+        }
         (What::Upload(upload), Ok(Link::Ours(pending))) => ours::store(pending, upload).await,
         (What::Upload(upload), Ok(Link::Engines)) => {
             engines::store(&conditions, upload, input).await

@@ -5,6 +5,8 @@
 //! is out of the question: APPE to a file that exists, REST into a file that has no newer part file,
 //! and STOU, whose file is new. What they have written stays when they are interrupted.
 
+mod found;
+
 use std::{
     fs::File,
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -13,8 +15,9 @@ use std::{
 
 use tracing::warn;
 
+use self::found::Found;
 use super::{
-    Failure, Root, Stat, UploadStart, What,
+    Failure, Root, UploadStart,
     ascii::FromWire,
     credit::Credit,
     download::STAT_BLOCK,
@@ -65,6 +68,8 @@ enum State {
     Prepared,
     /// Bytes before `position` are good; whatever is behind is to go.
     Begun,
+    /// Nothing is left to do but to give it its name.
+    Flushed,
     /// Nothing is left to do.
     Complete,
 }
@@ -74,47 +79,6 @@ enum State {
 enum Others {
     Kept,
     Replaced,
-}
-
-/// What there is at the path of an upload.
-struct Found {
-    old: Option<(File, Stat)>,
-    part_path: VirtualPath,
-    part: Option<Stat>,
-}
-
-impl Found {
-    fn look(root: &Root, path: &VirtualPath) -> Result<Self, Failure> {
-        // Opened for writing, so that one which a virtual machine has locked is refused now and
-        // not when the upload is complete.
-        let old = match root.open_write(path) {
-            Ok(old) => Some(old),
-            Err(Failure::NotFound) => None,
-            Err(failure) => return Err(failure),
-        };
-        let part_path = part::path_of(path)?;
-        let part = match root.entry(&part_path) {
-            Ok(stat) if stat.what == What::File => Some(stat),
-            Ok(_other) => return Err(Failure::Exists),
-            Err(Failure::NotFound) => None,
-            Err(failure) => return Err(failure),
-        };
-        Ok(Self {
-            old,
-            part_path,
-            part,
-        })
-    }
-
-    /// The part file, if it is what a client has stored last and did not complete. One that is
-    /// older than the file has nothing to do with it.
-    fn unfinished(&self) -> Option<Stat> {
-        let newer = |part: &Stat| {
-            let old = self.old.as_ref();
-            old.is_none_or(|(_, old)| old.changed <= part.changed)
-        };
-        self.part.filter(newer)
-    }
 }
 
 impl Upload {
@@ -390,12 +354,12 @@ impl Upload {
         Ok(())
     }
 
-    /// Completes the upload: the file is whole, on the medium if that is configured, and has its
-    /// name.
+    /// Completes what the file holds: it is whole, and on the medium if that is configured. Its
+    /// name it has after [`Upload::finish`].
     ///
     /// # Errors
-    /// [`Failure::AccountForbids`] if it would replace a file and may not; those of the file system.
-    pub(super) fn finish(mut self) -> Result<(), Failure> {
+    /// Those of the file system.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
         if let Some(mut text) = self.text.take() {
             let mut rest = Vec::new();
             text.finish(&mut rest);
@@ -403,14 +367,27 @@ impl Upload {
         }
         if self.end != self.position {
             self.cut()?;
+            self.end = self.position;
         }
         if self.sync {
             let synced = self.file.sync_all();
             synced.map_err(|error| write_failure(&error))?;
         }
+        self.state = State::Flushed;
+        Ok(())
+    }
+
+    /// Completes the upload: the file has its name, for good if that is configured.
+    ///
+    /// # Errors
+    /// [`Failure::AccountForbids`] if it would replace a file and may not; [`Failure::Displaced`];
+    /// [`Failure::Unsynced`], although the file has its name then; those of the file system.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        if self.state != State::Flushed {
+            self.flush()?;
+        }
         let directory = self.path.parent().ok_or(Failure::IsADirectory)?;
-        let root = self.root.seated(&directory);
-        let root = root.map_err(|_gone| Failure::Device)?;
+        let root = self.root.seated(&directory).map_err(displaced)?;
         self.check_place(&root)?;
         if let Some(part) = &self.part {
             if self.others == Others::Kept && root.entry(&self.path).is_ok() {
@@ -430,14 +407,13 @@ impl Upload {
     /// or unmounted the datastore, and something else may have come to the place.
     fn check_place(&self, root: &Root) -> Result<(), Failure> {
         let place = self.part.as_ref().unwrap_or(&self.path);
-        let found = root.entry(place);
+        let found = root.entry(place).map_err(displaced)?;
         let ours = self.file.metadata();
-        match (found, ours) {
-            (Ok(found), Ok(ours)) if (found.device, found.inode) == (ours.dev(), ours.ino()) => {
-                Ok(())
-            }
-            _ => Err(Failure::Device),
+        let ours = ours.map_err(|error| write_failure(&error))?;
+        if (found.device, found.inode) != (ours.dev(), ours.ino()) {
+            return Err(Failure::Displaced);
         }
+        Ok(())
     }
 
     /// Makes the file end where the next byte would go: a hole at the end counts, what an error
@@ -457,7 +433,7 @@ impl Drop for Upload {
                 let path = self.part.as_ref().unwrap_or(&self.path);
                 self.root.remove_file(path)
             }
-            State::Prepared => Ok(()),
+            State::Prepared | State::Flushed => Ok(()),
             State::Begun => self.cut(),
         };
         if let Err(failure) = result {
@@ -466,6 +442,14 @@ impl Drop for Upload {
         }
         // Not before.
         drop(self.writing.take());
+    }
+}
+
+/// What it means that an upload's place is not found again.
+fn displaced(failure: Failure) -> Failure {
+    match failure {
+        Failure::Device => failure,
+        _ => Failure::Displaced,
     }
 }
 

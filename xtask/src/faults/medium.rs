@@ -48,6 +48,13 @@ pub(super) fn cases() -> Vec<Case> {
             }));
         }
     }
+    for errno in ["EIO", "ENOSPC"] {
+        cases.push(Case::new(
+            format!("{errno} at sync of a directory"),
+            move |place| unsynced(place, errno),
+        ));
+    }
+    cases.push(Case::new("a medium that hangs", hanging));
     for errno in ["EIO", "ESTALE"] {
         cases.push(Case::new(format!("{errno} at read"), move |place| {
             download(place, &lines(&["pread64", "sendfile"], errno))
@@ -123,6 +130,76 @@ fn upload(place: &Place<'_>, faults: &str, code: &str, words: &str) -> Result<()
     ensure!(fs::read(stage.path("f"))? == new, "the file is not whole");
     ensure!(!part.exists(), "the part file is left");
     session.check_alive()?;
+    stage.expect_descriptors(descriptors)
+}
+
+/// The file has its name, and nobody promises that it keeps it.
+fn unsynced(place: &Place<'_>, errno: &str) -> Result<()> {
+    let stage = Stage::start(place, "")?;
+    let (old, new) = (content(MIB, 1), content(2 * MIB, 2));
+    fs::write(stage.path("f"), &old)?;
+    let (mut session, descriptors) = warm_up(&stage)?;
+    stage.fail(&lines(&["fsync@directory"], errno))?;
+    for name in ["f", "g"] {
+        session.open_simply()?;
+        session.command(format!("STOR {name}").as_bytes(), "150")?;
+        session.write(&new, Then::End)?;
+        expect_failure(&mut session, "451", "the new file is in place")?;
+        ensure!(fs::read(stage.path(name))? == new, "{name} is not in place");
+    }
+    session.command(b"SITE CPFR f", "350")?;
+    session.send_line(b"SITE CPTO copy")?;
+    expect_failure(&mut session, "451", "the new file is in place").context("a copy")?;
+    // Bytes that go to the file itself need no name.
+    store(&mut session, "APPE f", &new)?;
+    let names = b"copy\r\nf\r\ng\r\nwarm\r\n";
+    ensure!(
+        fetch(&mut session, "NLST -a")? == names,
+        "part files are left"
+    );
+    stage.expect_descriptors(descriptors)?;
+    stage.heal()?;
+    store(&mut session, "STOR f", &old)?;
+    ensure!(fs::read(stage.path("f"))? == old, "it is not stored again");
+    stage.expect_descriptors(descriptors)
+}
+
+/// Paths to a datastore are down: what asks for it waits, and nobody else. What was given up is
+/// not done later.
+fn hanging(place: &Place<'_>) -> Result<()> {
+    let stage = Stage::start(place, "stall-seconds = 1")?;
+    let old = content(MIB, 1);
+    fs::write(stage.path("f"), &old)?;
+    let (mut session, descriptors) = warm_up(&stage)?;
+    let mut other = stage.log_in()?;
+    let mut unused = stage.log_in()?;
+    let descriptors = descriptors.max(stage.descriptors()?);
+    // Its client does not connect.
+    unused.command(b"EPSV", "229")?;
+    unused.command(b"STOR unused", "150")?;
+    session.open_simply()?;
+    session.command(b"STOR f", "150")?;
+    stage.fail(&lines(&["fsync", "unlink", "unlinkat"], "HANG"))?;
+    session.write(&content(MIB, 2), Then::End)?;
+    session.send_line(b"ABOR")?;
+    // Its empty file cannot be removed, and the session need not wait for that.
+    let given_up = unused.command(b"ABOR", "426");
+    given_up.context("a session that only has to tidy up waits")?;
+    unused.expect("226")?;
+    unused.check_alive()?;
+    ensure!(fetch(&mut other, "RETR f")? == old, "others have to wait");
+    ensure!(!stage.log().contains("panic"), "{}", stage.log());
+    stage.heal()?;
+    session.expect("426").with_context(|| stage.log())?;
+    session.expect("226")?;
+    ensure!(
+        fs::read(stage.path("f"))? == old,
+        "stored after it was aborted"
+    );
+    store(&mut session, "STOR f", b"new")?;
+    ensure!(fs::read(stage.path("f"))? == b"new", "not stored");
+    wait_until(|| Ok(!stage.path(".unused.esxftpd-part").exists()))?;
+    drop(other);
     stage.expect_descriptors(descriptors)
 }
 

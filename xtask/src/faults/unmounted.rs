@@ -111,8 +111,7 @@ fn unmounted(place: &Place<'_>) -> Result<()> {
     wait_until(|| Ok(fs::metadata(&part).is_ok_and(|part| part.len() > 0)))?;
     umount2(&mountpoint, MntFlags::MNT_DETACH)?;
     session.write(&file[3 * MIB..], Then::End)?;
-    expect_failure(&mut session, "451", "the storage reports an error")
-        .with_context(|| stage.log())?;
+    expect_failure(&mut session, "451", "its datastore has gone").with_context(|| stage.log())?;
     // The file system goes when nobody has a file of it open any more.
     sent.extend(downloading.read(None)?);
     downloading.expect("226")?;

@@ -22,9 +22,27 @@ pub(super) struct Faults {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Present {
     /// Calls that fail, and how.
-    errors: Vec<(Sysno, Errno)>,
+    faults: Vec<Fault>,
     /// Seconds by which the clock of the day is wrong.
     pub(super) shift: i64,
+}
+
+/// A call that fails.
+#[derive(Debug, PartialEq, Eq)]
+struct Fault {
+    call: Sysno,
+    /// Only with a descriptor of a directory.
+    directory: bool,
+    end: End,
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With this error.
+    Error(Errno),
+    /// It does not come back while the fault is there.
+    Hang,
 }
 
 impl Faults {
@@ -47,7 +65,8 @@ impl Faults {
 }
 
 impl Present {
-    /// A line for each fault: `pwrite64 EIO`, or `realtime 3600`.
+    /// A line for each fault: `pwrite64 EIO`, `fsync@directory EIO` for descriptors of directories
+    /// only, `fsync HANG`, or `realtime 3600`.
     fn parse(text: &str) -> Result<Self> {
         let mut present = Self::default();
         for line in text.lines() {
@@ -58,17 +77,35 @@ impl Present {
                 present.shift = how.parse().with_context(|| format!("{how:?} seconds"))?;
                 continue;
             }
+            let (what, directory) = match what.strip_suffix("@directory") {
+                Some(what) => (what, true),
+                None => (what, false),
+            };
             let call = what.parse().ok();
             let call = call.with_context(|| format!("there is no system call {what}"))?;
-            present.errors.push((call, errno(how)?));
+            let end = match how {
+                "HANG" => End::Hang,
+                how => End::Error(errno(how)?),
+            };
+            present.faults.push(Fault {
+                call,
+                directory,
+                end,
+            });
         }
         Ok(present)
     }
 
-    /// The error of a call.
-    pub(super) fn of(&self, call: Sysno) -> Option<Errno> {
-        let mut errors = self.errors.iter();
-        errors.find(|(of, _)| *of == call).map(|(_, errno)| *errno)
+    /// Whether calls hang.
+    pub(super) fn hangs(&self) -> bool {
+        self.faults.iter().any(|fault| fault.end == End::Hang)
+    }
+
+    /// How a call fails; `on_directory` tells whether it is about a directory.
+    pub(super) fn of(&self, call: Sysno, on_directory: impl Fn() -> bool) -> Option<End> {
+        let mut faults = self.faults.iter();
+        let fault = faults.find(|one| one.call == call && (!one.directory || on_directory()));
+        fault.map(|fault| fault.end)
     }
 }
 
@@ -88,11 +125,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let faults = Faults::new(dir.path().join("faults"));
         assert_eq!(faults.present().unwrap(), Present::default());
-        fs::write(&faults.path, "pwrite64 EIO\nrename ESTALE\nrealtime -60\n").unwrap();
+        let text = "pwrite64 EIO\nrename ESTALE\nfsync@directory EIO\nread HANG\nrealtime -60\n";
+        fs::write(&faults.path, text).unwrap();
         let present = faults.present().unwrap();
-        assert_eq!(present.of(Sysno::pwrite64), Some(Errno::EIO));
-        assert_eq!(present.of(Sysno::rename), Some(Errno::ESTALE));
-        assert_eq!(present.of(Sysno::pread64), None);
+        let of = |call| present.of(call, || false);
+        assert_eq!(of(Sysno::pwrite64), Some(End::Error(Errno::EIO)));
+        assert_eq!(of(Sysno::rename), Some(End::Error(Errno::ESTALE)));
+        assert_eq!(of(Sysno::read), Some(End::Hang));
+        assert_eq!(of(Sysno::pread64), None);
+        assert_eq!(of(Sysno::fsync), None);
+        let fsync = present.of(Sysno::fsync, || true);
+        assert_eq!(fsync, Some(End::Error(Errno::EIO)));
         assert_eq!(present.shift, -60);
     }
 

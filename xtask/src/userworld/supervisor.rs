@@ -3,7 +3,7 @@
 //! A process that is traced with its children cannot escape: they begin as tracees, and all die
 //! with the supervisor.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use nix::{
@@ -19,12 +19,15 @@ use nix::{
 use syscalls::Sysno;
 
 use super::{
-    faults::{Faults, Present},
+    faults::{End, Faults, Present},
     policy::{Policy, Rule},
     report::{Finding, Report},
     table::Answer,
     tracee::Tracee,
 };
+
+/// How often to look whether a call that is held may go on.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What a shell reports for a program that was ended by signal number 0.
 const SIGNALLED: i32 = 128;
@@ -34,6 +37,8 @@ pub(super) struct Supervisor<'p> {
     policy: &'p Policy,
     main: Pid,
     faults: Option<Faults>,
+    /// Threads in a call that does not come back for now.
+    held: Vec<Pid>,
     /// Threads and processes whose first stop has been seen.
     known: HashSet<Pid>,
     /// The command runs; before, it is still our own program that prepares itself.
@@ -60,6 +65,7 @@ impl<'p> Supervisor<'p> {
             policy,
             main,
             faults,
+            held: Vec::new(),
             known: HashSet::from([main]),
             started: false,
             seventh: 0,
@@ -93,7 +99,13 @@ impl<'p> Supervisor<'p> {
         ptrace::setoptions(self.main, options).context("the kernel refuses to trace")?;
         ptrace::cont(self.main, None)?;
         loop {
-            match waitpid(None, Some(WaitPidFlag::__WALL)) {
+            let mut flags = WaitPidFlag::__WALL;
+            if !self.held.is_empty() {
+                self.release()?;
+                flags |= WaitPidFlag::WNOHANG;
+            }
+            match waitpid(None, Some(flags)) {
+                Ok(WaitStatus::StillAlive) => thread::sleep(LOOK_EVERY),
                 Ok(event) => self.handle(event)?,
                 Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => break,
@@ -105,6 +117,21 @@ impl<'p> Supervisor<'p> {
             report: self.report,
             started: self.started,
         })
+    }
+
+    /// Lets go on what was held, unless something still hangs.
+    fn release(&mut self) -> Result<()> {
+        let faults = self.faults.as_ref().map(Faults::present).transpose()?;
+        if faults.is_some_and(|faults| faults.hangs()) {
+            return Ok(());
+        }
+        for pid in self.held.drain(..) {
+            match ptrace::cont(pid, None) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(error) => return Err(error).context("letting a system call go on"),
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, event: WaitStatus) -> Result<()> {
@@ -119,8 +146,11 @@ impl<'p> Supervisor<'p> {
             }
             WaitStatus::PtraceEvent(pid, _, PTRACE_EVENT_SECCOMP) => {
                 let faults = self.faults.as_ref().map(Faults::present).transpose()?;
-                self.answer(pid, &faults.unwrap_or_default())
-                    .and_then(|()| ptrace::cont(pid, None))
+                let answered = self.answer(pid, &faults.unwrap_or_default());
+                answered.and_then(|()| match self.held.last() {
+                    Some(held) if *held == pid => Ok(()),
+                    _ => ptrace::cont(pid, None),
+                })
             }
             WaitStatus::PtraceEvent(pid, _, PTRACE_EVENT_EXEC) => {
                 self.started = true;
@@ -147,6 +177,7 @@ impl<'p> Supervisor<'p> {
 
     fn ended(&mut self, pid: Pid, status: i32) {
         self.known.remove(&pid);
+        self.held.retain(|held| *held != pid);
         if pid == self.main {
             self.status = Some(status);
         }
@@ -198,8 +229,13 @@ impl<'p> Supervisor<'p> {
                 Answer::Allow => {}
             }
         }
-        if let Some(errno) = faults.of(call) {
-            return tracee.refuse(errno);
+        match faults.of(call, || tracee.is_on_directory()) {
+            Some(End::Error(errno)) => return tracee.refuse(errno),
+            Some(End::Hang) => {
+                self.held.push(pid);
+                return Ok(());
+            }
+            None => {}
         }
         if faults.shift != 0 && call == Sysno::clock_gettime {
             return tracee.tell_wrong_time(faults.shift);

@@ -122,6 +122,13 @@ impl Tracee {
         )
     }
 
+    /// Whether the descriptor of argument 0 is that of a directory.
+    pub(super) fn is_on_directory(&self) -> bool {
+        let number = self.argument(0) & u64::from(u32::MAX);
+        let found = fs::metadata(format!("/proc/{}/fd/{number}", self.pid));
+        found.is_ok_and(|found| found.is_dir())
+    }
+
     /// Makes the call fail without being made.
     pub(super) fn refuse(mut self, errno: Errno) -> nix::Result<()> {
         self.skip(i64::from(errno as i32).wrapping_neg().cast_unsigned())

@@ -118,7 +118,12 @@ fn code(failure: Failure) -> u16 {
         Failure::NoConnection => 425,
         Failure::ConnectionLost | Failure::Truncated | Failure::Cancelled => 426,
         Failure::BeingWritten | Failure::Locked => 450,
-        Failure::Device | Failure::Resources | Failure::TooMuch | Failure::Internal => 451,
+        Failure::Device
+        | Failure::Displaced
+        | Failure::Unsynced
+        | Failure::Resources
+        | Failure::TooMuch
+        | Failure::Internal => 451,
         Failure::NoSpace => 452,
         Failure::Unsupported => 504,
         // RFC 4217, section 10: the data connection's TLS is not what it has to be.

@@ -166,7 +166,13 @@ where
         result?;
         received += filled as u64;
         if filled < wanted {
-            blocking(move || upload.finish()).await?;
+            let run = conditions.run.clone();
+            let finish = move || {
+                upload.flush()?;
+                run.check()?;
+                upload.finish()
+            };
+            blocking(finish).await?;
             return Ok(received);
         }
         pay(conditions, filled as u64).await?;

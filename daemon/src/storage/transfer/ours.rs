@@ -260,6 +260,9 @@ pub(super) async fn store(pending: Pending, mut upload: Box<Upload>) -> Result<u
         upload.begin()?;
         let received = receive(&mut connection, &conditions, &mut upload)?;
         connection.finish_receiving();
+        upload.flush()?;
+        // Syncing may have taken long. A client that was told of a failure finds its old file.
+        conditions.run.check()?;
         upload.finish()?;
         Ok(received)
     });

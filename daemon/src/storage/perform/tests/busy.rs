@@ -6,14 +6,18 @@ use crate::storage::{UploadStart, upload::Upload};
 const PART: &str = "/.f.esxftpd-part";
 
 fn begin(sample: &Sample, start: UploadStart) -> Upload {
+    let target = match start {
+        UploadStart::Unique => "/",
+        _ => "/f",
+    };
+    begin_at(sample, target, start)
+}
+
+fn begin_at(sample: &Sample, target: &str, start: UploadStart) -> Upload {
     let mut config = Config::default();
     config.storage.reserve = ByteSize(0);
     let (root, rights) = (sample.files.root(), sample.files.rights());
-    let target = match start {
-        UploadStart::Unique => path("/"),
-        _ => path("/f"),
-    };
-    let mut upload = Upload::prepare(root, rights, &config, &target, start, false).unwrap();
+    let mut upload = Upload::prepare(root, rights, &config, &path(target), start, false).unwrap();
     upload.begin().unwrap();
     upload.write(b"new").unwrap();
     upload
@@ -85,19 +89,24 @@ fn an_upload_whose_directory_is_moved_says_so_and_loses_nothing() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::default());
         fs::create_dir(sample.path("d")).unwrap();
-        let mut config = Config::default();
-        config.storage.reserve = ByteSize(0);
-        let (root, rights) = (sample.files.root(), sample.files.rights());
-        let start = UploadStart::Replace;
-        let mut upload =
-            Upload::prepare(root, rights, &config, &path("/d/f"), start, false).unwrap();
-        upload.begin().unwrap();
-        upload.write(b"new").unwrap();
+        let upload = begin_at(&sample, "/d/f", UploadStart::Replace);
         let full = do_it(&sample.files, Operation::RemoveDirectory(path("/d")));
         assert_eq!(full, Err(Failure::NotEmpty));
         do_it(&sample.files, rename("/d", "/e")).unwrap();
-        assert_eq!(upload.finish(), Err(Failure::Device));
+        assert_eq!(upload.finish(), Err(Failure::Displaced));
         assert_eq!(sample.read("e/.f.esxftpd-part"), b"new");
+        // Something else has come to the place.
+        fs::create_dir(sample.path("d")).unwrap();
+        let mut upload = begin_at(&sample, "/d/f", UploadStart::Replace);
+        upload.write(b"er").unwrap();
+        do_it(&sample.files, rename("/d", "/g")).unwrap();
+        fs::create_dir(sample.path("d")).unwrap();
+        sample.write("d/f", "other");
+        sample.write("d/.f.esxftpd-part", "other part");
+        assert_eq!(upload.finish(), Err(Failure::Displaced));
+        assert_eq!(sample.read("d/f"), b"other");
+        assert_eq!(sample.read("d/.f.esxftpd-part"), b"other part");
+        assert_eq!(sample.read("g/.f.esxftpd-part"), b"newer");
     }
 }
 
