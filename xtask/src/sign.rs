@@ -9,11 +9,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use packaging::inspect::{Contents, Limits, inspect};
 use packaging::sign::{Signer, sign};
-use packaging::verify::{Severity, verify};
+use packaging::verify::verify;
 
 use crate::{
     input::{self, open},
     inspect::print,
+    verify::refuse_errors,
 };
 
 /// Where key and certificates are: PEM files.
@@ -103,17 +104,11 @@ pub(crate) fn run(file: &Path, keys: &Keys, out: Option<&Path>) -> Result<()> {
 /// The acceptance level of a package without errors.
 fn judge(copy: &Path) -> Result<String> {
     let inspection = inspect(open(copy)?, &Limits::default())?;
-    let errors: Vec<_> = verify(&inspection)
-        .iter()
-        .filter(|one| one.severity == Severity::Error)
-        .map(ToString::to_string)
-        .collect();
-    if !errors.is_empty() {
-        bail!(
-            "it is not signed, because it has errors:\n{}",
-            errors.join("\n")
-        );
-    }
+    refuse_errors(
+        &verify(&inspection),
+        |_any| true,
+        "it is not signed, because it has errors",
+    )?;
     match inspection.contents {
         Contents::Vib(vib) => Ok(vib.descriptor.acceptance_level.unwrap_or_default()),
         _ => bail!("it is no VIB; sign one of those"),

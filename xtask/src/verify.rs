@@ -91,16 +91,28 @@ fn judge(file: &Path, trust: Option<Trust>, releases: &[Releases]) -> Result<Vec
 /// With every error that [`run`] would find, and if the file cannot be read.
 pub(crate) fn ensure_sound(file: &Path) -> Result<()> {
     let name = file.file_name().unwrap_or_default().display();
-    let errors: Vec<_> = judge(file, None, &[])?
+    refuse_errors(
+        &judge(file, None, &[])?,
+        |one| one.finding.rule != rules::SIGNATURE,
+        &format!("{name} would be refused by hosts, and was not written"),
+    )
+}
+
+/// Goes on if none of the findings is an error that counts.
+///
+/// # Errors
+/// With all of them, behind `consequence`.
+pub(crate) fn refuse_errors(
+    findings: &[Diagnosis],
+    counts: impl Fn(&Diagnosis) -> bool,
+    consequence: &str,
+) -> Result<()> {
+    let errors: Vec<_> = findings
         .iter()
-        .filter(|one| one.severity == Severity::Error && one.finding.rule != rules::SIGNATURE)
+        .filter(|one| one.severity == Severity::Error && counts(one))
         .map(ToString::to_string)
         .collect();
-    ensure!(
-        errors.is_empty(),
-        "{name} would be refused by hosts, and was not written:\n{}",
-        errors.join("\n")
-    );
+    ensure!(errors.is_empty(), "{consequence}:\n{}", errors.join("\n"));
     Ok(())
 }
 

@@ -121,7 +121,7 @@ impl Sender {
     fn send_by_kernel(&mut self, source: &mut Download) -> Result<bool, Failure> {
         let transfers = &self.conditions.context.config.transfers;
         let whole = usize::try_from(transfers.block_size.0).unwrap_or(usize::MAX);
-        if !transfers.sendfile || self.text.is_some() || self.connection.is_protected() {
+        if !transfers.sendfile || self.text.is_some() {
             return Ok(false);
         }
         while let Some(span) = source.span(whole) {
