@@ -60,22 +60,27 @@ impl Pace {
     /// # Errors
     /// [`Failure::Cancelled`].
     pub(super) fn spend(&self, bytes: u64, run: &Run) -> Result<(), Failure> {
-        for limit in self.limits() {
-            let until = limit.charge(bytes, Instant::now());
-            loop {
-                run.check()?;
-                let left = until.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    break;
-                }
-                // Sleeping by std needs a call that old kernels lack.
-                let slice = left.min(SLICE).as_millis().max(1);
-                let slice = PollTimeout::from(u8::try_from(slice).unwrap_or(u8::MAX));
-                // Nothing is waited for, so nothing but time can come of it.
-                let _waited = poll(&mut [], slice);
+        let Some(until) = self.charge(bytes, Instant::now()) else {
+            return Ok(());
+        };
+        loop {
+            run.check()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
             }
+            // Sleeping by std needs a call that old kernels lack.
+            let slice = left.min(SLICE).as_millis().max(1);
+            let slice = PollTimeout::from(u8::try_from(slice).unwrap_or(u8::MAX));
+            // Nothing is waited for, so nothing but time can come of it.
+            let _waited = poll(&mut [], slice);
         }
-        Ok(())
+    }
+
+    /// Charges bytes to all limits and returns when the slowest of them has been paid.
+    fn charge(&self, bytes: u64, now: Instant) -> Option<Instant> {
+        let paid = self.limits().map(|limit| limit.charge(bytes, now));
+        paid.max()
     }
 
     fn limits(&self) -> impl Iterator<Item = &Limit> {
@@ -150,6 +155,23 @@ mod tests {
             Pace::new(&Transfers::default(), "pace-a").step(),
             usize::MAX
         );
+    }
+
+    /// To wait for one after the other made the sum of both.
+    #[test]
+    fn with_two_limits_the_lower_one_is_the_rate() {
+        let transfers = Transfers {
+            session_rate: ByteSize(2048),
+            account_rate: ByteSize(3 * 1024),
+            ..Transfers::default()
+        };
+        let [one, two] = [(); 2].map(|()| Pace::new(&transfers, "pace-d"));
+        let start = Instant::now();
+        let seconds = |due: Option<Instant>| (due.unwrap() - start).as_secs();
+        assert_eq!(seconds(one.charge(6144, start)), 3);
+        // Two sessions together meet the account's.
+        assert_eq!(seconds(two.charge(6144, start)), 4);
+        assert_eq!(Pace::new(&Transfers::default(), "").charge(1, start), None);
     }
 
     #[test]

@@ -310,6 +310,39 @@ fn impossible_targets_are_named() {
     }
 }
 
+/// The kernel refuses it, as VMFS does for the disk of a running virtual machine.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a program has to run")]
+fn a_file_that_runs_is_locked_until_it_ends() {
+    for place in Place::both() {
+        fs::copy("/bin/sleep", place.path("f")).unwrap();
+        let mut running = loop {
+            match std::process::Command::new(place.path("f"))
+                .arg("60")
+                .spawn()
+            {
+                Ok(running) => break running,
+                // A process that another test begins has what we wrote through open for a moment.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        for start in [UploadStart::Replace, UploadStart::At(1), UploadStart::End] {
+            let refused = place.prepare("f", start).map(drop);
+            assert_eq!(refused, Err(Failure::Locked), "{start:?}");
+        }
+        assert_eq!(place.names(), ["f"]);
+        running.kill().unwrap();
+        running.wait().unwrap();
+        place
+            .store("f", UploadStart::Replace, b"new", true)
+            .unwrap();
+        assert_eq!(place.read("f"), b"new");
+    }
+}
+
 #[test]
 fn text_is_stored_with_line_feeds() {
     for place in Place::both() {
