@@ -52,7 +52,7 @@ use crate::{
 
 /// Stack of a session's threads in bytes. Hosts limit what a daemon may use; this much proved
 /// enough.
-const STACK_BYTES: usize = 512 * 1024;
+pub(crate) const STACK_BYTES: usize = 512 * 1024;
 
 /// Threads of a session for blocking work: one reads or writes files, the other checks a password
 /// or lists.

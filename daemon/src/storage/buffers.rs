@@ -11,8 +11,11 @@ use crate::config::Transfers;
 /// configured total.
 const LEAST: usize = 32 * 1024;
 
-/// Blocks in use at one time by a transfer that reads ahead.
+/// Blocks in use at one time by a transfer with two threads.
 pub(super) const BLOCKS: usize = 3;
+
+/// With so many transfers or fewer, processors wait for work.
+const FEW: usize = 2;
 
 /// Blocks begin at a multiple of this, which suits file systems without a cache.
 const ALIGNMENT: usize = 4096;
@@ -68,6 +71,11 @@ impl Claim {
         let transfers = self.pool.transfers.load(Ordering::Relaxed).max(1);
         let fair = self.total / transfers / BLOCKS;
         power_of_two(fair).clamp(LEAST, self.largest.max(LEAST))
+    }
+
+    /// Whether few transfers run.
+    pub(super) fn is_one_of_few(&self) -> bool {
+        self.pool.transfers.load(Ordering::Relaxed) <= FEW
     }
 
     /// A block of at most `wanted` bytes, and fewer if memory is short.

@@ -1,4 +1,4 @@
-//! Blocks on their way from a thread that reads a file to one that sends it.
+//! Blocks on their way from a thread that fills them to one that empties them.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -7,51 +7,46 @@ use parking_lot::{Condvar, Mutex};
 use super::{
     Failure,
     buffers::{BLOCKS, Block, Claim},
-    download::{Download, Step},
 };
 use crate::session::Run;
 
 /// How long to wait before looking whether to go on.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// The way between the two threads. Locks and waits are `parking_lot`'s: those of std spin on a
-/// kernel that lacks the newer futex operations.
+/// The way between the two threads; `S` tells what is in a block. Locks and waits are
+/// `parking_lot`'s: those of std spin on a kernel that lacks the newer futex operations.
 #[derive(Debug)]
-pub(super) struct Relay {
-    run: Run,
-    state: Mutex<State>,
+pub(super) struct Relay<S> {
+    state: Mutex<State<S>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
-    /// What is read, until a thread has taken charge of it.
-    source: Option<Download>,
+struct State<S> {
     /// Blocks that can still be made.
     unmade: usize,
     empty: Vec<Block>,
-    full: VecDeque<(Block, Step)>,
-    /// How reading ended.
+    full: VecDeque<(Block, S)>,
+    /// How filling ended.
     end: Option<Result<(), Failure>>,
-    /// Whether nobody sends any more.
+    /// Whether nobody empties any more.
     abandoned: bool,
 }
 
-/// What the sending thread is to do next.
+/// What the emptying thread finds.
 #[derive(Debug)]
-pub(super) enum Next {
-    /// Send this.
-    Send(Block, Step),
-    /// Everything has been read; or an error.
+pub(super) enum Next<S> {
+    /// A full block.
+    Full(Block, S),
+    /// Nothing for some time.
+    Nothing,
+    /// All blocks have been emptied, and filling has ended like this.
     End(Result<(), Failure>),
-    /// Nobody reads: no thread was free for it. Do it yourself.
-    Read(Download),
 }
 
-impl Relay {
-    pub(super) fn new(source: Download, run: Run) -> Self {
+impl<S> Relay<S> {
+    pub(super) fn new() -> Self {
         let state = State {
-            source: Some(source),
             unmade: BLOCKS,
             empty: Vec::new(),
             full: VecDeque::with_capacity(BLOCKS),
@@ -59,41 +54,19 @@ impl Relay {
             abandoned: false,
         };
         Self {
-            run,
             state: Mutex::new(state),
             changed: Condvar::new(),
         }
     }
 
-    /// Reads until the end, an error, or the sending thread has gone.
-    pub(super) fn read(&self, claim: &Claim) {
-        let Some(mut source) = self.state.lock().source.take() else {
-            return;
-        };
-        // Also if this panics: the other thread must not wait for ever.
-        let mut ending = Ending {
-            relay: self,
-            result: Err(Failure::Internal),
-        };
-        ending.result = self.read_all(&mut source, claim);
-    }
-
-    fn read_all(&self, source: &mut Download, claim: &Claim) -> Result<(), Failure> {
-        while let Some(mut block) = self.empty_block(claim)? {
-            let Some(step) = source.step(&mut block)? else {
-                break;
-            };
-            self.state.lock().full.push_back((block, step));
-            self.changed.notify_one();
-        }
-        Ok(())
-    }
-
-    /// Waits for a block to fill; nothing if nobody sends any more.
-    fn empty_block(&self, claim: &Claim) -> Result<Option<Block>, Failure> {
+    /// Waits for a block to fill; nothing if nobody empties any more.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(super) fn empty_block(&self, claim: &Claim, run: &Run) -> Result<Option<Block>, Failure> {
         let mut state = self.state.lock();
         loop {
-            self.run.check()?;
+            run.check()?;
             if state.abandoned {
                 return Ok(None);
             }
@@ -110,49 +83,74 @@ impl Relay {
         }
     }
 
-    /// Gives a block back and waits for something to do.
-    pub(super) fn next(&self, sent: Option<Block>) -> Result<Next, Failure> {
+    /// Hands a full block over.
+    pub(super) fn push(&self, block: Block, what: S) {
+        self.state.lock().full.push_back((block, what));
+        self.changed.notify_one();
+    }
+
+    /// Says that nothing follows. When this is dropped, it has been said in any case: the other
+    /// thread must not wait for ever for one that has panicked.
+    pub(super) fn ending(&self) -> Ending<'_, S> {
+        Ending {
+            relay: self,
+            result: Err(Failure::Internal),
+        }
+    }
+
+    /// Gives a block back and waits for a full one, for a slice of time.
+    pub(super) fn next(&self, emptied: Option<Block>) -> Next<S> {
         let mut state = self.state.lock();
-        if let Some(block) = sent {
+        if let Some(block) = emptied {
             state.empty.push(block);
             self.changed.notify_one();
         }
+        let mut waited = false;
         loop {
-            self.run.check()?;
-            if let Some((block, step)) = state.full.pop_front() {
-                return Ok(Next::Send(block, step));
+            if let Some((block, what)) = state.full.pop_front() {
+                return Next::Full(block, what);
             }
             if let Some(result) = state.end {
-                return Ok(Next::End(result));
+                return Next::End(result);
             }
-            if self.changed.wait_for(&mut state, SLICE).timed_out()
-                && let Some(source) = state.source.take()
-            {
-                return Ok(Next::Read(source));
+            if waited {
+                return Next::Nothing;
             }
+            waited = true;
+            self.changed.wait_for(&mut state, SLICE);
         }
     }
 
-    /// Says that nobody sends any more.
-    pub(super) fn abandon(&self) {
-        let mut state = self.state.lock();
-        state.abandoned = true;
-        state.full.clear();
-        state.empty.clear();
-        state.source = None;
-        drop(state);
-        self.changed.notify_one();
+    /// Says, when it is dropped, that nobody empties any more.
+    pub(super) fn abandoning(&self) -> Abandoning<'_, S> {
+        Abandoning(self)
     }
 }
 
-struct Ending<'r> {
-    relay: &'r Relay,
-    result: Result<(), Failure>,
+/// See [`Relay::ending`].
+pub(super) struct Ending<'r, S> {
+    relay: &'r Relay<S>,
+    /// How it ends.
+    pub(super) result: Result<(), Failure>,
 }
 
-impl Drop for Ending<'_> {
+impl<S> Drop for Ending<'_, S> {
     fn drop(&mut self) {
         self.relay.state.lock().end = Some(self.result);
         self.relay.changed.notify_one();
+    }
+}
+
+/// See [`Relay::abandoning`].
+pub(super) struct Abandoning<'r, S>(&'r Relay<S>);
+
+impl<S> Drop for Abandoning<'_, S> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.abandoned = true;
+        state.full.clear();
+        state.empty.clear();
+        drop(state);
+        self.0.changed.notify_one();
     }
 }

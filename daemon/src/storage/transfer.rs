@@ -4,13 +4,13 @@
 //! engine has the data connection. It runs on threads that may block, on our own descriptor of the
 //! connection; without one, the engine's stream serves, in the clear only.
 //!
-//! A large download has two threads: one reads blocks, the other sends them. Everything else has
-//! one, because handing blocks over costs more than it gains: an upload is written where it was
-//! received, while it is in the processor's cache, and meanwhile the kernel goes on receiving. A
-//! small download is read where its file is opened, and needs no thread to be sent by, unless the
-//! kernel does not take it at once: waking one takes longer than sending ten kilobytes.
+//! A large transfer has two threads, one for the file and one for the client, unless the kernel
+//! sends the file alone. A small download is read where its file is opened, and needs no thread to
+//! be sent by, unless the kernel does not take it at once: waking one takes longer than sending ten
+//! kilobytes. Everything else has one.
 
 mod engines;
+mod incoming;
 mod log;
 mod ours;
 
@@ -275,7 +275,7 @@ where
             };
             blocking(drop_it).await
         }
-        (What::Upload(upload), Ok(Link::Ours(pending))) => ours::store(pending, upload).await,
+        (What::Upload(upload), Ok(Link::Ours(pending))) => incoming::store(pending, upload).await,
         (What::Upload(upload), Ok(Link::Engines)) => {
             engines::store(&conditions, upload, input).await
         }

@@ -1,7 +1,8 @@
-//! Transfers on our own descriptor of the data connection.
+//! Transfers on our own descriptor of the data connection: what goes to the client.
 
 use std::{os::fd::OwnedFd, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::{Conditions, DataConnection, Lister, Protection, TlsRules, ToWire};
@@ -12,23 +13,16 @@ use crate::{
         buffers::Block,
         download::{Download, Span, Step},
         relay::{Next, Relay},
-        upload::Upload,
         zeros::ZEROS,
     },
 };
-
-/// The size of the first block of an upload, whose size is not known: small files are the most.
-const FIRST_BLOCK: usize = 16 * 1024;
-
-/// How much larger each block is than the one before, until it is as large as may be.
-const GROWTH: usize = 4;
 
 /// Bytes of a listing that are sent at a time.
 const LISTING_BLOCK: usize = 64 * 1024;
 
 /// What a thread that may block does, and the bytes that it has moved. One type for all: handing a
 /// job over is kilobytes of code for each.
-type Job = Box<dyn FnOnce() -> Result<u64, Failure> + Send>;
+pub(super) type Job = Box<dyn FnOnce() -> Result<u64, Failure> + Send>;
 
 /// A data connection that has been opened and not been taken over.
 pub(super) struct Pending {
@@ -45,7 +39,7 @@ impl Pending {
     }
 
     /// Takes it over, TLS included, and tells then that the transfer begins.
-    fn open(self) -> Result<(DataConnection, Arc<Conditions>), Failure> {
+    pub(super) fn open(self) -> Result<(DataConnection, Arc<Conditions>), Failure> {
         let run = self.conditions.run.clone();
         let connection = DataConnection::open(self.descriptor, self.protection, self.rules, run)?;
         if connection.is_protected() {
@@ -89,11 +83,33 @@ pub(super) async fn send_bytes(pending: Pending, bytes: Vec<u8>) -> Result<u64, 
     blocking(job).await
 }
 
-struct AbandonAtEnd<'r>(&'r Relay);
+/// Reading ahead, for a thread that sends.
+struct ReadAhead {
+    conditions: Arc<Conditions>,
+    /// What is read, until a thread has taken charge of it.
+    source: Mutex<Option<Download>>,
+    relay: Relay<Step>,
+}
 
-impl Drop for AbandonAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.abandon();
+impl ReadAhead {
+    /// Reads until the end, an error, or nobody sends any more.
+    fn read(&self) {
+        let Some(mut source) = self.source.lock().take() else {
+            return;
+        };
+        let mut ending = self.relay.ending();
+        ending.result = self.read_all(&mut source);
+    }
+
+    fn read_all(&self, source: &mut Download) -> Result<(), Failure> {
+        let Conditions { claim, run, .. } = &*self.conditions;
+        while let Some(mut block) = self.relay.empty_block(claim, run)? {
+            let Some(step) = source.step(&mut block)? else {
+                break;
+            };
+            self.relay.push(block, step);
+        }
+        Ok(())
     }
 }
 
@@ -148,13 +164,15 @@ impl Sender {
         if source.left() <= self.conditions.context.config.transfers.block_size.0 {
             return self.send_all(source);
         }
-        let relay = Arc::new(Relay::new(source, self.conditions.run.clone()));
-        let _abandon = AbandonAtEnd(&relay);
-        let reading = relay.clone();
-        let claim = self.conditions.claim.clone();
+        let ahead = Arc::new(ReadAhead {
+            conditions: self.conditions.clone(),
+            source: Mutex::new(Some(source)),
+            relay: Relay::new(),
+        });
+        let reading = ahead.clone();
         // It is not waited for: it ends when nobody sends any more, unless the kernel holds it.
-        let _reading = spawn_blocking(move || reading.read(&claim));
-        self.send_from(&relay)
+        let _reading = spawn_blocking(move || reading.read());
+        self.send_ahead(&ahead)
     }
 
     /// Reads and sends in turn.
@@ -168,16 +186,24 @@ impl Sender {
     }
 
     /// Sends what another thread reads.
-    fn send_from(&mut self, relay: &Relay) -> Result<(), Failure> {
+    fn send_ahead(&mut self, ahead: &ReadAhead) -> Result<(), Failure> {
+        let _abandoning = ahead.relay.abandoning();
         let mut sent = None;
         loop {
-            match relay.next(sent.take())? {
-                Next::Send(block, step) => {
+            match ahead.relay.next(sent.take()) {
+                Next::Full(block, step) => {
                     self.send(&block, step)?;
                     sent = Some(block);
                 }
                 Next::End(result) => return result,
-                Next::Read(source) => return self.send_all(source),
+                Next::Nothing => {
+                    self.conditions.run.check()?;
+                    let unread = ahead.source.lock().take();
+                    if let Some(source) = unread {
+                        // No thread was free for it.
+                        return self.send_all(source);
+                    }
+                }
             }
         }
     }
@@ -251,47 +277,4 @@ pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64
         sender.finish()
     });
     blocking(job).await
-}
-
-/// Stores a file.
-pub(super) async fn store(pending: Pending, mut upload: Box<Upload>) -> Result<u64, Failure> {
-    let job: Job = Box::new(move || {
-        let (mut connection, conditions) = pending.open()?;
-        upload.begin()?;
-        let received = receive(&mut connection, &conditions, &mut upload)?;
-        connection.finish_receiving();
-        upload.flush()?;
-        // Syncing may have taken long. A client that was told of a failure finds its old file.
-        conditions.run.check()?;
-        upload.finish()?;
-        Ok(received)
-    });
-    blocking(job).await
-}
-
-/// Receives and writes in turn.
-fn receive(
-    connection: &mut DataConnection,
-    conditions: &Conditions,
-    upload: &mut Upload,
-) -> Result<u64, Failure> {
-    let mut received = 0;
-    let mut block = conditions.claim.block(FIRST_BLOCK);
-    loop {
-        let wanted = block
-            .aligned_length(upload.position())
-            .min(conditions.pace.step());
-        let mut filled = 0;
-        let result = connection.fill(block.front_mut(wanted), &mut filled);
-        // Also what came before a failure: whoever resumes need not send it again.
-        upload.write(block.front(filled))?;
-        result?;
-        received += filled as u64;
-        if filled < wanted {
-            return Ok(received);
-        }
-        conditions.pace.spend(filled as u64, &conditions.run)?;
-        let larger = block.length().saturating_mul(GROWTH);
-        block = conditions.claim.renew(block, larger);
-    }
 }

@@ -405,32 +405,36 @@ fn what_is_not_prepared_is_not_done() {
 
 #[test]
 fn an_upload_that_breaks_off_keeps_what_has_come() {
-    let mut session = Session::new();
-    fs::write(session.path("f"), "old").unwrap();
-    session.prepare(upload(UploadStart::Replace)).unwrap();
-    let (ours, mut client) = pair();
-    let run = session.context.run();
-    let canceller = thread::spawn(move || {
-        client.write_all(&content(300_000)).unwrap();
-        while run.moved() < 300_000 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        run.cancel();
-        client
-    });
-    let result = session.store(Some(ours), b"");
-    assert_eq!(result, Err(Failure::Cancelled));
-    drop(canceller.join().unwrap());
-    assert_eq!(fs::read(session.path("f")).unwrap(), b"old");
-    assert!(fs::read(session.path(".f.esxftpd-part")).unwrap() == content(300_000));
+    // With one thread, and mostly with two.
+    for length in [300_000, 5_000_000] {
+        let mut session = Session::new();
+        fs::write(session.path("f"), "old").unwrap();
+        session.prepare(upload(UploadStart::Replace)).unwrap();
+        let (ours, mut client) = pair();
+        let run = session.context.run();
+        let canceller = thread::spawn(move || {
+            client.write_all(&content(length)).unwrap();
+            while run.moved() < length as u64 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            run.cancel();
+            client
+        });
+        let result = session.store(Some(ours), b"");
+        assert_eq!(result, Err(Failure::Cancelled));
+        drop(canceller.join().unwrap());
+        assert_eq!(fs::read(session.path("f")).unwrap(), b"old");
+        assert!(fs::read(session.path(".f.esxftpd-part")).unwrap() == content(length));
 
-    // Another connection brings the rest.
-    session.prepare(upload(UploadStart::At(300_000))).unwrap();
-    let (ours, client) = pair();
-    let client = sender(client, content(400_000)[300_000..].to_vec());
-    assert_eq!(session.store(Some(ours), b""), Ok(100_000));
-    client.join().unwrap();
-    assert!(fs::read(session.path("f")).unwrap() == content(400_000));
+        // Another connection brings the rest.
+        let start = UploadStart::At(length as u64);
+        session.prepare(upload(start)).unwrap();
+        let (ours, client) = pair();
+        let client = sender(client, content(length + 100_000)[length..].to_vec());
+        assert_eq!(session.store(Some(ours), b""), Ok(100_000));
+        client.join().unwrap();
+        assert!(fs::read(session.path("f")).unwrap() == content(length + 100_000));
+    }
 }
 
 #[test]
