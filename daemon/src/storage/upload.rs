@@ -431,7 +431,9 @@ impl Drop for Upload {
             // An empty file of ours helps nobody.
             _ if self.is_new && self.position == 0 => {
                 let path = self.part.as_ref().unwrap_or(&self.path);
-                self.root.remove_file(path)
+                // Somebody else's file may have come to the place.
+                let ours = self.check_place(&self.root);
+                ours.and_then(|()| self.root.remove_file(path))
             }
             State::Prepared | State::Flushed => Ok(()),
             State::Begun => self.cut(),

@@ -110,6 +110,47 @@ fn an_upload_whose_directory_is_moved_says_so_and_loses_nothing() {
     }
 }
 
+/// An attacker on the host, or two clients that rename.
+#[test]
+fn an_upload_whose_directory_is_swapped_for_a_link_touches_nothing_elsewhere() {
+    for choice in BOTH {
+        let outside = tempfile::tempdir().unwrap();
+        let sample = Sample::new(choice, Rights::default());
+        for elsewhere in [outside.path().to_owned(), sample.path("inside")] {
+            fs::create_dir_all(&elsewhere).unwrap();
+            let others = [("f", "theirs"), (&PART[1..], "their part")];
+            for (name, content) in others {
+                fs::write(elsewhere.join(name), content).unwrap();
+            }
+            for written in [false, true] {
+                fs::create_dir(sample.path("d")).unwrap();
+                let mut config = Config::default();
+                config.storage.reserve = ByteSize(0);
+                let (root, rights) = (sample.files.root(), sample.files.rights());
+                let start = UploadStart::Replace;
+                let upload = Upload::prepare(root, rights, &config, &path("/d/f"), start, false);
+                let mut upload = upload.unwrap();
+                fs::rename(sample.path("d"), sample.path("away")).unwrap();
+                symlink(&elsewhere, sample.path("d")).unwrap();
+                if written {
+                    upload.begin().unwrap();
+                    upload.write(b"new").unwrap();
+                    assert_eq!(upload.finish(), Err(Failure::Displaced));
+                    assert_eq!(sample.read(&format!("away{PART}")), b"new");
+                } else {
+                    drop(upload);
+                }
+                for (name, content) in others {
+                    let found = fs::read_to_string(elsewhere.join(name));
+                    assert_eq!(found.unwrap(), content, "{choice:?} {written}");
+                }
+                fs::remove_file(sample.path("d")).unwrap();
+                fs::remove_dir_all(sample.path("away")).unwrap();
+            }
+        }
+    }
+}
+
 /// RFC 3659, section 4: the bytes that RETR would send.
 #[test]
 fn the_size_is_that_of_the_part_file_only_where_there_is_no_file() {
