@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
 };
 
 use nix::{
@@ -118,17 +118,29 @@ impl<'r> Part<'r> {
 
     fn rename(mut self, to: &VirtualPath) -> Result<(), Failure> {
         if let Some(path) = &self.path {
+            if !self.is_at(path) {
+                return Err(Failure::Displaced);
+            }
             self.root.rename(path, to)?;
         }
         self.path = None;
         let directory = to.parent().unwrap_or_else(VirtualPath::root);
         self.root.sync_dir(&directory)
     }
+
+    /// Whether the file is still there: its directory may have been moved, and another one may have
+    /// come to the place.
+    fn is_at(&self, path: &VirtualPath) -> bool {
+        match (self.root.entry(path), self.file.metadata()) {
+            (Ok(found), Ok(ours)) => (found.device, found.inode) == (ours.dev(), ours.ino()),
+            _ => false,
+        }
+    }
 }
 
 impl Drop for Part<'_> {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
+        if let Some(path) = self.path.as_ref().filter(|path| self.is_at(path)) {
             // Nothing is left to do if even that fails.
             let _removed = self.root.remove_file(path);
         }
@@ -229,6 +241,30 @@ mod tests {
             assert_eq!(begin(), Err(Failure::BeingWritten));
             drop(part);
             assert_eq!(begin(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_copy_whose_directory_is_moved_touches_nothing_elsewhere() {
+        for choice in BOTH {
+            let sample = Sample::new(choice, Rights::default());
+            let part = ".f.copy0.esxftpd-part";
+            for named in [false, true] {
+                std::fs::create_dir(sample.path("d")).unwrap();
+                let copy = Part::create(sample.files.root(), &path("/d/f"), 0o600).unwrap();
+                std::fs::rename(sample.path("d"), sample.path("away")).unwrap();
+                std::fs::create_dir(sample.path("d")).unwrap();
+                sample.write(&format!("d/{part}"), "theirs");
+                if named {
+                    assert_eq!(copy.rename(&path("/d/f")), Err(Failure::Displaced));
+                } else {
+                    drop(copy);
+                }
+                assert_eq!(sample.read(&format!("d/{part}")), b"theirs");
+                for directory in ["d", "away"] {
+                    std::fs::remove_dir_all(sample.path(directory)).unwrap();
+                }
+            }
         }
     }
 }
