@@ -2,10 +2,10 @@
 //! end. It works on our own descriptor of the connection that the engine has opened; the engine's
 //! descriptor of it stays open until the storage is done, and is not used meanwhile.
 //!
-//! Everything here blocks and belongs on a thread that may, but for what says that it does not. The descriptor is in non-blocking mode,
-//! because that is a property of the connection, which the engine shares; so this waits with
-//! poll(2), in slices, and looks in between whether it is to go on. It has no time limits of its
-//! own: the gate counts the bytes and cancels what stalls.
+//! Everything here blocks and belongs on a thread that may, but for what says that it does not. The
+//! descriptor is in non-blocking mode, because that is a property of the connection, which the
+//! engine shares; so this waits with poll(2), in slices, and looks in between whether it is to go
+//! on. It has no time limits of its own: the gate counts the bytes and cancels what stalls.
 
 mod socket;
 mod tls;
@@ -171,8 +171,8 @@ impl DataConnection {
     }
 
     /// Ends an upload after its last byte has been read. Clients that close TLS in good order wait
-    /// for the answer. In the clear there is none: the engine closes the connection when the file is
-    /// whole, and ending it twice would wake the session's thread once more, for nothing.
+    /// for the answer. In the clear there is none: the engine closes the connection when the file
+    /// is whole, and ending it twice would wake the session's thread once more, for nothing.
     pub(crate) fn finish_receiving(&mut self) {
         let Some(tls) = &mut self.tls else {
             return;

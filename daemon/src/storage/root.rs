@@ -189,8 +189,8 @@ impl Root {
     /// directory that was reached.
     ///
     /// # Errors
-    /// Those of [`Root::resolve`]; [`Failure::IsADirectory`] for the root and for what a link to `.`
-    /// leads to.
+    /// Those of [`Root::resolve`]; [`Failure::IsADirectory`] for the root and for what a link to
+    /// `.` leads to.
     pub(crate) fn resolve_seated(
         &self,
         path: &VirtualPath,
