@@ -48,6 +48,11 @@ pub(super) fn cases() -> Vec<Case> {
             }));
         }
     }
+    for &(errno, code, words) in ERRORS {
+        cases.push(Case::new(format!("{errno} at appending"), move |place| {
+            append(place, &lines(&["pwrite64"], errno), code, words)
+        }));
+    }
     for errno in ["EIO", "ENOSPC"] {
         cases.push(Case::new(
             format!("{errno} at sync of a directory"),
@@ -131,6 +136,34 @@ fn upload(place: &Place<'_>, faults: &str, code: &str, words: &str) -> Result<()
     ensure!(!part.exists(), "the part file is left");
     session.check_alive()?;
     stage.expect_descriptors(descriptors)
+}
+
+/// What the file held stays, with the front of what was sent behind it, and the client can go on.
+fn append(place: &Place<'_>, faults: &str, code: &str, words: &str) -> Result<()> {
+    let stage = Stage::start(place, "")?;
+    let (old, new) = (content(MIB, 1), content(6 * MIB, 2));
+    let whole = [old.as_slice(), new.as_slice()].concat();
+    let rest = format!("REST {}", old.len());
+    let (mut session, descriptors) = warm_up(&stage)?;
+    for (before, command) in [("NOOP", "APPE f"), (rest.as_str(), "STOR f")] {
+        fs::write(stage.path("f"), &old)?;
+        session.open_simply()?;
+        session.command(before.as_bytes(), "200|350")?;
+        session.command(command.as_bytes(), "150")?;
+        session.write(&new[..3 * MIB], Then::GoOn)?;
+        wait_until(|| Ok(fs::metadata(stage.path("f"))?.len() > old.len() as u64))?;
+        stage.fail(faults)?;
+        drop(session.write(&new[3 * MIB..], Then::End));
+        expect_failure(&mut session, code, words).with_context(|| stage.log())?;
+        let left = fs::read(stage.path("f"))?;
+        ensure!(left.starts_with(&old), "{command}: old bytes have changed");
+        ensure!(whole.starts_with(&left), "{command}: wrong bytes");
+        stage.heal()?;
+        store(&mut session, "APPE f", &whole[left.len()..])?;
+        ensure!(fs::read(stage.path("f"))? == whole, "{command}: not whole");
+        stage.expect_descriptors(descriptors)?;
+    }
+    Ok(())
 }
 
 /// The file has its name, and nobody promises that it keeps it.
