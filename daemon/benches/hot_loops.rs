@@ -8,7 +8,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use esxftpd::session::gate::{Action, Gate, Settings, Times};
 use esxftpd::storage::{
-    FactSet, Facts, Kind, Permissions, Place, Timestamp, facts_line, time_val, zeros,
+    FactSet, Facts, Kind, Permissions, Place, Timestamp, facts_line, long_lines, time_val, zeros,
 };
 use esxftpd::virtual_path::VirtualPath;
 use esxftpd::wire_name;
@@ -117,6 +117,12 @@ fn line_of_mlsd(name: Name) -> String {
         Place::Entry,
         black_box(name.bytes()),
     )
+}
+
+#[divan::bench(args = [Name::Plain, Name::Odd])]
+fn line_of_list(bencher: Bencher<'_, '_>, name: Name) {
+    let mut line = long_lines(TIME.seconds);
+    bencher.bench_local(move || line(black_box(&facts()), black_box(name.bytes())));
 }
 
 const TIME: Timestamp = Timestamp {

@@ -12,7 +12,8 @@ const BLOCK: u32 = 0xF700;
 
 /// What a client is sent for the bytes of a name or path.
 pub fn encode(name: &[u8]) -> Cow<'_, str> {
-    let plain = |text: &str| !text.chars().any(is_special);
+    let printable = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let plain = |text: &str| printable(text) || !text.chars().any(is_special);
     if let Ok(text) = str::from_utf8(name)
         && plain(text)
     {

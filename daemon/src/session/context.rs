@@ -10,7 +10,7 @@ use std::{
 
 use nix::sys::socket::{Shutdown, shutdown};
 use rustls::ServerConfig;
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::{runtime::Handle, sync::mpsc, task::spawn_blocking};
 use tracing::Span;
 
 use super::{gate::StorageEvent, status::Status};
@@ -181,6 +181,16 @@ where
     let span = Span::current();
     let done = spawn_blocking(move || span.in_scope(job)).await;
     done.map_err(|_panicked| Failure::Internal)?
+}
+
+/// Lets a second thread help one that [`blocking`] gave, as soon as one is free. Nobody waits for
+/// it; it should look at [`Run::check`], and at whether the first thread has gone. Boxed, because
+/// handing a job over is kilobytes of code for each type.
+pub(crate) fn second_thread(job: Box<dyn FnOnce() + Send>) {
+    // Without a runtime there are no threads.
+    if let Ok(runtime) = Handle::try_current() {
+        let _helping = runtime.spawn_blocking(job);
+    }
 }
 
 /// How data connections are to be.

@@ -36,7 +36,7 @@ use tracing::{debug, error, info, info_span, warn};
 
 #[cfg(test)]
 pub(crate) use self::context::Events;
-pub(crate) use self::context::{Context, Protection, Run, TransferEvent, blocking};
+pub(crate) use self::context::{Context, Protection, Run, TransferEvent, blocking, second_thread};
 use self::{
     control::{Control, Heard},
     driver::Driver,

@@ -1,8 +1,10 @@
 //! The line that tells the facts of one entry (MLST and MLSD; RFC 3659, section 7).
 
-use std::io::Write as _;
-
-use super::{Fact, FactSet, Facts, Kind, Permissions, time_val};
+use super::{
+    Fact, FactSet, Facts, Kind, Permissions,
+    lines::{Lines, Short},
+    time_val,
+};
 use crate::wire_name;
 
 /// What an entry is to the directory that is listed.
@@ -16,69 +18,90 @@ pub enum Place {
     Parent,
 }
 
+/// The names of the facts, each with what follows it.
+const NAMES: [Short; Fact::ALL.len()] = {
+    let mut names = [short(""); Fact::ALL.len()];
+    let mut number = 0;
+    while number < names.len() {
+        names[number] = short(Fact::ALL[number].name());
+        number += 1;
+    }
+    names
+};
+
+const fn short(text: &str) -> Short {
+    Short::of(text.as_bytes()).expect("names on the wire are short")
+}
+
 /// The facts that are wanted and known, a space and the name, without a line end.
 pub fn facts_line(facts: &Facts, wanted: FactSet, place: Place, name: &[u8]) -> String {
-    let mut line = Vec::new();
+    let mut line = Lines::default();
     write_facts(&mut line, facts, wanted, place, name);
     // It is UTF-8: names are encoded, and all else is ASCII.
-    String::from_utf8_lossy(&line).into_owned()
+    String::from_utf8_lossy(line.as_bytes()).into_owned()
 }
 
 /// Appends what [`facts_line`] gives. Listings write many lines, so nothing is allocated.
 pub(super) fn write_facts(
-    line: &mut Vec<u8>,
+    line: &mut Lines,
     facts: &Facts,
     wanted: FactSet,
     place: Place,
     name: &[u8],
 ) {
-    for fact in Fact::ALL {
+    for (fact, fact_name) in Fact::ALL.into_iter().zip(&NAMES) {
         if !wanted.contains(fact) {
             continue;
         }
         let start = line.len();
-        line.extend_from_slice(fact.name().as_bytes());
-        line.push(b'=');
+        line.put(fact_name);
+        line.push(*b"=");
         if write_value(line, facts, fact, place).is_some() {
-            line.push(b';');
+            line.push(*b";");
         } else {
             line.truncate(start);
         }
     }
-    line.push(b' ');
-    line.extend_from_slice(wire_name::encode(name).as_bytes());
+    line.push(*b" ");
+    line.append(wire_name::encode(name).as_bytes());
 }
 
 /// Appends the value of a fact, if it is known.
-fn write_value(line: &mut Vec<u8>, facts: &Facts, fact: Fact, place: Place) -> Option<()> {
-    // Writing to a vector does not fail.
+fn write_value(line: &mut Lines, facts: &Facts, fact: Fact, place: Place) -> Option<()> {
     match fact {
-        Fact::Type => line.extend_from_slice(type_name(facts.kind, place).as_bytes()),
-        Fact::Size => write!(line, "{}", facts.size?).ok()?,
+        Fact::Type => line.put(type_name(facts.kind, place)),
+        Fact::Size => line.number::<10>(facts.size?, 0, b'0'),
         Fact::Modify => time_val::write(line, facts.modified?)?,
         Fact::Create => time_val::write(line, facts.created?)?,
         Fact::Perm => write_letters(line, facts.permissions),
-        Fact::Unique => write!(line, "{:x}-{:x}", facts.unique.0, facts.unique.1).ok()?,
-        Fact::Mode => write!(line, "0{:o}", facts.mode & 0o7777).ok()?,
-        Fact::Owner => write!(line, "{}", facts.owner).ok()?,
-        Fact::Group => write!(line, "{}", facts.group).ok()?,
+        Fact::Unique => {
+            line.number::<16>(facts.unique.0, 0, b'0');
+            line.push(*b"-");
+            line.number::<16>(facts.unique.1, 0, b'0');
+        }
+        Fact::Mode => {
+            line.push(*b"0");
+            line.number::<8>((facts.mode & 0o7777).into(), 0, b'0');
+        }
+        Fact::Owner => line.number::<10>(facts.owner.into(), 0, b'0'),
+        Fact::Group => line.number::<10>(facts.group.into(), 0, b'0'),
     }
     Some(())
 }
 
 /// Section 7.5.1; what is neither file nor directory has a type of the operating system's.
-fn type_name(kind: Kind, place: Place) -> &'static str {
+fn type_name(kind: Kind, place: Place) -> &'static Short {
     match (kind, place) {
-        (_, Place::Itself) => "cdir",
-        (_, Place::Parent) => "pdir",
-        (Kind::File, Place::Entry) => "file",
-        (Kind::Directory, Place::Entry) => "dir",
-        (Kind::BrokenLink, Place::Entry) => "OS.unix=slink",
-        (Kind::Special, Place::Entry) => "OS.unix=special",
+        (_, Place::Itself) => const { &short("cdir") },
+        (_, Place::Parent) => const { &short("pdir") },
+        (Kind::File, Place::Entry) => const { &short("file") },
+        (Kind::Directory, Place::Entry) => const { &short("dir") },
+        (Kind::BrokenLink, Place::Entry) => const { &short("OS.unix=slink") },
+        (Kind::Special, Place::Entry) => const { &short("OS.unix=special") },
     }
 }
 
-fn write_letters(line: &mut Vec<u8>, permissions: Permissions) {
+fn write_letters(line: &mut Lines, permissions: Permissions) {
     let Permissions {
         append,
         create,
@@ -103,8 +126,11 @@ fn write_letters(line: &mut Vec<u8>, permissions: Permissions) {
         (retrieve, b'r'),
         (write, b'w'),
     ];
-    let held = letters.iter().filter(|(held, _)| *held);
-    line.extend(held.map(|(_, letter)| letter));
+    for (held, letter) in letters {
+        if held {
+            line.push([letter]);
+        }
+    }
 }
 
 #[cfg(test)]

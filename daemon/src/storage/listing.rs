@@ -1,12 +1,14 @@
 //! Listings: LIST, NLST, MLSD and STAT with a path.
 //!
-//! A directory is read in one go, with at most one look at each entry, sorted and written in
-//! chunks. A link is shown as what it leads to, because clients must see that the label of a
-//! datastore is a directory; one that leads nowhere, or out of the root, is shown as a link, and
-//! where it leads is not told. Lines end with CR LF.
+//! The names in a directory are read in one go and sorted. Then there is one look at each entry at
+//! most, while the lines of those before are sent in chunks. A link is shown as what it leads to,
+//! because clients must see that the label of a datastore is a directory; one that leads nowhere,
+//! or out of the root, is shown as a link, and where it leads is not told. Lines end with CR LF.
 
 mod dates;
 mod long;
+mod looks;
+mod names;
 mod owners;
 mod table;
 #[cfg(test)]
@@ -16,9 +18,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::{
     long::LongLines,
-    table::{Row, Table},
+    looks::{Looks, Row},
+    names::Names,
 };
-use super::{Failure, Files, ListForm, Listing, Order, Place, Stat, What, facts_line::write_facts};
+use super::{
+    Facts, Failure, Files, ListForm, Listing, Order, OrderBy, Place, Stat, Timestamp, What,
+    facts_line::write_facts, lines::Lines,
+};
 use crate::{session::Run, virtual_path::VirtualPath, wire_name};
 
 /// Where a listing goes, chunk by chunk.
@@ -47,6 +53,33 @@ pub(crate) fn write(
     write_with(files, listing, run, long, sink)
 }
 
+/// What writes the lines of LIST for files of these facts and names, without line ends. Dates are
+/// relative to `now`, in seconds since 1970.
+pub fn long_lines(now: i64) -> impl FnMut(&Facts, &[u8]) -> String {
+    let mut long = LongLines::new(now, 0);
+    let epoch = Timestamp {
+        seconds: 0,
+        nanoseconds: 0,
+    };
+    move |facts, name| {
+        let stat = Stat {
+            what: What::File,
+            mode: facts.mode,
+            owner: facts.owner,
+            group: facts.group,
+            size: facts.size.unwrap_or(0),
+            modified: facts.modified.unwrap_or(epoch),
+            changed: epoch,
+            links: facts.links,
+            device: facts.unique.0,
+            inode: facts.unique.1,
+        };
+        let mut line = Lines::default();
+        long.write(&mut line, name, &stat);
+        String::from_utf8_lossy(line.as_bytes()).into_owned()
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the date of an entry is told in another form if it is more than six months ago"
@@ -68,7 +101,7 @@ fn write_with(
         listing,
         run,
         long,
-        buffer: Vec::with_capacity(CHUNK_BYTES + 1024),
+        buffer: Lines::with_capacity(CHUNK_BYTES + 1024),
         sink,
     };
     writer.write()?;
@@ -80,7 +113,7 @@ struct Writer<'a, 's> {
     listing: &'a Listing,
     run: &'a Run,
     long: LongLines,
-    buffer: Vec<u8>,
+    buffer: Lines,
     sink: &'a mut Sink<'s>,
 }
 
@@ -161,22 +194,62 @@ impl Writer<'_, '_> {
             first.as_bytes().len()
         };
         let below = directory.as_bytes().get(skipped..).unwrap_or_default();
-        self.buffer.extend_from_slice(b"\r\n.");
-        self.buffer
-            .extend_from_slice(wire_name::encode(below).as_bytes());
-        self.buffer.extend_from_slice(b":\r\n");
+        self.buffer.push(*b"\r\n.");
+        self.buffer.append(wire_name::encode(below).as_bytes());
+        self.buffer.push(*b":\r\n");
     }
 
     /// Lists one directory. Returns the directories in it, if they are to be listed, too.
     fn directory(&mut self, path: &VirtualPath) -> Result<Vec<VirtualPath>, Failure> {
-        let table = match self.listing.form {
-            ListForm::Long { order, .. } => self.table(path, order)?,
-            ListForm::Machine(_) => self.table(path, Order::default())?,
-            ListForm::Names { order, .. } => return self.names(path, order),
+        let root = self.files.root();
+        let order = match self.listing.form {
+            ListForm::Long { order, .. } | ListForm::Names { order, .. } => order,
+            ListForm::Machine(_) => Order::default(),
         };
+        let by_name = order.by == OrderBy::Name;
+        let entries = root.read_dir(path)?;
+        let mut names = Names::read(&entries, self.run, &|name| self.wanted(name))?;
+        let twins = self.files.settings().hide_uuid_twins && names.have_uuid();
+        if twins {
+            // Links that are not shown can lead to them, too.
+            names = Names::read(&entries, self.run, &|_name| true)?;
+        }
+        names.sort(by_name && order.reversed);
+        let mut below = Vec::new();
+        if by_name && !twins && matches!(self.listing.form, ListForm::Names { .. }) {
+            for name in names.places() {
+                self.name(names.bytes(*name))?;
+            }
+            return Ok(below);
+        }
         if self.listing.pattern.is_none() {
             self.dots(path)?;
         }
+        let mut looks = Looks::new(root, path, entries, names, self.run);
+        let mut together = Vec::new();
+        while let Some(rows) = looks.next()? {
+            if by_name && !twins {
+                self.rows(path, looks.names(), &rows, &mut below)?;
+            } else {
+                together.extend(rows);
+            }
+        }
+        if twins {
+            table::hide_twins(&mut together, looks.names());
+            together.retain(|row| self.wanted(looks.names().bytes(row.name)));
+        }
+        table::sort(&mut together, looks.names(), order);
+        self.rows(path, looks.names(), &together, &mut below)?;
+        Ok(below)
+    }
+
+    fn rows(
+        &mut self,
+        path: &VirtualPath,
+        names: &Names,
+        rows: &[Row],
+        below: &mut Vec<VirtualPath>,
+    ) -> Result<(), Failure> {
         let recursive = matches!(
             self.listing.form,
             ListForm::Long {
@@ -184,42 +257,14 @@ impl Writer<'_, '_> {
                 ..
             }
         );
-        let mut below = Vec::new();
-        for row in table.rows() {
-            self.line(table.name(row), &row.stat)?;
+        for row in rows {
+            let name = names.bytes(row.name);
+            self.line(name, &row.stat)?;
             if recursive && row.stat.what == What::Directory && !row.through_link {
-                below.extend(path.join(table.name(row)));
+                below.extend(path.join(name));
             }
         }
-        Ok(below)
-    }
-
-    fn table(&self, path: &VirtualPath, order: Order) -> Result<Table<Row>, Failure> {
-        let mut table = Table::read(self.files, path, self.run, &|name| self.wanted(name))?;
-        table.sort(order);
-        Ok(table)
-    }
-
-    /// Lists names. Where they are enough, nothing else is asked for.
-    fn names(&mut self, path: &VirtualPath, order: Order) -> Result<Vec<VirtualPath>, Failure> {
-        let by_name = order.by == Order::default().by;
-        let names = if by_name {
-            Table::read_names(self.files, path, self.run, &|name| self.wanted(name))?
-        } else {
-            None
-        };
-        if let Some(mut names) = names {
-            names.sort(order);
-            for row in names.rows() {
-                self.name(names.name(row))?;
-            }
-        } else {
-            let table = self.table(path, order)?;
-            for row in table.rows() {
-                self.name(table.name(row))?;
-            }
-        }
-        Ok(Vec::new())
+        Ok(())
     }
 
     /// Whether an entry of this name is listed.
@@ -246,12 +291,12 @@ impl Writer<'_, '_> {
                 let stat = self.files.root().stat(path)?;
                 let facts = self.files.facts_of(&stat, path.is_root());
                 write_facts(&mut self.buffer, &facts, wanted, Place::Itself, b".");
-                self.buffer.extend_from_slice(b"\r\n");
+                self.buffer.push(*b"\r\n");
                 if let Some(parent) = path.parent() {
                     let stat = self.files.root().stat(&parent)?;
                     let facts = self.files.facts_of(&stat, parent.is_root());
                     write_facts(&mut self.buffer, &facts, wanted, Place::Parent, b"..");
-                    self.buffer.extend_from_slice(b"\r\n");
+                    self.buffer.push(*b"\r\n");
                 }
             }
             ListForm::Long { all: true, .. } => {
@@ -279,13 +324,12 @@ impl Writer<'_, '_> {
     }
 
     fn name(&mut self, name: &[u8]) -> Result<(), Failure> {
-        self.buffer
-            .extend_from_slice(wire_name::encode(name).as_bytes());
+        self.buffer.append(wire_name::encode(name).as_bytes());
         self.end_line()
     }
 
     fn end_line(&mut self) -> Result<(), Failure> {
-        self.buffer.extend_from_slice(b"\r\n");
+        self.buffer.push(*b"\r\n");
         if self.buffer.len() >= CHUNK_BYTES {
             self.flush()?;
         }
@@ -294,9 +338,9 @@ impl Writer<'_, '_> {
 
     fn flush(&mut self) -> Result<(), Failure> {
         self.run.check()?;
-        if !self.buffer.is_empty() {
-            (self.sink)(&self.buffer)?;
-            self.buffer.clear();
+        if self.buffer.len() > 0 {
+            (self.sink)(self.buffer.as_bytes())?;
+            self.buffer.truncate(0);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod errno;
 mod facts_line;
 mod files;
 pub(crate) mod glob;
+mod lines;
 mod listing;
 mod pace;
 mod part;
@@ -30,6 +31,7 @@ mod upload;
 pub mod zeros;
 
 pub use self::facts_line::{Place, facts_line};
+pub use self::listing::long_lines;
 pub use self::request::{
     Algorithm, Fact, FactSet, Facts, Failure, Kind, ListForm, Listing, Operation, Order, OrderBy,
     Outcome, Permissions, Space, Timestamp, Transfer, UploadStart,
@@ -38,7 +40,7 @@ pub(crate) use self::{
     files::Files,
     listing::write as write_listing,
     perform::perform,
-    root::{Root, RootKind, Stat, What},
+    root::{Entries, Root, RootKind, Stat, What},
 };
 
 use std::{

@@ -342,7 +342,7 @@ impl Fact {
     ];
 
     /// Its name on the wire.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Type => "type",
             Self::Size => "size",

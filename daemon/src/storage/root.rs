@@ -350,16 +350,16 @@ impl Root {
         })
     }
 
-    /// The entries of a directory, in the order of the file system; `.` and `..` are left out.
+    /// The entries of a directory.
     ///
     /// # Errors
-    /// If it is no directory or cannot be read.
+    /// If it is no directory or cannot be opened.
     pub(crate) fn read_dir(&self, path: &VirtualPath) -> Result<Entries, Failure> {
         let target = self.walk(path, Last::Followed)?;
         if target.existing()?.what != What::Directory {
             return Err(Failure::NotADirectory);
         }
-        Entries::open(target.into_place()?)
+        Ok(Entries::of(target.into_place()?))
     }
 
     /// The space of the file system that holds the path, or would hold it.

@@ -2,47 +2,44 @@
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _};
 
-use super::Timestamp;
+use super::{Timestamp, lines::Lines};
 
 const MILLISECOND: u32 = 1_000_000;
 
 /// `YYYYMMDDHHMMSS` in UTC, with milliseconds if there are any. Absent for years that do not have
 /// four digits.
 pub fn format(time: Timestamp) -> Option<String> {
-    let mut text = Vec::new();
+    let mut text = Lines::default();
     write(&mut text, time)?;
-    String::from_utf8(text).ok()
+    String::from_utf8(text.as_bytes().to_vec()).ok()
 }
 
 /// Appends what [`format()`] gives, or nothing. Listings write many.
-pub(super) fn write(text: &mut Vec<u8>, time: Timestamp) -> Option<()> {
+pub(super) fn write(text: &mut Lines, time: Timestamp) -> Option<()> {
     let date = DateTime::from_timestamp(time.seconds, time.nanoseconds)?;
-    let year = u32::try_from(date.year())
+    let year = u64::try_from(date.year())
         .ok()
         .filter(|year| *year <= 9999)?;
-    digits(text, year, 4);
-    digits(text, date.month(), 2);
-    digits(text, date.day(), 2);
-    digits(text, date.hour(), 2);
-    digits(text, date.minute(), 2);
-    digits(text, date.second(), 2);
+    // All in one number: 14 digits.
+    let rest = [
+        date.month(),
+        date.day(),
+        date.hour(),
+        date.minute(),
+        date.second(),
+    ];
+    let digits = rest
+        .into_iter()
+        .fold(year, |digits, two| digits * 100 + u64::from(two));
+    text.number::<10>(digits, 14, b'0');
     match time.nanoseconds / MILLISECOND {
         0 => {}
         milliseconds => {
-            text.push(b'.');
-            digits(text, milliseconds, 3);
+            text.push(*b".");
+            text.number::<10>(milliseconds.into(), 3, b'0');
         }
     }
     Some(())
-}
-
-/// Appends a number of at most `width` digits, with zeros before it.
-fn digits(text: &mut Vec<u8>, number: u32, width: u32) {
-    for place in (0..width).rev() {
-        let digit = number / 10_u32.pow(place) % 10;
-        // Below 10.
-        text.push(b'0' + u8::try_from(digit).unwrap_or(0));
-    }
 }
 
 /// The time that a client sent: 14 digits, or 12 without the seconds, and perhaps a fraction.
@@ -133,6 +130,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn times_are_as_the_library_writes_them(
+            seconds in -62_200_000_000i64..253_500_000_000,
+            nanoseconds in 0u32..1_000_000_000,
+            whole: bool,
+        ) {
+            let nanoseconds = if whole { 0 } else { nanoseconds };
+            let date = DateTime::from_timestamp(seconds, nanoseconds).unwrap();
+            let fraction = if nanoseconds < MILLISECOND { "" } else { "%.3f" };
+            let expected = date.format(&format!("%Y%m%d%H%M%S{fraction}")).to_string();
+            let expected = (0..=9999).contains(&date.year()).then_some(expected);
+            prop_assert_eq!(format(at(seconds, nanoseconds)), expected);
+        }
+
         #[test]
         fn times_come_back(seconds in -62_135_596_800i64..253_402_300_800, ms in 0u32..1000) {
             let time = at(seconds, ms * MILLISECOND);

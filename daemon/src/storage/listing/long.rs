@@ -2,7 +2,7 @@
 
 use super::{dates::write_date, owners::Owners};
 use crate::{
-    storage::{Stat, What},
+    storage::{Stat, What, lines::Lines},
     wire_name,
 };
 
@@ -34,21 +34,21 @@ impl LongLines {
     }
 
     /// Appends the line of an entry, without a line end.
-    pub(super) fn write(&mut self, line: &mut Vec<u8>, name: &[u8], stat: &Stat) {
-        line.extend_from_slice(&mode_letters(stat));
-        line.push(b' ');
-        write_number(line, stat.links, 3);
-        line.push(b' ');
+    pub(super) fn write(&mut self, line: &mut Lines, name: &[u8], stat: &Stat) {
+        line.push(mode_letters(stat));
+        line.push(*b" ");
+        line.number::<10>(stat.links, 3, b' ');
+        line.push(*b" ");
         let owners = self.owners.get_or_insert_with(Owners::of_host);
-        pad(line, 8, |line| owners.write_user(line, stat.owner));
-        line.push(b' ');
-        pad(line, 8, |line| owners.write_group(line, stat.group));
-        line.push(b' ');
-        write_number(line, stat.size, 12);
-        line.push(b' ');
+        owners.write_user(line, stat.owner);
+        line.push(*b" ");
+        owners.write_group(line, stat.group);
+        line.push(*b" ");
+        line.number::<10>(stat.size, 12, b' ');
+        line.push(*b" ");
         write_date(line, stat.modified.seconds, self.now, self.offset);
-        line.push(b' ');
-        line.extend_from_slice(wire_name::encode(name).as_bytes());
+        line.push(*b" ");
+        line.append(wire_name::encode(name).as_bytes());
     }
 }
 
@@ -83,49 +83,4 @@ fn mode_letters(stat: &Stat) -> [u8; 10] {
         bit(0o002, b'w'),
         execute(0o001, 0o1000, b't'),
     ]
-}
-
-/// Appends a number, with blanks before it if it is narrower than `width`.
-pub(super) fn write_number(line: &mut Vec<u8>, number: u64, width: usize) {
-    let mut digits = [0; 20];
-    let mut rest = number;
-    let mut count = 0;
-    for digit in digits.iter_mut().rev() {
-        // Below 10.
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        count += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    line.resize(line.len() + width.saturating_sub(count), b' ');
-    line.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
-}
-
-/// Appends what `write` writes, and blanks behind it if it is narrower than `width`.
-fn pad(line: &mut Vec<u8>, width: usize, write: impl FnOnce(&mut Vec<u8>)) {
-    let end = line.len() + width;
-    write(line);
-    if line.len() < end {
-        line.resize(end, b' ');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_padded_and_never_cut() {
-        for (number, width, expected) in [
-            (0, 3, "  0"),
-            (12345, 3, "12345"),
-            (u64::MAX, 1, "18446744073709551615"),
-        ] {
-            let mut line = Vec::new();
-            write_number(&mut line, number, width);
-            assert_eq!(String::from_utf8(line).unwrap(), expected);
-        }
-    }
 }

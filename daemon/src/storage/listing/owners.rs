@@ -12,19 +12,19 @@ use std::{
 
 use nix::libc::O_NONBLOCK;
 
-use super::long::write_number;
+use crate::storage::lines::{Lines, Short};
 
 /// More of a file is not read.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// Longer names would move the columns.
-const MOST_NAME_BYTES: usize = 32;
+/// The width of their columns. Longer names move those behind.
+const WIDTH: usize = 8;
 
 /// Names of users and groups by number.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    users: HashMap<u32, String>,
-    groups: HashMap<u32, String>,
+    users: HashMap<u32, Short>,
+    groups: HashMap<u32, Short>,
 }
 
 impl Owners {
@@ -43,21 +43,26 @@ impl Owners {
         }
     }
 
-    /// Appends a user's name, or the number of one without.
-    pub(super) fn write_user(&self, line: &mut Vec<u8>, user: u32) {
+    /// Appends a user's name, or the number of one without, and blanks as far as the column goes.
+    pub(super) fn write_user(&self, line: &mut Lines, user: u32) {
         write(line, &self.users, user);
     }
 
-    /// Appends a group's name, or the number of one without.
-    pub(super) fn write_group(&self, line: &mut Vec<u8>, group: u32) {
+    /// Appends a group's name, or the number of one without, and blanks as far as the column goes.
+    pub(super) fn write_group(&self, line: &mut Lines, group: u32) {
         write(line, &self.groups, group);
     }
 }
 
-fn write(line: &mut Vec<u8>, names: &HashMap<u32, String>, number: u32) {
-    match names.get(&number) {
-        Some(name) => line.extend_from_slice(name.as_bytes()),
-        None => write_number(line, number.into(), 1),
+fn write(line: &mut Lines, names: &HashMap<u32, Short>, number: u32) {
+    if let Some(name) = names.get(&number) {
+        line.put(name);
+        return;
+    }
+    let end = line.len() + WIDTH;
+    line.number::<10>(number.into(), 1, b' ');
+    while line.len() < end {
+        line.push(*b" ");
     }
 }
 
@@ -72,19 +77,18 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The names in `name:password:number:...` lines; the first of a number counts, as for libc.
-fn names(text: &[u8]) -> HashMap<u32, String> {
+fn names(text: &[u8]) -> HashMap<u32, Short> {
     let mut names = HashMap::new();
     for line in text.split(|byte| *byte == b'\n') {
         let mut fields = line.split(|byte| *byte == b':');
         let (name, number) = (fields.next(), fields.nth(1));
-        let name = name.and_then(|name| str::from_utf8(name).ok());
         let number = number.and_then(|number| str::from_utf8(number).ok()?.parse().ok());
         if let (Some(name), Some(number)) = (name, number)
             && !name.is_empty()
-            && name.len() <= MOST_NAME_BYTES
-            && name.bytes().all(|byte| byte.is_ascii_graphic())
+            && name.iter().all(u8::is_ascii_graphic)
+            && let Some(name) = Short::padded(name, WIDTH)
         {
-            names.entry(number).or_insert_with(|| name.to_owned());
+            names.entry(number).or_insert(name);
         }
     }
     names
@@ -100,15 +104,22 @@ mod tests {
             toor:x:0:0::/:\nvpxuser:x:500:100:x:/:/sbin/nologin\nno:x:number:\n\xff:x:3:";
         let owners = Owners::parse(passwd, b"wheel:x:10:root\n");
         let user = |number| {
-            let mut name = Vec::new();
+            let mut name = Lines::default();
             owners.write_user(&mut name, number);
-            String::from_utf8(name).unwrap()
+            String::from_utf8(name.as_bytes().to_vec()).unwrap()
         };
-        for (number, name) in [(0, "root"), (500, "vpxuser"), (1, "1"), (2, "2"), (3, "3")] {
+        for (number, name) in [
+            (0, "root    "),
+            (500, "vpxuser "),
+            (1, "1       "),
+            (2, "2       "),
+            (3, "3       "),
+            (u32::MAX, "4294967295"),
+        ] {
             assert_eq!(user(number), name);
         }
-        let mut group = Vec::new();
+        let mut group = Lines::default();
         owners.write_group(&mut group, 10);
-        assert_eq!(group, b"wheel");
+        assert_eq!(group.as_bytes(), b"wheel   ");
     }
 }

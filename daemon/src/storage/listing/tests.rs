@@ -1,3 +1,5 @@
+mod many;
+
 use std::{
     fs,
     os::unix::{

@@ -11,6 +11,7 @@ use std::{
 };
 
 use nix::{
+    dir::Dir,
     errno::Errno,
     fcntl::{AtFlags, OFlag, open, openat, readlink, readlinkat, renameat},
     sys::{
@@ -81,6 +82,14 @@ impl Place {
                 let path = OsStr::from_bytes(path);
                 uninterrupted(|| open(path, DIRECTORY, Mode::empty())).map(Arc::new)
             }
+        }
+    }
+
+    /// The directory opened once more, to read its names from the first on.
+    pub(super) fn read(&self) -> nix::Result<Dir> {
+        match self {
+            Self::Handle(handle) => Dir::openat(handle, c".", DIRECTORY, Mode::empty()),
+            Self::Path(path) => Dir::open(OsStr::from_bytes(path), DIRECTORY, Mode::empty()),
         }
     }
 

@@ -3,11 +3,10 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use parking_lot::Mutex;
-use tokio::task::spawn_blocking;
 
 use super::{Conditions, DataConnection, Lister, Protection, TlsRules, ToWire};
 use crate::{
-    session::blocking,
+    session::{blocking, second_thread},
     storage::{
         Failure,
         buffers::Block,
@@ -16,9 +15,6 @@ use crate::{
         zeros::ZEROS,
     },
 };
-
-/// Bytes of a listing that are sent at a time.
-const LISTING_BLOCK: usize = 64 * 1024;
 
 /// What a thread that may block does, and the bytes that it has moved. One type for all: handing a
 /// job over is kilobytes of code for each.
@@ -171,7 +167,7 @@ impl Sender {
         });
         let reading = ahead.clone();
         // It is not waited for: it ends when nobody sends any more, unless the kernel holds it.
-        let _reading = spawn_blocking(move || reading.read());
+        second_thread(Box::new(move || reading.read()));
         self.send_ahead(&ahead)
     }
 
@@ -264,16 +260,7 @@ impl Sender {
 pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64, Failure> {
     let job: Job = Box::new(move || {
         let mut sender = Sender::new(pending, None)?;
-        let mut lines = Vec::new();
-        lister(&mut |bytes: &[u8]| {
-            lines.extend_from_slice(bytes);
-            if lines.len() >= LISTING_BLOCK {
-                sender.send_bytes(&lines)?;
-                lines.clear();
-            }
-            Ok(())
-        })?;
-        sender.send_bytes(&lines)?;
+        lister(&mut |bytes: &[u8]| sender.send_bytes(bytes))?;
         sender.finish()
     });
     blocking(job).await

@@ -1,0 +1,137 @@
+//! The names in one directory, chosen and sorted.
+
+use std::ffi::CStr;
+
+use crate::{
+    session::Run,
+    storage::{Entries, Failure},
+};
+
+/// Entries of one directory that are listed. More are refused, because they are held in memory.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// Names between two looks whether to go on.
+const CHECK_EVERY: usize = 256;
+
+/// Names, in one piece.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Each with a NUL behind it, as the kernel wants them.
+    text: Vec<u8>,
+    places: Vec<Name>,
+}
+
+/// Where a name stands among the names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name {
+    start: u32,
+    length: u16,
+}
+
+impl Names {
+    /// The names of a directory that are wanted, in the order of the file system.
+    pub(super) fn read(
+        entries: &Entries,
+        run: &Run,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Self, Failure> {
+        let mut names = Self::default();
+        let mut seen = 0_usize;
+        entries.names(&mut |name| {
+            if seen.is_multiple_of(CHECK_EVERY) {
+                run.check()?;
+            }
+            seen += 1;
+            if wanted(name.to_bytes()) {
+                names.keep(name)?;
+            }
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    fn keep(&mut self, name: &CStr) -> Result<(), Failure> {
+        if self.places.len() >= MOST_ENTRIES {
+            return Err(Failure::TooMuch);
+        }
+        let start = u32::try_from(self.text.len()).map_err(|_large| Failure::TooMuch)?;
+        let length = u16::try_from(name.count_bytes()).map_err(|_long| Failure::InvalidName)?;
+        self.text.extend_from_slice(name.to_bytes_with_nul());
+        self.places.push(Name { start, length });
+        Ok(())
+    }
+
+    /// Sorts by the bytes of the names.
+    pub(super) fn sort(&mut self, reversed: bool) {
+        let text = &self.text;
+        self.places
+            .sort_unstable_by(|one, other| bytes_in(text, *one).cmp(bytes_in(text, *other)));
+        if reversed {
+            self.places.reverse();
+        }
+    }
+
+    /// Where they stand, in their order.
+    pub(super) fn places(&self) -> &[Name] {
+        &self.places
+    }
+
+    /// The bytes of one.
+    pub(super) fn bytes(&self, name: Name) -> &[u8] {
+        bytes_in(&self.text, name)
+    }
+
+    /// One as the kernel wants it.
+    pub(super) fn for_kernel(&self, Name { start, length }: Name) -> &CStr {
+        let start = start as usize;
+        let text = self.text.get(start..=start + usize::from(length));
+        let name = text.and_then(|text| CStr::from_bytes_with_nul(text).ok());
+        name.unwrap_or_default()
+    }
+
+    /// Whether one looks like the UUID of a datastore.
+    pub(super) fn have_uuid(&self) -> bool {
+        self.places.iter().any(|name| is_uuid(self.bytes(*name)))
+    }
+}
+
+fn bytes_in(text: &[u8], Name { start, length }: Name) -> &[u8] {
+    let start = start as usize;
+    text.get(start..start + usize::from(length))
+        .unwrap_or_default()
+}
+
+/// Whether a name looks like what ESXi calls the directory of a datastore: groups of hexadecimal
+/// digits, `5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cd` on VMFS and `a1b2c3d4-e5f6a7b8` on NFS.
+pub(super) fn is_uuid(name: &[u8]) -> bool {
+    if !matches!(name.len(), 17 | 35) {
+        return false;
+    }
+    let groups = name.split(|byte| *byte == b'-');
+    let lengths = groups.map(|group| {
+        let hexadecimal = group.iter().all(u8::is_ascii_hexdigit);
+        hexadecimal.then_some(group.len())
+    });
+    let lengths: Option<Vec<_>> = lengths.take(5).collect();
+    matches!(lengths.as_deref(), Some([8, 8, 4, 12] | [8, 8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_uuid;
+
+    #[test]
+    fn names_of_datastores_are_known() {
+        for (name, expected) in [
+            ("5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cd", true),
+            ("a1b2c3d4-e5f6a7b8", true),
+            ("datastore1", false),
+            ("", false),
+            ("5f0c2a1e", false),
+            ("5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cg", false),
+            ("5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cd-", false),
+        ] {
+            assert_eq!(is_uuid(name.as_bytes()), expected, "{name}");
+        }
+    }
+}
