@@ -179,8 +179,17 @@ where
     J: FnOnce() -> Result<T, Failure> + Send + 'static,
 {
     let span = Span::current();
-    let done = spawn_blocking(move || span.in_scope(job)).await;
-    done.map_err(|_panicked| Failure::Internal)?
+    let result = Arc::new(Mutex::new(None));
+    let place = result.clone();
+    // One type for all jobs: for each, the runtime would have kilobytes of code of its own.
+    let job: Box<dyn FnOnce() + Send> = Box::new(move || {
+        let done = span.in_scope(job);
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+    });
+    // If it panics, it leaves nothing.
+    let _ended = spawn_blocking(job).await;
+    let done = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    done.unwrap_or(Err(Failure::Internal))
 }
 
 /// Lets a second thread help one that [`blocking`] gave, as soon as one is free. Nobody waits for
