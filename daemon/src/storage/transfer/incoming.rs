@@ -91,9 +91,14 @@ impl Incoming<'_> {
     /// Receives the rest while another thread writes; nothing if there is no other thread.
     fn receive_for_writer(&mut self, upload: &mut Upload) -> Option<Result<(), Failure>> {
         let relay = Relay::new();
+        let run = &self.conditions.run;
+        let write = || {
+            // The client may send nothing for a while, and is to hear of it all the same.
+            write(&relay, upload).inspect_err(|_failure| run.cancel())
+        };
         thread::scope(|scope| {
             let writer = thread::Builder::new().stack_size(STACK_BYTES);
-            let writer = writer.spawn_scoped(scope, || write(&relay, upload)).ok()?;
+            let writer = writer.spawn_scoped(scope, write).ok()?;
             let received = self.fill_blocks(&relay);
             let written = writer.join().unwrap_or(Err(Failure::Internal));
             Some(written.and(received))

@@ -5,6 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     os::fd::{AsFd as _, OwnedFd},
+    sync::mpsc::channel,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -414,4 +415,32 @@ fn a_full_disk_is_said_and_harms_nothing() {
     let part = fs::read(session.path(".f.esxftpd-part")).unwrap();
     assert!(part == content(part.len()) && part.len() > 1_000_000);
     drop(disk);
+}
+
+#[test]
+fn a_client_that_pauses_hears_of_a_full_disk() {
+    let mut session = Session::new();
+    let Some(disk) = SmallDisk::mount(session.directory.path()) else {
+        eprintln!("NOT TESTED: mounting a small file system needs root");
+        return;
+    };
+    fs::write(session.path("other"), content(100_000)).unwrap();
+    session.prepare(upload(UploadStart::Replace)).unwrap();
+    let (ours, mut client) = pair();
+    let client = thread::spawn(move || {
+        // In the middle of a block.
+        let _sent = client.write_all(&content(2_500_000));
+        client
+    });
+    let run = session.context.run();
+    let (told, telling) = channel::<()>();
+    let impatient = thread::spawn(move || {
+        let waited_in_vain = telling.recv_timeout(Duration::from_secs(20)).is_err();
+        run.cancel();
+        waited_in_vain
+    });
+    assert_eq!(session.store(Some(ours), b""), Err(Failure::NoSpace));
+    let _too_late = told.send(());
+    assert!(!impatient.join().unwrap(), "only when it was cancelled");
+    drop((client.join().unwrap(), disk));
 }
