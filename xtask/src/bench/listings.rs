@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use memchr::memchr_iter;
 
 use super::client::{BLOCK_BYTES, Client};
 use super::subject::Subject;
@@ -46,7 +47,7 @@ fn count_lines(client: &mut Client, command: &str) -> Result<usize> {
             break;
         }
         let part = buffer.get(..count).unwrap_or_default();
-        lines += part.split(|&byte| byte == b'\n').count() - 1;
+        lines += memchr_iter(b'\n', part).count();
     }
     client.finished()?;
     Ok(lines)
