@@ -4,10 +4,10 @@
 //! engine has the data connection. It runs on threads that may block, on our own descriptor of the
 //! connection; without one, the engine's stream serves, in the clear only.
 //!
-//! A large transfer has two threads, one for the file and one for the client, unless the kernel
-//! sends the file alone. A small download is read where its file is opened, and needs no thread to
-//! be sent by, unless the kernel does not take it at once: waking one takes longer than sending ten
-//! kilobytes. Everything else has one.
+//! A large transfer has two threads, one for the file and one for the client, where that pays: if
+//! the kernel does not send the file alone, for uploads under TLS, and for listings. A small download
+//! is read where its file is opened, and needs no thread to be sent by, unless the kernel does not
+//! take it at once: waking one takes longer than sending ten kilobytes. Everything else has one.
 
 mod engines;
 mod incoming;

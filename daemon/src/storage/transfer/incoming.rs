@@ -1,8 +1,9 @@
 //! Uploads on our own descriptor of the data connection.
 //!
 //! Blocks are small at first, because small files are the most, and are written by the thread that
-//! received them. Of a large file, another thread writes them meanwhile, if few transfers run: when
-//! there are many, no processor waits for work, and handing blocks over only costs.
+//! received them, while they are in the processor's cache; the kernel goes on receiving meanwhile.
+//! Under TLS, another thread writes a large file, because this one has to decrypt; but not if many
+//! transfers run: no processor waits for work then, and handing blocks over only costs.
 
 use std::thread;
 
@@ -27,32 +28,45 @@ const FIRST_BLOCK: usize = 16 * 1024;
 const GROWTH: usize = 4;
 
 /// Stores a file.
-pub(super) async fn store(pending: Pending, mut upload: Box<Upload>) -> Result<u64, Failure> {
+pub(super) async fn store(pending: Pending, upload: Box<Upload>) -> Result<u64, Failure> {
     let job: Job = Box::new(move || {
-        let (mut connection, conditions) = pending.open()?;
-        upload.begin()?;
-        let mut incoming = Incoming {
-            connection: &mut connection,
-            conditions: &conditions,
-            position: upload.position(),
-            received: 0,
-        };
-        incoming.receive(&mut upload)?;
-        let received = incoming.received;
-        connection.finish_receiving();
-        upload.flush()?;
-        // Syncing may have taken long. A client that was told of a failure finds its old file.
-        conditions.run.check()?;
-        upload.finish()?;
-        Ok(received)
+        let (connection, conditions) = pending.open()?;
+        let decrypts = connection.is_protected();
+        receive(connection, &conditions, upload, decrypts)
     });
     blocking(job).await
+}
+
+/// Receives a file, with two threads if that may be, and gives it its name.
+pub(super) fn receive(
+    mut connection: DataConnection,
+    conditions: &Conditions,
+    mut upload: Box<Upload>,
+    two_threads: bool,
+) -> Result<u64, Failure> {
+    upload.begin()?;
+    let mut incoming = Incoming {
+        connection: &mut connection,
+        conditions,
+        two_threads,
+        position: upload.position(),
+        received: 0,
+    };
+    incoming.receive(&mut upload)?;
+    let received = incoming.received;
+    connection.finish_receiving();
+    upload.flush()?;
+    // Syncing may have taken long. A client that was told of a failure finds its old file.
+    conditions.run.check()?;
+    upload.finish()?;
+    Ok(received)
 }
 
 /// A file that is being received.
 struct Incoming<'c> {
     connection: &'c mut DataConnection,
     conditions: &'c Conditions,
+    two_threads: bool,
     /// Where the next byte goes, as far as blocks are to be aligned.
     position: u64,
     received: u64,
@@ -79,7 +93,8 @@ impl Incoming<'_> {
             self.pay(&filled)?;
             let length = block.length();
             block = claim.renew(block, length.saturating_mul(GROWTH));
-            if block.length() == length
+            if self.two_threads
+                && block.length() == length
                 && claim.is_one_of_few()
                 && let Some(result) = self.receive_for_writer(upload)
             {

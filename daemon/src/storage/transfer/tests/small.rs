@@ -1,6 +1,9 @@
 //! Small files, which are read when they are prepared.
 
-use std::{os::unix::net::UnixStream, sync::Mutex};
+use std::{
+    os::unix::net::UnixStream,
+    sync::{Mutex, mpsc},
+};
 
 use nix::sys::socket::{setsockopt, sockopt::SndBuf};
 
@@ -16,7 +19,7 @@ fn a_small_file_is_sent_while_the_threads_are_stuck() {
         session.prepare(download(0, None)).unwrap();
         // It has been read already.
         fs::write(session.path("f"), "new").unwrap();
-        let (release, released) = channel::<()>();
+        let (release, released) = mpsc::channel::<()>();
         let released = Arc::new(Mutex::new(released));
         for _ in 0..2 {
             let released = released.clone();
