@@ -100,10 +100,24 @@ fn parse(stat: &str) -> Option<Process> {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead as _, BufReader};
-    use std::process::Stdio;
+    use std::process::{Child, Stdio};
 
     use super::*;
     use crate::process;
+
+    /// A shell that has written its first line.
+    fn started(script: &str) -> Child {
+        let mut child = process::command("sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        child
+    }
 
     #[test]
     fn a_name_with_brackets_and_blanks_is_skipped() {
@@ -119,15 +133,7 @@ mod tests {
     fn processor_time_is_told_of_those_that_run_and_those_that_ran() {
         let script = "i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done";
         let script = format!("({script}); {script}; echo done; read line");
-        let mut child = process::command("sh")
-            .args(["-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let mut child = started(&script);
         let process = members(child.id()).unwrap().remove(0);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -147,14 +153,7 @@ mod tests {
     #[test]
     fn children_that_lead_a_session_of_their_own_belong_to_it() {
         let script = "setsid sh -c 'echo child; exec sleep 60' & wait";
-        let mut child = process::command("sh")
-            .args(["-c", script])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let mut child = started(script);
         let family = members(child.id()).unwrap();
         let others: Vec<_> = family[1..].to_vec();
         kill_rest(&members(child.id()).unwrap());

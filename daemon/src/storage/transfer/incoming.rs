@@ -7,10 +7,7 @@
 
 use std::thread;
 
-use super::{
-    Conditions, DataConnection,
-    ours::{Job, Pending},
-};
+use super::{Conditions, DataConnection, ours::Pending};
 use crate::{
     session::{STACK_BYTES, blocking},
     storage::{
@@ -29,11 +26,11 @@ const GROWTH: usize = 4;
 
 /// Stores a file.
 pub(super) async fn store(pending: Pending, upload: Box<Upload>) -> Result<u64, Failure> {
-    let job: Job = Box::new(move || {
+    let job = move || {
         let (connection, conditions) = pending.open()?;
         let decrypts = connection.is_protected();
         receive(connection, &conditions, upload, decrypts)
-    });
+    };
     blocking(job).await
 }
 

@@ -16,10 +16,6 @@ use crate::{
     },
 };
 
-/// What a thread that may block does, and the bytes that it has moved. One type for all: handing a
-/// job over is kilobytes of code for each.
-pub(super) type Job = Box<dyn FnOnce() -> Result<u64, Failure> + Send>;
-
 /// A data connection that has been opened and not been taken over.
 pub(super) struct Pending {
     pub(super) descriptor: OwnedFd,
@@ -51,32 +47,30 @@ pub(super) async fn send_file(
     mut download: Download,
     text: Option<ToWire>,
 ) -> Result<u64, Failure> {
-    let job: Job = Box::new(move || {
+    let job = move || {
         let mut sender = Sender::new(pending, text)?;
         sender.connection.expect_to_send(download.left());
         if !sender.send_by_kernel(&mut download)? {
             sender.send_in_blocks(download)?;
         }
         sender.finish()
-    });
+    };
     blocking(job).await
 }
 
 /// Sends bytes that have been read: what the kernel takes at once from here, where nothing may wait,
 /// and all else from a thread that may.
 pub(super) async fn send_bytes(pending: Pending, bytes: Vec<u8>) -> Result<u64, Failure> {
-    let job: Job = if pending.may_wait() {
-        Box::new(move || Sender::new(pending, None)?.send_rest(&bytes, 0))
-    } else {
-        let mut sender = Sender::new(pending, None)?;
-        let taken = sender.connection.write_at_once(&bytes)?;
-        sender.sent(taken)?;
-        if taken == bytes.len() {
-            return sender.finish();
-        }
-        Box::new(move || sender.send_rest(&bytes, taken))
-    };
-    blocking(job).await
+    if pending.may_wait() {
+        return blocking(move || Sender::new(pending, None)?.send_rest(&bytes, 0)).await;
+    }
+    let mut sender = Sender::new(pending, None)?;
+    let taken = sender.connection.write_at_once(&bytes)?;
+    sender.sent(taken)?;
+    if taken == bytes.len() {
+        return sender.finish();
+    }
+    blocking(move || sender.send_rest(&bytes, taken)).await
 }
 
 /// Reading ahead, for a thread that sends.
@@ -258,10 +252,10 @@ impl Sender {
 
 /// Sends a listing.
 pub(super) async fn send_listing(pending: Pending, lister: Lister) -> Result<u64, Failure> {
-    let job: Job = Box::new(move || {
+    let job = move || {
         let mut sender = Sender::new(pending, None)?;
         lister(&mut |bytes: &[u8]| sender.send_bytes(bytes))?;
         sender.finish()
-    });
+    };
     blocking(job).await
 }

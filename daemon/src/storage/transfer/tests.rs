@@ -160,6 +160,18 @@ fn sender(mut client: TcpStream, bytes: Vec<u8>) -> JoinHandle<()> {
     })
 }
 
+/// Sends so many bytes, and cancels the upload when they have come.
+fn canceller(mut client: TcpStream, run: Run, length: usize) -> JoinHandle<TcpStream> {
+    thread::spawn(move || {
+        client.write_all(&content(length)).unwrap();
+        while run.moved() < length as u64 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        run.cancel();
+        client
+    })
+}
+
 fn content(length: usize) -> Vec<u8> {
     (0..u32::try_from(length).unwrap())
         .map(|index| index.wrapping_mul(2_654_435_761).to_be_bytes()[0])
@@ -324,16 +336,8 @@ fn an_upload_that_breaks_off_keeps_what_has_come() {
     let mut session = Session::new();
     fs::write(session.path("f"), "old").unwrap();
     session.prepare(upload(UploadStart::Replace)).unwrap();
-    let (ours, mut client) = pair();
-    let run = session.context.run();
-    let canceller = thread::spawn(move || {
-        client.write_all(&content(300_000)).unwrap();
-        while run.moved() < 300_000 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        run.cancel();
-        client
-    });
+    let (ours, client) = pair();
+    let canceller = canceller(client, session.context.run(), 300_000);
     let result = session.store(Some(ours), b"");
     assert_eq!(result, Err(Failure::Cancelled));
     drop(canceller.join().unwrap());

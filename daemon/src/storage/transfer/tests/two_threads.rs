@@ -35,16 +35,8 @@ fn an_upload_that_breaks_off_keeps_what_has_come() {
     let mut session = Session::new();
     fs::write(session.path("f"), "old").unwrap();
     session.prepare(upload(UploadStart::Replace)).unwrap();
-    let (ours, mut client) = pair();
-    let run = session.context.run();
-    let canceller = thread::spawn(move || {
-        client.write_all(&content(LENGTH)).unwrap();
-        while run.moved() < LENGTH as u64 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        run.cancel();
-        client
-    });
+    let (ours, client) = pair();
+    let canceller = canceller(client, session.context.run(), LENGTH);
     assert_eq!(store(&mut session, ours), Err(Failure::Cancelled));
     drop(canceller.join().unwrap());
     assert_eq!(fs::read(session.path("f")).unwrap(), b"old");
