@@ -120,8 +120,10 @@ fn faults(program: &[u8], private: &[(PathBuf, &str)]) -> Vec<String> {
         ));
     }
     for (path, _) in private {
-        let name = path.as_os_str().as_encoded_bytes();
-        if program.windows(name.len()).any(|window| window == name) {
+        // With the separator: `/root` alone is in `src/root.rs`, too.
+        let below = path.join("");
+        let below = below.as_os_str().as_encoded_bytes();
+        if program.windows(below.len()).any(|window| window == below) {
             faults.push(format!(
                 "it contains the path {} of this machine; see remap_flags",
                 path.display()
@@ -169,6 +171,17 @@ fn elf_faults(program: &[u8]) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_called_like_a_directory_of_this_machine_is_no_fault() {
+        let private = [(PathBuf::from("/root"), "/home")];
+        let named = |program: &[u8]| {
+            let faults = faults(program, &private).join("\n");
+            faults.contains("/root of this machine")
+        };
+        assert!(!named(b"event daemon/src/storage/root.rs:409"));
+        assert!(named(b"event /root/sources/main.rs:1"));
+    }
 
     #[test]
     fn a_program_of_the_build_machine_cannot_be_shipped() {
