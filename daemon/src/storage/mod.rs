@@ -54,7 +54,6 @@ use std::{
 use async_trait::async_trait;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    task::spawn_blocking,
     time::timeout,
 };
 use tracing::warn;
@@ -122,7 +121,10 @@ impl Storage {
     pub(crate) async fn forget(&self) {
         if let Some(prepared) = self.take_prepared() {
             // An upload has a file to remove.
-            let dropped = spawn_blocking(move || drop(prepared));
+            let dropped = blocking(move || {
+                drop(prepared);
+                Ok(())
+            });
             if timeout(TIDYING, looked_at(dropped)).await.is_err() {
                 warn!("the storage hangs; a transfer that was given up is tidied up later");
             }

@@ -25,14 +25,11 @@ pub(super) fn hide_twins(rows: &mut Vec<Row>, names: &Names) {
 
 /// Brings rows into this order, those that are equal by name. By name alone, they are already.
 pub(super) fn sort(rows: &mut [Row], names: &Names, order: Order) {
-    let what = |row: &Row| match order.by {
-        OrderBy::Name => (0, 0),
-        OrderBy::Modified => (row.stat.modified.seconds, row.stat.modified.nanoseconds),
-        OrderBy::Size => (i64::try_from(row.stat.size).unwrap_or(i64::MAX), 0),
+    let what: fn(&Row) -> (i64, u32) = match order.by {
+        OrderBy::Name => return,
+        OrderBy::Modified => |row| (row.stat.modified.seconds, row.stat.modified.nanoseconds),
+        OrderBy::Size => |row| (i64::try_from(row.stat.size).unwrap_or(i64::MAX), 0),
     };
-    if order.by == OrderBy::Name {
-        return;
-    }
     rows.sort_unstable_by(|one, other| {
         let by_name = || names.bytes(one.name).cmp(names.bytes(other.name));
         what(other).cmp(&what(one)).then_with(by_name)
