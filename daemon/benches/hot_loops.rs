@@ -1,17 +1,25 @@
 //! The loops that every byte, line or entry goes through: `cargo bench -p esxftpd`.
 
-use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, Instant};
-
-use divan::Bencher;
-use divan::counter::{BytesCount, ItemsCount};
-use esxftpd::session::gate::{Action, Gate, Settings, Times};
-use esxftpd::storage::{
-    FactSet, Facts, Kind, Permissions, Place, Timestamp, facts_line, long_lines, time_val, zeros,
+use std::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, Instant},
 };
-use esxftpd::virtual_path::VirtualPath;
-use esxftpd::wire_name;
+
+use divan::{
+    Bencher,
+    counter::{BytesCount, ItemsCount},
+};
+use esxftpd::storage::{long_lines, zeros};
+use protocol::{
+    Action, Protocol, Settings, Times,
+    request::{FactSet, Facts, Kind, Permissions, Timestamp},
+    virtual_path::VirtualPath,
+    wire::{
+        facts_line::{Place, facts_line},
+        name, time_val,
+    },
+};
 
 /// As the daemon reads from a data connection.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -76,25 +84,25 @@ fn command(bencher: Bencher<'_, '_>, line: &str) {
     bencher
         .counter(ItemsCount::new(LINES))
         .with_inputs(|| {
-            let mut gate = Gate::new(settings(), now);
-            drain(&mut gate);
-            gate
+            let mut protocol = Protocol::new(settings(), now);
+            drain(&mut protocol);
+            protocol
         })
-        .bench_local_values(|mut gate| {
-            gate.from_client(black_box(lines.as_bytes()), now);
-            drain(&mut gate)
+        .bench_local_values(|mut protocol| {
+            protocol.from_client(black_box(lines.as_bytes()), now);
+            drain(&mut protocol)
         });
 }
 
 #[divan::bench(args = [Name::Plain, Name::Odd])]
 fn encode_name(name: Name) -> usize {
-    wire_name::encode(black_box(name.bytes())).len()
+    name::encode(black_box(name.bytes())).len()
 }
 
 #[divan::bench(args = [Name::Plain, Name::Odd])]
 fn decode_name(bencher: Bencher<'_, '_>, name: Name) {
-    let sent = wire_name::encode(name.bytes()).into_owned();
-    bencher.bench_local(|| wire_name::decode(black_box(sent.as_bytes())).len());
+    let sent = name::encode(name.bytes()).into_owned();
+    bencher.bench_local(|| name::decode(black_box(sent.as_bytes())).len());
 }
 
 #[divan::bench(args = ["vm.vmdk", "/vmfs/volumes/datastore1/vm/vm-flat.vmdk", "../../a/./b//../c"])]
@@ -169,17 +177,17 @@ fn settings() -> Settings {
             data_connection: time,
             handshake: time,
             stall: time,
-            engine: time,
+            answer: time,
         },
         log_in_attempts: 3,
     }
 }
 
 /// Bytes of the replies.
-fn drain(gate: &mut Gate) -> usize {
+fn drain(protocol: &mut Protocol) -> usize {
     let mut bytes = 0;
-    while let Some(action) = gate.poll() {
-        if let Action::ToClient(reply) = action {
+    while let Some(action) = protocol.poll() {
+        if let Action::Send(reply) = action {
             bytes += reply.len();
         }
     }

@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    accounts, config,
-    control::{self, Request},
+    accounts,
+    admin::{self, Request},
+    config,
     logging::Destination,
     probe::Report,
     serve::{self, Outcome},
@@ -147,14 +148,14 @@ fn ask(config: &Path, request: Request) -> Result<ExitCode> {
     // What is wrong with the file does not matter here: the daemon runs with what it has read.
     let configured = config::load(config).0.and_then(|it| it.control_socket);
     let socket = configured.as_deref();
-    match control::ask(socket.unwrap_or(Path::new(control::DEFAULT_PATH)), request) {
+    match admin::ask(socket.unwrap_or(Path::new(admin::DEFAULT_PATH)), request) {
         Ok(answer) => {
             io::stdout()
                 .write_all(answer.as_bytes())
                 .context("stdout cannot be written")?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(failure @ control::Failure::NotRunning { .. }) => {
+        Err(failure @ admin::Failure::NotRunning { .. }) => {
             eprintln!("esxftpd: {failure}");
             Ok(ExitCode::from(NOT_RUNNING))
         }

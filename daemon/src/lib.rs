@@ -1,21 +1,33 @@
 //! esxftpd: an FTP service for VMware ESXi hosts.
 //!
+//! Layers, from the top down; an arrow never points up:
+//!
+//! ```text
+//! main -> cli -> serve | admin -> server -> session -> transfer -> storage -> accounts
+//! session -> protocol (a crate without I/O) ;  all -> task, protocol::{request, wire, virtual_path}
+//! server -> libunftp (the other engine) -> session ;  config -> sys
+//! ```
+//!
 //! Reading order: [`cli`] parses the command line and calls [`serve`], which loads the [`config`],
 //! sets up [`logging`] and runs the [`server`]. The server accepts control connections and hands
-//! each to a [`session`] with a thread and a runtime of its own. A session lets libunftp speak FTP
-//! (`session/engine.rs`) in front of our [`accounts`] and [`storage`].
+//! each to a session with a thread of its own, which carries bytes and events to the `protocol` and
+//! does what it says: `transfer` moves bytes over data connections, [`storage`] has the files.
 
 pub mod accounts;
+mod admin;
 pub mod cli;
 pub mod config;
-mod control;
+#[cfg(feature = "libunftp")]
+mod libunftp;
 pub mod logging;
 pub mod probe;
 pub mod serve;
 pub mod server;
-pub mod session;
+mod session;
 pub mod storage;
 mod sys;
+mod task;
+#[cfg(test)]
+mod tests;
 mod tls;
-pub mod virtual_path;
-pub mod wire_name;
+mod transfer;

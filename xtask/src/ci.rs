@@ -25,6 +25,9 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
     });
     steps.run("tidy", || tidy::run(root));
     steps.run("clippy for this machine", || clippy(&["--workspace"]));
+    steps.run("clippy without the second engine", || {
+        clippy(&["--package", "esxftpd", "--no-default-features"])
+    });
     steps.run("clippy for the host", || {
         clippy(&["--package", "esxftpd", "--target", TARGET])
     });

@@ -17,9 +17,34 @@ use crate::cargo::cargo;
 /// The daemon's target; its flags are in `.cargo/config.toml`.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 
-/// Largest daemon in bytes. The boot bank of a host is small, and every package in it costs boot
-/// time.
-const MAX_DAEMON_BYTES: usize = 4 * 1024 * 1024;
+/// What goes into the daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Both engines.
+    #[default]
+    Full,
+    /// The native engine alone.
+    Slim,
+}
+
+impl Contents {
+    /// What to tell cargo, when it builds the daemon and when it lists the crates in it.
+    pub(crate) fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Full => &[],
+            Self::Slim => &["--no-default-features"],
+        }
+    }
+
+    /// Largest daemon in bytes. The boot bank of a host is small, and every package in it costs
+    /// boot time.
+    fn max_bytes(self) -> usize {
+        match self {
+            Self::Full => 4_400_000,
+            Self::Slim => 3_400_000,
+        }
+    }
+}
 
 /// Where [`daemon`] leaves the program, below the root of the workspace.
 pub(crate) const DAEMON: &str = "target/x86_64-unknown-linux-musl/release/esxftpd";
@@ -29,7 +54,7 @@ pub(crate) const DAEMON: &str = "target/x86_64-unknown-linux-musl/release/esxftp
 /// # Errors
 /// If something that the build needs is missing, if the build fails, or if the result would not run
 /// on a host.
-pub(crate) fn daemon(sh: &Shell, root: &Path) -> Result<Vec<u8>> {
+pub(crate) fn daemon(sh: &Shell, root: &Path, contents: Contents) -> Result<Vec<u8>> {
     ensure_target(sh)?;
     let private = private_paths(root)?;
     let flags = remap_flags(&private);
@@ -47,12 +72,12 @@ pub(crate) fn daemon(sh: &Shell, root: &Path) -> Result<Vec<u8>> {
         TARGET,
     ];
     let place = ["--target-dir", target_dir, "--config", &flags];
-    cargo(sh, &[&package[..], &place].concat())
+    cargo(sh, &[&package[..], contents.features(), &place].concat())
         .run()
         .context("the daemon cannot be built")?;
     let path = root.join(DAEMON);
     let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-    let faults = faults(&bytes, &private);
+    let faults = faults(&bytes, contents, &private);
     ensure!(
         faults.is_empty(),
         "{} cannot be shipped:\n{}",
@@ -111,11 +136,12 @@ fn remap_flags(private: &[(PathBuf, &str)]) -> String {
 }
 
 /// What is wrong with the program; each a line that says what was found and where to look.
-fn faults(program: &[u8], private: &[(PathBuf, &str)]) -> Vec<String> {
+fn faults(program: &[u8], contents: Contents, private: &[(PathBuf, &str)]) -> Vec<String> {
     let mut faults = elf_faults(program).unwrap_or_else(|error| vec![error.to_string()]);
-    if program.len() > MAX_DAEMON_BYTES {
+    let max_bytes = contents.max_bytes();
+    if program.len() > max_bytes {
         faults.push(format!(
-            "it has {} bytes, {MAX_DAEMON_BYTES} are allowed; look at what was added to daemon/Cargo.toml",
+            "it has {} bytes, {max_bytes} are allowed; look at what was added to daemon/Cargo.toml",
             program.len()
         ));
     }
@@ -176,7 +202,7 @@ mod tests {
     fn a_file_called_like_a_directory_of_this_machine_is_no_fault() {
         let private = [(PathBuf::from("/build"), "/home")];
         let named = |program: &[u8]| {
-            let faults = faults(program, &private).join("\n");
+            let faults = faults(program, Contents::Full, &private).join("\n");
             faults.contains("/build of this machine")
         };
         assert!(!named(b"event daemon/src/build.rs:409"));
@@ -189,7 +215,7 @@ mod tests {
         // and large.
         let program = fs::read(env::current_exe().unwrap()).unwrap();
         let private = [(PathBuf::from(env!("CARGO_MANIFEST_DIR")), "/x")];
-        let faults = faults(&program, &private).join("\n");
+        let faults = faults(&program, Contents::Full, &private).join("\n");
         for fault in [
             "not ET_EXEC",
             "needs the interpreter",
@@ -204,7 +230,7 @@ mod tests {
     #[test]
     fn what_is_no_program_is_named() {
         assert!(
-            faults(b"#!/bin/sh\n", &[])
+            faults(b"#!/bin/sh\n", Contents::Full, &[])
                 .join("")
                 .contains("not a readable ELF file")
         );

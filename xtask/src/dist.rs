@@ -10,7 +10,8 @@ use packaging::sign::Signer;
 use xshell::Shell;
 
 use crate::{
-    compile, output,
+    compile::{self, Contents},
+    output,
     package::{self, Described, Packed},
     sign::{self, Keys},
     supply,
@@ -28,6 +29,10 @@ pub(crate) struct Options {
     /// The directory that is replaced with the result [default: dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Leave the engine libunftp out; hosts take the package for the same as the full one of this
+    /// version
+    #[arg(long)]
+    slim: bool,
     #[command(flatten)]
     keys: Option<Keys>,
     /// The workspace to build [default: the one that this program was built from]
@@ -44,8 +49,13 @@ pub(crate) fn command(sh: &Shell, root: &Path, options: Options) -> Result<()> {
     sh.change_dir(root);
     let manifest = options.manifest.unwrap_or_else(|| root.join(MANIFEST));
     let out = std::path::absolute(options.out.unwrap_or_else(|| root.join("dist")))?;
+    let contents = if options.slim {
+        Contents::Slim
+    } else {
+        Contents::Full
+    };
     let signer = sign::signer(options.keys)?;
-    run(sh, root, &manifest, &out, signer.as_ref())?.print(false)
+    run(sh, root, &manifest, contents, &out, signer.as_ref())?.print(false)
 }
 
 /// What was made.
@@ -60,7 +70,14 @@ pub(crate) struct Dist {
 /// # Errors
 /// See [`run`].
 pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<Dist> {
-    let packed = run(sh, root, &root.join(MANIFEST), &root.join("dist"), None)?;
+    let packed = run(
+        sh,
+        root,
+        &root.join(MANIFEST),
+        Contents::Full,
+        &root.join("dist"),
+        None,
+    )?;
     let vib = packed.vibs.into_iter().next().context("nothing was made")?;
     Ok(Dist { vib: vib.path })
 }
@@ -75,11 +92,12 @@ pub(crate) fn run(
     sh: &Shell,
     root: &Path,
     manifest: &Path,
+    contents: Contents,
     out: &Path,
     signer: Option<&Signer>,
 ) -> Result<Packed> {
     output::ensure_replaceable(out)?;
-    let supply::Documents { licences, sbom } = supply::documents(sh, root)?;
+    let supply::Documents { licences, sbom } = supply::documents(sh, root, contents)?;
     let described = |program| {
         let made = BTreeMap::from([
             (compile::DAEMON, program),
@@ -91,6 +109,6 @@ pub(crate) fn run(
     // With an empty file in place of the daemon: whatever is wrong with the package is said before
     // the long build.
     described(Vec::new())?;
-    let described = described(compile::daemon(sh, root)?)?;
+    let described = described(compile::daemon(sh, root, contents)?)?;
     package::pack(&[described], out, signer)
 }

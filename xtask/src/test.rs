@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use xshell::Shell;
 
 use crate::{
-    cargo::cargo, compile::TARGET, conformance, dist, e2e, faults, steps::Steps, tools, twice,
-    userworld::matrix,
+    cargo::cargo, clients, compile::TARGET, conformance, dist, e2e, faults, steps::Steps, tools,
+    twice, userworld::matrix,
 };
 
 /// A package of scripts.
@@ -40,6 +40,9 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
         .run()?)
     });
     steps.run("conformance suite", || conformance::ours(sh, root));
+    steps.run("clients with the engine libunftp", || {
+        clients::libunftp::run(root, &conformance::debug_daemon(sh, root)?)
+    });
     steps.run("faults of medium, datastore and clock", || {
         faults::Options::default().run(sh, root)
     });

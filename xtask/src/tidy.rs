@@ -2,6 +2,7 @@
 //! file to change.
 
 mod changelog;
+mod layers;
 mod layout;
 mod ports;
 mod words;
@@ -18,6 +19,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let tree = Tree { root };
     let mut findings = Findings::default();
     layout::check(&tree, &mut findings)?;
+    layers::check(&tree, &mut findings)?;
     ports::check(&tree, &mut findings)?;
     changelog::check(&tree, &mut findings)?;
     words::check(&tree, &mut findings)?;

@@ -1,3 +1,5 @@
+//! A line, up to the command.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| esxftpd_fuzz::commands(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| protocol::fuzzing::command(data));

@@ -6,25 +6,24 @@ mod rights;
 use std::{
     fmt, fs,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use anyhow::Result;
-use tokio::{sync::Semaphore, time::sleep};
+use anyhow::{Result, ensure};
+use parking_lot::{Condvar, Mutex};
+use protocol::request::{Access, Denied, Password};
 use tracing::{error, info, warn};
-use unftp_core::auth::UserDetail;
 
 pub use self::password::hash;
 pub(crate) use self::rights::Rights;
 use crate::{
     config::{ANONYMOUS_NAMES, Config, PasswordHash, Required, User},
-    session::{
-        Context, blocking,
-        gate::{Access, Denied, Password},
-    },
-    storage::Failure,
     sys::uninterrupted,
+    task::{CHECK_INTERVAL, Task},
 };
 
 /// Checks of passwords that may run at one time in the whole process. Each takes tens of megabytes
@@ -36,28 +35,62 @@ const DELAY_STEP: Duration = Duration::from_secs(1);
 const MOST_DELAY_STEPS: u32 = 5;
 
 /// Lets a few sessions check a password at a time; the others wait. Clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct PasswordChecks(Arc<Semaphore>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PasswordChecks(Arc<Running>);
+
+/// Locks and waits are `parking_lot`'s: those of std spin on a kernel that lacks the newer futex
+/// operations.
+#[derive(Debug, Default)]
+struct Running {
+    checks: Mutex<usize>,
+    changed: Condvar,
+}
 
 impl PasswordChecks {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(PARALLEL_CHECKS)))
-    }
-
     /// Whether `password` is the one that `hash` was made of.
     ///
     /// # Errors
-    /// If that could not be found out.
-    async fn run(&self, hash: PasswordHash, password: Password) -> Result<bool> {
-        let permit = self.0.clone().acquire_owned().await?;
-        let check = blocking(move || {
-            // The check goes on when its session is gone, and must count until its end.
-            let _permit = permit;
-            Ok(password::matches(&hash, &password.0))
-        });
-        check
-            .await
-            .map_err(|failure: Failure| anyhow::anyhow!("{failure}"))?
+    /// If that could not be found out, or the task was cancelled.
+    fn run(&self, hash: &PasswordHash, password: &Password, task: &Task) -> Result<bool> {
+        let mut checks = self.0.checks.lock();
+        while *checks >= PARALLEL_CHECKS {
+            ensure!(task.check().is_ok(), "nobody waits for it any more");
+            self.0.changed.wait_for(&mut checks, CHECK_INTERVAL);
+        }
+        *checks += 1;
+        drop(checks);
+        // The check goes on when its session is gone, and counts until its end.
+        let _running = Check(self);
+        password::matches(hash, &password.0)
+    }
+}
+
+/// A check that is running.
+struct Check<'c>(&'c PasswordChecks);
+
+impl Drop for Check<'_> {
+    fn drop(&mut self) {
+        *self.0.0.checks.lock() -= 1;
+        self.0.0.changed.notify_one();
+    }
+}
+
+/// What came of a log-in.
+#[derive(Debug)]
+pub(crate) struct LogIn {
+    /// The account, or why there is none.
+    pub(crate) result: Result<Account, Denied>,
+    /// How long the client is to wait for the answer.
+    pub(crate) delay: Duration,
+}
+
+impl LogIn {
+    /// One that found no account, for a reason that is told at once.
+    pub(crate) fn failed(denied: Denied) -> Self {
+        Self {
+            result: Err(denied),
+            delay: Duration::ZERO,
+        }
     }
 }
 
@@ -75,7 +108,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// What the gate has to know.
+    /// What the protocol has to know.
     pub(crate) fn access(&self) -> Access {
         Access {
             data_tls_required: self.tls_required == Required::Everything,
@@ -89,93 +122,71 @@ impl fmt::Display for Account {
     }
 }
 
-impl UserDetail for Account {}
-
 /// The accounts as one session sees them: the configuration at its start, and its own failures.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    context: Arc<Context>,
+    config: Arc<Config>,
     checks: PasswordChecks,
     /// Refused log-ins of this session.
-    failures: Mutex<u32>,
+    failures: AtomicU32,
 }
 
 impl Accounts {
     /// Accounts of a session that begins now.
-    pub(crate) fn new(context: Arc<Context>, checks: PasswordChecks) -> Self {
+    pub(crate) fn new(config: Arc<Config>, checks: PasswordChecks) -> Self {
         Self {
-            context,
+            config,
             checks,
-            failures: Mutex::new(0),
+            failures: AtomicU32::new(0),
         }
     }
 
-    /// The account that this name and password open. `secure` tells whether they came over TLS.
-    /// A refusal takes its time, and more each time.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub(crate) async fn log_in(
+    /// The account that this name and password open; `secure` tells whether they came over TLS. It
+    /// blocks. The answer to a refusal takes its time, and more each time.
+    pub(crate) fn log_in(
         &self,
         name: &str,
-        password: Password,
+        password: &Password,
         secure: bool,
-    ) -> Result<Account, Denied> {
+        task: &Task,
+    ) -> LogIn {
         let account = self.find(name);
-        match self.admits(name, password).await {
-            Ok(true) => {
-                let account = account.ok_or(Denied::Refused)?;
-                if account.tls_required > Required::Nothing && !secure {
-                    warn!(user = name, "log-in refused: the account needs TLS");
-                    return Err(Denied::TlsRequired);
-                }
-                self.expect_root(&account).await?;
-                info!(user = name, "logged in");
-                Ok(account)
-            }
+        match self.admits(name, password, task) {
+            Ok(true) => match account.ok_or(Denied::Refused) {
+                Ok(account) => LogIn {
+                    result: admitted(account, secure),
+                    delay: Duration::ZERO,
+                },
+                Err(denied) => LogIn::failed(denied),
+            },
             Ok(false) => {
                 let failures = self.count_failure();
                 warn_refused(name, failures, account.is_some());
-                sleep(DELAY_STEP * failures.min(MOST_DELAY_STEPS)).await;
-                Err(Denied::Refused)
+                LogIn {
+                    result: Err(Denied::Refused),
+                    delay: DELAY_STEP * failures.min(MOST_DELAY_STEPS),
+                }
             }
+            // Nobody waits for it any more.
+            Err(_cancelled) if task.check().is_err() => LogIn::failed(Denied::Unavailable),
             Err(error) => {
                 error!("log-in refused: the password cannot be checked: {error:#}");
-                sleep(DELAY_STEP).await;
-                Err(Denied::Unavailable)
+                LogIn {
+                    result: Err(Denied::Unavailable),
+                    delay: DELAY_STEP,
+                }
             }
         }
     }
 
-    /// A datastore may be away. It is looked for at each log-in.
-    async fn expect_root(&self, account: &Account) -> Result<(), Denied> {
-        let root = account.root.clone();
-        let look = move || Ok(uninterrupted(|| fs::metadata(&root)));
-        let found = blocking(look);
-        let problem = match found.await {
-            Ok(Ok(root)) if root.is_dir() => return Ok(()),
-            Ok(Ok(_)) => "it is not a directory".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(failure) => failure.to_string(),
-        };
-        warn!(
-            user = account.name,
-            root = %account.root.display(),
-            problem,
-            "log-in refused: the root cannot be used"
-        );
-        Err(Denied::NoRoot)
-    }
-
     fn count_failure(&self) -> u32 {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        *failures = failures.saturating_add(1);
-        *failures
+        let before = self.failures.fetch_add(1, Ordering::Relaxed);
+        before.saturating_add(1)
     }
 
     /// The account with this login name, whatever its password.
     fn find(&self, name: &str) -> Option<Account> {
-        let config = &self.context.config;
+        let config = &self.config;
         if ANONYMOUS_NAMES.contains(&name) {
             let anonymous = config.anonymous.as_ref()?;
             return Some(Account {
@@ -198,8 +209,8 @@ impl Accounts {
     ///
     /// # Errors
     /// If that could not be found out.
-    async fn admits(&self, name: &str, password: Password) -> Result<bool> {
-        let config: &Config = &self.context.config;
+    fn admits(&self, name: &str, password: &Password, task: &Task) -> Result<bool> {
+        let config = &self.config;
         if ANONYMOUS_NAMES.contains(&name) {
             return Ok(config.anonymous.is_some());
         }
@@ -209,9 +220,36 @@ impl Accounts {
         let Some(User { password_hash, .. }) = user.or(config.users.first()) else {
             return Ok(false);
         };
-        let matches = self.checks.run(password_hash.clone(), password).await?;
+        let matches = self.checks.run(password_hash, password, task)?;
         Ok(matches && user.is_some())
     }
+}
+
+/// Lets somebody in whose password is right.
+fn admitted(account: Account, secure: bool) -> Result<Account, Denied> {
+    if account.tls_required > Required::Nothing && !secure {
+        warn!(user = account.name, "log-in refused: the account needs TLS");
+        return Err(Denied::TlsRequired);
+    }
+    expect_root(&account)?;
+    info!(user = account.name, "logged in");
+    Ok(account)
+}
+
+/// A datastore may be away. It is looked for at each log-in.
+fn expect_root(account: &Account) -> Result<(), Denied> {
+    let problem = match uninterrupted(|| fs::metadata(&account.root)) {
+        Ok(root) if root.is_dir() => return Ok(()),
+        Ok(_) => "it is not a directory".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    warn!(
+        user = account.name,
+        root = %account.root.display(),
+        problem,
+        "log-in refused: the root cannot be used"
+    );
+    Err(Denied::NoRoot)
 }
 
 /// Logs a refused log-in. A name that no account has is not logged: people type passwords at the

@@ -1,9 +1,8 @@
 //! What an account may do with files.
 
-use crate::{
-    config::{Anonymous, Umask, User},
-    storage::glob,
-};
+use protocol::wire::glob;
+
+use crate::config::{Anonymous, Umask, User};
 
 /// What an account may do with files. Looking around it may always.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,11 @@ use std::{
 };
 
 use argon2::{Params, password_hash::phc};
+use protocol::virtual_path::NAME_BYTES;
 use serde::Deserialize;
 
 use super::{Config, Findings, Required, Umask};
-use crate::{sys::uninterrupted, virtual_path::NAME_BYTES};
+use crate::sys::uninterrupted;
 
 /// An account with a password.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

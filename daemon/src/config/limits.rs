@@ -24,7 +24,7 @@ pub struct Limits {
     /// Seconds for the TLS handshake of a control connection, 1 to 300.
     pub handshake_seconds: u32,
     /// Seconds from a transfer command to its data connection, its TLS handshake included, 1 to
-    /// 300. In passive mode libunftp gives up after 15 seconds anyway.
+    /// 300. The engine libunftp does not heed it.
     pub data_connection_seconds: u32,
     /// Seconds after which a transfer that moves no byte ends, 1 to 86400.
     pub stall_seconds: u32,

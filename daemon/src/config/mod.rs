@@ -11,6 +11,7 @@ mod document;
 mod finding;
 mod limits;
 mod listen;
+mod server;
 mod storage;
 mod tls;
 mod transfers;
@@ -31,11 +32,12 @@ pub use self::{
     finding::{Finding, Findings, Severity},
     limits::Limits,
     listen::{Active, Listen, Passive, PortRange},
+    server::{Engine, Server},
     storage::{ByteSize, RootChoice, Storage, Umask, UtcOffset},
     tls::{Required, Tls},
     transfers::Transfers,
 };
-use crate::{control, sys::uninterrupted};
+use crate::sys::uninterrupted;
 
 /// Where the VIB puts the configuration on a host.
 pub const DEFAULT_PATH: &str = "/etc/config/esxftpd/esxftpd.toml";
@@ -45,6 +47,10 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The permission bit by which users other than the owner and the group may read a file.
 const READABLE_BY_OTHERS: u32 = 0o004;
+
+/// The longest path of the control socket in bytes; the kernel's form of an address has room for a few
+/// more.
+const MAX_SOCKET_PATH_BYTES: usize = 100;
 
 /// Longest greeting in bytes. RFC 959 sets no limit; clients read lines of at least 512 bytes.
 const MAX_GREETING_BYTES: usize = 400;
@@ -58,6 +64,8 @@ pub struct Config {
     pub greeting: String,
     /// Where administrators reach the running daemon; beside the pid file if absent.
     pub control_socket: Option<PathBuf>,
+    /// What serves the sessions.
+    pub server: Server,
     /// Where control connections are accepted.
     pub listen: Listen,
     /// How passive data connections are offered.
@@ -85,6 +93,7 @@ impl Default for Config {
         Self {
             greeting: "esxftpd ready".to_owned(),
             control_socket: None,
+            server: Server::default(),
             listen: Listen::default(),
             passive: Passive::default(),
             active: Active::default(),
@@ -186,6 +195,7 @@ impl Config {
             match entry.key() {
                 "greeting" => entry.read_into(&mut config.greeting, findings),
                 "control-socket" => config.control_socket = entry.read(findings),
+                "server" => entry.read_into(&mut config.server, findings),
                 "listen" => entry.read_into(&mut config.listen, findings),
                 "passive" => entry.read_into(&mut config.passive, findings),
                 "active" => entry.read_into(&mut config.active, findings),
@@ -212,17 +222,15 @@ impl Config {
             );
         }
         if let Some(path) = &self.control_socket
-            && !(path.is_absolute() && path.as_os_str().len() <= control::MAX_PATH_BYTES)
+            && !(path.is_absolute() && path.as_os_str().len() <= MAX_SOCKET_PATH_BYTES)
         {
             findings.error(
                 "control-socket",
-                &format!(
-                    "not an absolute path of at most {} bytes",
-                    control::MAX_PATH_BYTES
-                ),
+                &format!("not an absolute path of at most {MAX_SOCKET_PATH_BYTES} bytes"),
                 "use one, such as /var/run/esxftpd.sock",
             );
         }
+        server::check(self, findings);
         self.listen.check(findings);
         self.passive.check(&self.listen, findings);
         if let Some(tls) = &self.tls {

@@ -127,7 +127,7 @@ mod tests {
 
     use chrono::DateTime;
 
-    use super::{Severity, Syslog, line};
+    use crate::logging::syslog::{Severity, Syslog, line};
 
     #[test]
     fn a_line_has_the_form_of_rfc_3164() {

@@ -2,20 +2,20 @@
 
 /// Converts a file to the wire, piece by piece.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ToWire {
+pub(crate) struct ToWire {
     after_cr: bool,
 }
 
 /// Converts what comes from the wire to a file, piece by piece.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct FromWire {
+pub(crate) struct FromWire {
     /// Whether a CR is held back until it is known what follows.
     after_cr: bool,
 }
 
 impl ToWire {
     /// Appends a piece to `wire`. A CRLF in the file stays one.
-    pub(super) fn convert(&mut self, piece: &[u8], wire: &mut Vec<u8>) {
+    pub(crate) fn convert(&mut self, piece: &[u8], wire: &mut Vec<u8>) {
         for &byte in piece {
             if byte == b'\n' && !self.after_cr {
                 wire.push(b'\r');
@@ -28,7 +28,7 @@ impl ToWire {
 
 impl FromWire {
     /// Appends a piece to `file`. A CR without LF stays.
-    pub(super) fn convert(&mut self, piece: &[u8], file: &mut Vec<u8>) {
+    pub(crate) fn convert(&mut self, piece: &[u8], file: &mut Vec<u8>) {
         for &byte in piece {
             if self.after_cr && byte != b'\n' {
                 file.push(b'\r');
@@ -41,7 +41,7 @@ impl FromWire {
     }
 
     /// Appends what was held back.
-    pub(super) fn finish(&mut self, file: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, file: &mut Vec<u8>) {
         if std::mem::take(&mut self.after_cr) {
             file.push(b'\r');
         }

@@ -10,15 +10,17 @@ use nix::{
     errno::Errno,
     unistd::{Whence, lseek},
 };
+use protocol::{request::Failure, virtual_path::VirtualPath};
 
 use super::{
-    Failure, Files, Root, What,
-    credit::Credit,
     errno::{io_failure, uninterrupted},
+    files::Files,
     part::Writing,
     perform::{allowed, not_for_part},
+    root::{Root, What},
+    space::SpaceReservation,
 };
-use crate::{session::Run, virtual_path::VirtualPath};
+use crate::task::Task;
 
 /// Bytes that are copied at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 1024 * 1024;
@@ -39,7 +41,7 @@ const MOST_NAMES: u32 = 100;
 /// Why it could not be done; the target is then as it was.
 pub(super) fn copy(
     files: &Files,
-    run: &Run,
+    task: &Task,
     from: &VirtualPath,
     to: &VirtualPath,
 ) -> Result<(), Failure> {
@@ -65,10 +67,10 @@ pub(super) fn copy(
     let part = Part::create(root, &to, rights.masked(stat.mode & 0o777))?;
     let mut job = Job {
         files,
-        run,
+        task,
         source: &source,
         part: &part,
-        credit: Credit::on(part.writing.device()),
+        reservation: SpaceReservation::on(part.writing.device()),
     };
     job.copy(stat.size)?;
     done(part.file.sync_all())?;
@@ -149,10 +151,10 @@ impl Drop for Part<'_> {
 
 struct Job<'a> {
     files: &'a Files,
-    run: &'a Run,
+    task: &'a Task,
     source: &'a File,
     part: &'a Part<'a>,
-    credit: Credit,
+    reservation: SpaceReservation,
 }
 
 impl Job<'_> {
@@ -165,7 +167,7 @@ impl Job<'_> {
             };
             position = start;
             while position < end {
-                self.run.check()?;
+                self.task.check()?;
                 let wanted = usize::try_from(end - position).unwrap_or(BLOCK_BYTES);
                 let wanted = wanted.min(BLOCK_BYTES);
                 let (block, _) = buffer.split_at_mut(wanted);
@@ -186,7 +188,7 @@ impl Job<'_> {
     fn write(&mut self, block: &[u8], position: u64) -> Result<(), Failure> {
         let length = block.len() as u64;
         let (files, part) = (self.files, self.part);
-        self.credit.cover(length, || {
+        self.reservation.reserve(length, || {
             let space = part.path.as_ref().map(|path| files.space(path));
             // Where the kernel does not tell, there is enough.
             space.map_or(u64::MAX, |space| {
@@ -194,8 +196,8 @@ impl Job<'_> {
             })
         })?;
         done(part.file.write_all_at(block, position))?;
-        self.credit.settle(length);
-        self.run.add(length);
+        self.reservation.commit(length);
+        self.task.add(length);
         Ok(())
     }
 }

@@ -3,11 +3,15 @@
 use std::{fs::File, os::unix::fs::FileExt as _};
 
 use md5::Md5;
+use protocol::{
+    request::{Algorithm, Failure, Outcome},
+    virtual_path::VirtualPath,
+};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 
-use super::{Algorithm, Failure, Files, Outcome, errno::io_failure};
-use crate::{session::Run, virtual_path::VirtualPath};
+use super::{errno::io_failure, files::Files};
+use crate::task::Task;
 
 /// Bytes that are read at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -18,7 +22,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// [`Failure::BehindEnd`] if the file is shorter; see the others.
 pub(super) fn digest(
     files: &Files,
-    run: &Run,
+    task: &Task,
     path: &VirtualPath,
     algorithm: Algorithm,
     start: u64,
@@ -30,14 +34,14 @@ pub(super) fn digest(
         return Err(Failure::BehindEnd);
     }
     let mut hasher = Hasher::new(algorithm);
-    each_block(&file, run, start, end, |block| hasher.update(block))?;
+    each_block(&file, task, start, end, |block| hasher.update(block))?;
     let hex = hasher.finish();
     Ok(Outcome::Digest { hex, start, end })
 }
 
 fn each_block(
     file: &File,
-    run: &Run,
+    task: &Task,
     start: u64,
     end: u64,
     mut take: impl FnMut(&[u8]),
@@ -45,7 +49,7 @@ fn each_block(
     let mut buffer = vec![0; BLOCK_BYTES];
     let mut position = start;
     while position < end {
-        run.check()?;
+        task.check()?;
         let wanted = usize::try_from(end - position).unwrap_or(BLOCK_BYTES);
         let wanted = wanted.min(BLOCK_BYTES);
         let (block, _) = buffer.split_at_mut(wanted);
@@ -57,7 +61,7 @@ fn each_block(
             Err(error) => return Err(io_failure(&error)),
         };
         take(block.get(..read).unwrap_or_default());
-        run.add(read as u64);
+        task.add(read as u64);
         position += read as u64;
     }
     Ok(())

@@ -3,8 +3,7 @@
 use std::io;
 
 use nix::errno::Errno;
-
-use super::Failure;
+use protocol::request::Failure;
 
 /// What an error of any call on files means.
 pub(crate) fn failure(errno: Errno) -> Failure {

@@ -2,14 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    Facts, Failure, Kind, Permissions, Root, RootKind, Space, Stat, What, root::at_calls_work,
+use protocol::{
+    request::{Facts, Failure, Kind, Permissions, Space},
+    virtual_path::VirtualPath,
 };
+
+use super::root::{Root, RootKind, Stat, What, at_calls_work};
 use crate::{
     accounts::{Account, Rights},
     config::{self, Config, RootChoice},
-    session::Context,
-    virtual_path::VirtualPath,
 };
 
 /// The files of an account. Clones are cheap enough to take one along to each job.
@@ -41,15 +42,6 @@ impl fmt::Display for RootKind {
 }
 
 impl Files {
-    /// The files of whoever has logged in to this session.
-    ///
-    /// # Errors
-    /// [`Failure::PermissionDenied`] if nobody has.
-    pub(crate) fn of(context: &Context) -> Result<Self, Failure> {
-        let account = context.account().ok_or(Failure::PermissionDenied)?;
-        Self::new(account, context.config.clone())
-    }
-
     /// The files of this account.
     ///
     /// # Errors
@@ -67,6 +59,12 @@ impl Files {
     /// The root.
     pub(crate) fn root(&self) -> &Root {
         &self.root
+    }
+
+    /// The name of the account.
+    #[cfg(feature = "libunftp")]
+    pub(crate) fn account(&self) -> &str {
+        &self.account.name
     }
 
     /// What the account may do.

@@ -2,11 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
-use super::{Failure, Root, Stat, What};
-use crate::virtual_path::VirtualPath;
+use nix::unistd::{getegid, geteuid};
+use protocol::{request::Failure, virtual_path::VirtualPath};
+
+use super::root::{Root, Stat, What};
 
 /// What the name of a part file ends with. It begins with a dot.
 const SUFFIX: &[u8] = b".esxftpd-part";
@@ -60,7 +62,10 @@ fn fnv(bytes: &[u8]) -> u64 {
 /// A directory by device and inode, and the name of a part file in it.
 type Key = (u64, u64, Vec<u8>);
 
-fn key_of(root: &Root, file: &VirtualPath) -> Result<Key, Failure> {
+/// The set-group-ID bit: files in such a directory get its group.
+const SET_GROUP: u32 = 0o2000;
+
+fn key_of(root: &Root, file: &VirtualPath) -> Result<(Key, Stat), Failure> {
     let directory = file.parent().ok_or(Failure::IsADirectory)?;
     let name = file.file_name().ok_or(Failure::IsADirectory)?;
     let stat = root.stat(&directory)?;
@@ -69,7 +74,7 @@ fn key_of(root: &Root, file: &VirtualPath) -> Result<Key, Failure> {
     } else {
         name_of(name)
     };
-    Ok((stat.device, stat.inode, part))
+    Ok(((stat.device, stat.inode, part), stat))
 }
 
 /// Uploads under way in this process.
@@ -77,7 +82,11 @@ static WRITTEN: Mutex<BTreeSet<Key>> = Mutex::new(BTreeSet::new());
 
 /// The right to write a file. Nobody else in this process has it until it is dropped.
 #[derive(Debug)]
-pub(super) struct Writing(Key);
+pub(super) struct Writing {
+    key: Key,
+    /// Whether files that are made in the directory get its group.
+    sets_group: bool,
+}
 
 impl Writing {
     /// Takes the right to write a file, whose last name is no link. That of its part file is the
@@ -86,7 +95,8 @@ impl Writing {
     /// # Errors
     /// [`Failure::BeingWritten`] if somebody has it.
     pub(super) fn begin(root: &Root, file: &VirtualPath) -> Result<Self, Failure> {
-        Self::take(key_of(root, file)?)
+        let (key, directory) = key_of(root, file)?;
+        Self::take(key, directory)
     }
 
     /// Takes the right to write one more file, unless it is the same.
@@ -94,19 +104,29 @@ impl Writing {
     /// # Errors
     /// [`Failure::BeingWritten`] if somebody else has it.
     pub(super) fn and(&self, root: &Root, file: &VirtualPath) -> Result<Option<Self>, Failure> {
-        let key = key_of(root, file)?;
-        (key != self.0).then(|| Self::take(key)).transpose()
+        let (key, directory) = key_of(root, file)?;
+        (key != self.key)
+            .then(|| Self::take(key, directory))
+            .transpose()
     }
 
     /// The file system.
     pub(super) fn device(&self) -> u64 {
-        self.0.0
+        self.key.0
     }
 
-    fn take(key: Key) -> Result<Self, Failure> {
+    /// Whether a file that this process makes here belongs to whom the file of `stat` belongs.
+    pub(super) fn makes_files_of(&self, stat: &Stat) -> bool {
+        static OURS: OnceLock<(u32, u32)> = OnceLock::new();
+        let ours = OURS.get_or_init(|| (geteuid().as_raw(), getegid().as_raw()));
+        !self.sets_group && *ours == (stat.owner, stat.group)
+    }
+
+    fn take(key: Key, directory: Stat) -> Result<Self, Failure> {
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         if written.insert(key.clone()) {
-            Ok(Self(key))
+            let sets_group = directory.mode & SET_GROUP != 0;
+            Ok(Self { key, sets_group })
         } else {
             Err(Failure::BeingWritten)
         }
@@ -116,16 +136,16 @@ impl Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
-        written.remove(&self.0);
+        written.remove(&self.key);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use protocol::virtual_path::NAME_BYTES;
 
     use super::*;
-    use crate::virtual_path::NAME_BYTES;
 
     #[test]
     fn part_names_are_recognised() {

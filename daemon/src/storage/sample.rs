@@ -6,13 +6,13 @@ use std::{
     sync::Arc,
 };
 
+use protocol::virtual_path::VirtualPath;
 use tempfile::TempDir;
 
-use super::Files;
+use super::files::Files;
 use crate::{
     accounts::{Account, Rights},
     config::{ByteSize, Config, Required, RootChoice},
-    virtual_path::VirtualPath,
 };
 
 /// Files of an account, and where they are.

@@ -8,7 +8,7 @@ use std::{ops::Range, sync::LazyLock};
 pub const HOLE_BYTES: usize = 64 * 1024;
 
 /// Zeros to be sent for holes. Not a constant, which would take its place in the program's file.
-pub(super) static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; HOLE_BYTES]);
+pub(crate) static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; HOLE_BYTES]);
 
 /// Whether all bytes are zero.
 pub fn is_zero(bytes: &[u8]) -> bool {

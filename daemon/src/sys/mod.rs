@@ -4,11 +4,13 @@
 mod descriptors;
 pub(crate) mod entropy;
 mod interrupted;
-mod peer;
 pub(crate) mod probe;
 mod sockets;
+mod tcp;
 
 pub(crate) use descriptors::{close_inherited, raise_descriptor_limit};
 pub(crate) use interrupted::uninterrupted;
-pub(crate) use peer::Disguise;
-pub(crate) use sockets::stream_pair;
+pub(crate) use sockets::{
+    begin_connect, bind_socket, nonblocking_pipe, set_nonblocking, stream_socket,
+};
+pub(crate) use tcp::round_trip;

@@ -8,12 +8,14 @@ use std::{
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
     process::{Command, Output},
     thread,
+    time::Duration,
 };
 
 use serde_json::Value;
 
 use crate::{
     PATIENCE,
+    ftp::Ftp,
     harness::{Daemon, PASSWORD, PROGRAM, eventually, user},
     tls,
 };
@@ -41,13 +43,19 @@ fn id(daemon: &Daemon, client: &TcpStream) -> String {
 }
 
 /// Ends the session of this client and waits until it is gone.
-fn kill(daemon: &Daemon, client: &TcpStream) {
-    let output = run(daemon, &["kill", &id(daemon, client)]);
-    assert!(output.status.success(), "{output:?}");
-    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+pub(crate) fn kill(daemon: &Daemon, client: &TcpStream) {
     let peer = client.local_addr().unwrap().to_string();
-    let gone = |row: &Value| row["peer"] != peer.as_str();
-    assert!(rows(daemon).iter().all(gone), "{:?}", rows(daemon));
+    let output = run(daemon, &["kill", &id(daemon, client)]);
+    assert!(output.stdout.is_empty());
+    let gone = || rows(daemon).iter().all(|row| row["peer"] != peer.as_str());
+    if output.status.success() {
+        assert!(output.stderr.is_empty() && gone(), "{:?}", rows(daemon));
+    } else {
+        // The machine is busy; what matters is that it ends.
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains("has not ended yet"), "{message}");
+        assert!(eventually(gone), "{:?}", rows(daemon));
+    }
 }
 
 /// Everything that comes until the connection ends.
@@ -177,17 +185,119 @@ fn a_session_in_a_tls_handshake_is_ended() {
     assert!(eventually(|| rows(&daemon).len() == 2));
     for client in [&explicit.tcp(), &implicit] {
         kill(&daemon, client);
-        // Nobody would understand a reply.
-        assert_eq!(rest(client), b"");
+        // Nobody would understand a reply: at most, TLS is ended.
+        let heard = rest(client);
+        assert!(
+            heard.is_empty() || heard == [21, 3, 3, 0, 2, 1, 0],
+            "{heard:?}"
+        );
     }
+}
+
+/// What the client of a session does before the session is killed.
+type Situation = fn(&Daemon) -> (Ftp, Option<TcpStream>);
+
+const SITUATIONS: [(&str, Situation); 10] = [
+    ("a name was given", |daemon| {
+        let mut ftp = daemon.connect();
+        ftp.reply();
+        ftp.expect("USER alice", "331");
+        (ftp, None)
+    }),
+    ("a refusal waits for its time", |daemon| {
+        let mut ftp = daemon.connect();
+        ftp.reply();
+        ftp.expect("USER alice", "331");
+        ftp.expect("PASS wrong", "530");
+        ftp.expect("USER alice", "331");
+        ftp.send("PASS wrong");
+        (ftp, None)
+    }),
+    ("a port is open", |daemon| {
+        let mut ftp = daemon.log_in();
+        ftp.expect("EPSV", "229");
+        (ftp, None)
+    }),
+    ("a data connection is not used", |daemon| {
+        let mut ftp = daemon.log_in();
+        let data = ftp.passive();
+        (ftp, Some(data))
+    }),
+    ("a transfer waits for its data connection", |daemon| {
+        let mut ftp = daemon.log_in();
+        ftp.expect("EPSV", "229");
+        ftp.expect("STOR new", "150");
+        (ftp, None)
+    }),
+    ("an upload pauses after a byte", |daemon| {
+        let mut ftp = daemon.log_in();
+        let mut data = ftp.passive();
+        ftp.expect("STOR new", "150");
+        data.write_all(b"1").unwrap();
+        (ftp, Some(data))
+    }),
+    ("an upload pauses after many bytes", |daemon| {
+        let mut ftp = daemon.log_in();
+        let mut data = ftp.passive();
+        ftp.expect("STOR new", "150");
+        data.write_all(&vec![1; 300_000]).unwrap();
+        (ftp, Some(data))
+    }),
+    ("a download is not read", |daemon| {
+        let mut ftp = daemon.log_in();
+        let data = ftp.passive();
+        ftp.expect("RETR endless", "150");
+        (ftp, Some(data))
+    }),
+    ("a digest is made", |daemon| {
+        let mut ftp = daemon.log_in();
+        ftp.send("XSHA512 endless");
+        (ftp, None)
+    }),
+    ("replies are not read", |daemon| {
+        let ftp = daemon.log_in();
+        let mut control = ftp.tcp();
+        control
+            .set_write_timeout(Some(Duration::from_millis(500)))
+            .unwrap();
+        while control.write_all(&b"NOOP\r\n".repeat(1000)).is_ok() {}
+        (ftp, None)
+    }),
+];
+
+#[test]
+fn kill_ends_a_session_in_every_state() {
+    let daemon = Daemon::start();
+    let endless = fs::File::create(daemon.root().join("endless")).unwrap();
+    endless.set_len(1 << 40).unwrap();
+    daemon.log_in().expect("QUIT", "221");
+    assert!(eventually(|| daemon.threads() == 1));
+    let descriptors = daemon.descriptors();
+    for (name, begin) in SITUATIONS {
+        let (ftp, data) = begin(&daemon);
+        kill(&daemon, &ftp.tcp());
+        let mut heard = Vec::new();
+        // Whoever reads nothing may miss the last words.
+        let ended = ftp.tcp().read_to_end(&mut heard);
+        let heard = String::from_utf8_lossy(&heard);
+        if name != "replies are not read" {
+            ended.unwrap();
+            assert!(heard.contains(KILLED), "{name}: {heard}");
+        }
+        let left = eventually(|| daemon.threads() == 1 && daemon.descriptors() == descriptors);
+        assert!(left, "{name}: {} threads", daemon.threads());
+        drop((ftp, data));
+    }
+    daemon.log_in().expect("NOOP", "200");
 }
 
 /// Two of three sessions check a password, one waits for its turn.
 #[test]
 fn a_session_whose_password_is_checked_is_ended() {
     let daemon = Daemon::start_with("", |root| {
-        // Enough work to be killed in the middle of it.
-        user("alice", root, false).replace("m=8,t=1", "m=65536,t=4")
+        // Mostly enough work to be killed in the middle of it. It goes on without its session, and
+        // must come to an end on a busy machine, too.
+        user("alice", root, false).replace("m=8,t=1", "m=8192,t=2")
     });
     let mut sessions = [(); 3].map(|()| daemon.connect());
     for ftp in &mut sessions {

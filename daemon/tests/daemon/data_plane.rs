@@ -49,7 +49,7 @@ for kind in ftplib.FTP_TLS, Resuming:
         context = ssl.create_default_context(cafile=certificate)
         context.check_hostname = False
         context.minimum_version = context.maximum_version = version
-        ftp = kind(context=context, timeout=20)
+        ftp = kind(context=context, timeout=120)
         ftp.connect('127.0.0.1', port)
         ftp.login('alice', password)
         ftp.prot_p()

@@ -112,7 +112,7 @@ fn killed_at_any_point_the_file_is_the_old_or_the_new_one() {
 #[test]
 fn clients_that_fall_silent_cost_no_more_than_the_stall_limit() {
     let directory = tempfile::tempdir().unwrap();
-    let daemon = serving(directory.path(), "stall-seconds = 1\nidle-seconds = 10");
+    let daemon = serving(directory.path(), "stall-seconds = 2\nidle-seconds = 60");
     let old = content(8 << 20, 3);
     fs::write(directory.path().join("f"), &old).unwrap();
     daemon.log_in().expect("QUIT", "221");
@@ -205,7 +205,7 @@ fn what_an_aborted_upload_leaves_can_be_removed_at_once() {
 #[test]
 fn an_upload_that_never_begins_keeps_no_file() {
     let directory = tempfile::tempdir().unwrap();
-    let daemon = serving(directory.path(), "data-connection-seconds = 1");
+    let daemon = serving(directory.path(), "data-connection-seconds = 10");
     fs::write(directory.path().join("f"), "old").unwrap();
     let mut ftp = daemon.log_in();
     let mut other = daemon.log_in();

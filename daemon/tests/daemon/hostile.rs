@@ -160,8 +160,8 @@ fn a_pasv_flood_leaves_ports_to_others() {
         let before = daemon.descriptors();
         other.expect("EPSV", "229");
         let more = daemon.descriptors() - before;
-        assert!(more <= 4, "{more} of one engine and its listener");
-        assert!(before < 60, "{before}");
+        assert!(more <= 1, "{more} of one listener");
+        assert!(before < 40, "{before}");
     });
 }
 
@@ -240,7 +240,7 @@ fn pipelined_guesses_are_checked_one_by_one_and_end_the_session() {
 /// Somebody else at the passive port gets nothing, and the client is told.
 #[test]
 fn a_data_connection_from_another_address_gets_nothing() {
-    let daemon = with_limits("data-connection-seconds = 2");
+    let daemon = with_limits("data-connection-seconds = 5");
     fs::write(daemon.root().join("file"), "secret").unwrap();
     survives(&daemon, || {
         let mut ftp = daemon.log_in();
@@ -257,7 +257,7 @@ fn a_data_connection_from_another_address_gets_nothing() {
 /// Whoever finds the port before the client does costs it nothing.
 #[test]
 fn strangers_at_the_passive_port_do_not_cost_the_client_its_transfer() {
-    let daemon = with_limits("data-connection-seconds = 15");
+    let daemon = with_limits("data-connection-seconds = 60");
     fs::write(daemon.root().join("file"), "content").unwrap();
     survives(&daemon, || {
         let mut ftp = daemon.log_in();
@@ -375,7 +375,6 @@ fn a_client_that_vanishes_at_any_point_leaves_nothing_behind() {
     });
 }
 
-/// A reset may show to poll(2) as an error alone for a moment, which the runtime tells nobody.
 #[test]
 fn sessions_that_are_reset_while_their_port_is_used_end() {
     let daemon = with_limits("sessions = 1000\nsessions-per-address = 1000");

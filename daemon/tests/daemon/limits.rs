@@ -74,15 +74,13 @@ fn two_sessions_share_a_passive_range_of_two_ports() {
 fn data_connections_that_are_not_used_are_not_kept() {
     let daemon = Daemon::start();
     let mut ftp = daemon.log_in();
-    // The first one starts the engine.
-    ftp.passive();
     let before = daemon.descriptors();
     for _ in 0..20 {
         let data = ftp.passive();
         ftp.expect("RETR missing", "550");
         drop(data);
     }
-    // One engine, and what it has of the last connection.
-    let given_back = eventually(|| daemon.descriptors() <= before + 3);
+    // The last one may still be there.
+    let given_back = eventually(|| daemon.descriptors() <= before + 1);
     assert!(given_back, "{before}, {}", daemon.descriptors());
 }

@@ -20,8 +20,9 @@ use rustls::{
 
 use crate::{
     PATIENCE,
+    administration::kill,
     ftp::{Ftp, Wire},
-    harness::{Daemon, PASSWORD, user},
+    harness::{Daemon, PASSWORD, eventually, user},
 };
 
 type TlsStream = StreamOwned<ClientConnection, TcpStream>;
@@ -248,6 +249,96 @@ fn garbage_instead_of_a_handshake_costs_one_transfer() {
     ftp.expect("RETR file", "150");
     assert_eq!(read_to_close(&mut client.handshake(data)), b"content");
     assert!(ftp.reply().starts_with("226"));
+}
+
+#[test]
+fn a_client_that_opens_tls_by_half_costs_its_session_at_most() {
+    let (daemon, client) = start("");
+    daemon.edit_config(|text| format!("{text}\n[limits]\nhandshake-seconds = 3\n"));
+    daemon.signal(nix::sys::signal::Signal::SIGHUP);
+    daemon.wait_for_log("configuration reloaded");
+    fs::write(daemon.root().join("file"), "content").unwrap();
+
+    // On a data connection, it costs the transfer.
+    let mut ftp = client.log_in(&daemon);
+    let data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    let reply = ftp.reply();
+    assert!(reply.starts_with('4') || reply.starts_with('5'), "{reply}");
+    drop(data);
+    assert_eq!(fetch(&mut ftp, &client).1, "226");
+
+    let mut hello = Vec::new();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut connection = ClientConnection::new(client.0.clone(), name).unwrap();
+    connection.write_tls(&mut hello).unwrap();
+    for half in [&[][..], &hello[..hello.len() / 2], &hello] {
+        let mut explicit = daemon.connect();
+        explicit.reply();
+        explicit.expect("AUTH TLS", "234");
+        let implicit = TcpStream::connect(daemon.addresses[2]).unwrap();
+        let both = [explicit.tcp(), implicit];
+        for mut tcp in &both {
+            tcp.write_all(half).unwrap();
+        }
+        for mut tcp in both {
+            tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+            // It ends without anybody doing anything.
+            let mut heard = Vec::new();
+            tcp.read_to_end(&mut heard).unwrap();
+            let heard = String::from_utf8_lossy(&heard);
+            assert!(!heard.contains("220"), "{heard}");
+        }
+    }
+    assert_eq!(fetch(&mut ftp, &client).1, "226");
+}
+
+#[test]
+fn kill_ends_a_session_whose_data_connection_shakes_hands() {
+    let (daemon, client) = start("");
+    fs::write(daemon.root().join("file"), "content").unwrap();
+    let mut ftp = client.log_in(&daemon);
+    let data = ftp.passive();
+    ftp.expect("RETR file", "150");
+    kill(&daemon, &ftp.tcp());
+    assert!(ftp.reply().starts_with("421"));
+    assert!(eventually(|| daemon.threads() == 1));
+    drop(data);
+}
+
+#[test]
+fn a_daemon_that_stops_does_not_wait_for_handshakes() {
+    let (mut daemon, _client) = start("");
+    let mut explicit = daemon.connect();
+    explicit.reply();
+    explicit.expect("AUTH TLS", "234");
+    let implicit = TcpStream::connect(daemon.addresses[2]).unwrap();
+    assert!(eventually(|| daemon.log().matches("connected").count() == 2));
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(daemon.wait().code(), Some(0));
+    let log = daemon.log();
+    assert!(!log.contains("did not end in time"), "{log}");
+    assert_eq!(log.matches("disconnected").count(), 2, "{log}");
+    drop((explicit, implicit));
+}
+
+/// Neither are its commands: what it has not read waits in the daemon, up to a bound.
+#[test]
+fn the_replies_that_a_client_does_not_read_are_not_kept_without_end() {
+    let (daemon, client) = start("");
+    let mut ftp = daemon.connect();
+    ftp.reply();
+    ftp.expect("AUTH TLS", "234");
+    let mut stream = client.handshake(ftp.tcp());
+    let patience = std::time::Duration::from_secs(2);
+    stream.sock.set_write_timeout(Some(patience)).unwrap();
+    let commands = b"NOOP\r\n".repeat(1000);
+    let mut sent = 0;
+    while sent < 64 << 20 && stream.write_all(&commands).is_ok() {
+        sent += commands.len();
+    }
+    let resident = daemon.resident_kib();
+    assert!(resident < 32 * 1024, "{resident} KiB after {sent} bytes");
 }
 
 #[test]

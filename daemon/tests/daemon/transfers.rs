@@ -42,7 +42,7 @@ fn an_abandoned_data_connection_does_not_get_the_next_file() {
             .args([
                 "--silent",
                 "--max-time",
-                "10",
+                "120",
                 "--user",
                 &format!("alice:{PASSWORD}"),
             ])

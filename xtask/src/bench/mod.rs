@@ -55,7 +55,7 @@ pub(crate) struct Options {
         long,
         value_name = "NAME",
         value_delimiter = ',',
-        default_value = "proftpd,vsftpd,pure-ftpd,pyftpdlib"
+        default_value = "libunftp,proftpd,vsftpd,pure-ftpd,pyftpdlib"
     )]
     servers: Vec<Peer>,
     /// The daemon to measure; without it, the release build is made
@@ -83,7 +83,7 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
     let daemon = if let Some(daemon) = &options.daemon {
         std::path::absolute(daemon)?
     } else {
-        compile::daemon(sh, root)?;
+        compile::daemon(sh, root, compile::Contents::Full)?;
         root.join(compile::DAEMON)
     };
     let work = tempfile::Builder::new()

@@ -143,7 +143,9 @@ impl Table {
             return None;
         }
         let ours = row.value(Peer::Esxftpd)?;
-        let theirs = self.peers().filter_map(|peer| row.value(peer));
+        // Our other engine is not a peer.
+        let peers = self.peers().filter(|peer| *peer != Peer::Libunftp);
+        let theirs = peers.filter_map(|peer| row.value(peer));
         let (good, bad) = match row.quantity.better {
             Better::Higher => (ours, theirs.reduce(f64::max)?),
             Better::Lower => (theirs.reduce(f64::min)?, ours),

@@ -9,6 +9,7 @@ mod basic_ftp;
 mod curl;
 mod ftplib;
 mod lftp;
+pub(crate) mod libunftp;
 mod line_mode;
 mod listing;
 mod mirror;

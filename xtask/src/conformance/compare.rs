@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use xshell::Shell;
 
+use super::expected::{self, Expected};
 use super::report::{self, Column, Counts};
 use super::{Arena, Options, Tls, cases};
 use crate::cargo::cargo;
@@ -42,18 +43,24 @@ pub(super) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         &options.servers
     };
     let mut columns = Vec::new();
+    let mut surprises = Vec::new();
     for &peer in peers {
         let server = bench.start(peer)?;
         let arena = Arena::enter(&server.target, server.root.clone(), Some(tls.clone()))
             .with_context(|| peer.name().to_owned())?;
-        let results = arena.run(&topics, options.only.as_deref())?;
+        let mut results = arena.run(&topics, options.only.as_deref())?;
+        if peer == Peer::Libunftp {
+            let expected = Expected::read(root, &topics)?;
+            arena.repeat(&topics, &mut results, |case| !expected.fails(&case.id));
+            surprises = expected.surprises(&results);
+        }
         let column = Column {
             name: peer.name().to_owned(),
             version: server.version.clone(),
             ours: peer == Peer::Esxftpd,
             results,
         };
-        if column.ours || !all {
+        if column.ours || (!all && peer != Peer::Libunftp) {
             report::print_failures(&topics, &column.results);
         }
         let seconds = column.results.took.as_secs_f64();
@@ -74,6 +81,14 @@ pub(super) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         println!("written: {TABLE}");
     }
     report::print_suspicious(&topics, &columns);
+    if !surprises.is_empty() {
+        bail!(
+            "{} differs from {}:\n{}",
+            Peer::Libunftp.name(),
+            expected::LIST,
+            surprises.join("\n")
+        );
+    }
     let ours = columns.iter().find(|column| column.ours);
     match ours.map(|column| Counts::of_column(column).failed) {
         Some(failed @ 1..) => bail!("esxftpd fails {failed} cases"),

@@ -9,6 +9,7 @@ mod case;
 mod compare;
 mod data;
 mod disk;
+mod expected;
 mod literal;
 mod play;
 mod report;
@@ -83,10 +84,10 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
-/// Plays all cases against a debug build of our daemon.
+/// Plays all cases against a debug build of our daemon, with each of its engines.
 ///
 /// # Errors
-/// If it does not pass every case.
+/// If the native one does not pass every case, or the other one not those that it should.
 pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<()> {
     let options = Options {
         url: None,
@@ -94,7 +95,7 @@ pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<()> {
         ca: None,
         only: None,
         peers: true,
-        servers: vec![Peer::Esxftpd],
+        servers: vec![Peer::Esxftpd, Peer::Libunftp],
         daemon: None,
         json: None,
     };

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::case::Topic;
 use super::play::{Outcome, Without};
 use super::suite::Results;
+use crate::peers::Peer;
 
 /// One server of a comparison.
 pub(crate) struct Column {
@@ -185,12 +186,16 @@ Written by `cargo xtask conformance --peers`, which starts every server on the l
 and plays the same cases against all of them. The cases are in [`xtask/conformance`](../xtask/conformance); each names the
 section that decides. *n/a*: the server says (500, 502, 504) that it lacks an extension which it need not have. esxftpd has
 to offer everything: for it there is no *n/a*. *no IPv6*: the case is over IPv6, and the server does not listen there, or the
-machine has none; the first is a failure of esxftpd.
+machine has none; the first is a failure of esxftpd. *esxftpd with libunftp* is the same daemon with its other engine; what
+that does not pass is a list that is checked, and [`LIBUNFTP.md`](LIBUNFTP.md) says why.
 ";
 
 /// Where ours and all others part.
 fn alone(text: &mut String, topics: &[Topic], columns: &[Column]) {
-    let (ours, peers): (Vec<_>, Vec<_>) = columns.iter().partition(|column| column.ours);
+    let others = columns
+        .iter()
+        .filter(|column| column.name != Peer::Libunftp.name());
+    let (ours, peers): (Vec<_>, Vec<_>) = others.partition(|column| column.ours);
     let (Some(ours), false) = (ours.first(), peers.is_empty()) else {
         return;
     };

@@ -20,6 +20,10 @@ use crate::clients::Target;
 /// Cases at one time. Most of them wait for a server that waits, too.
 const WORKERS: usize = 12;
 
+/// How often a case that did not pass is played again where that may help: half of the handshakes
+/// may be lost.
+const REPETITIONS: usize = 20;
+
 /// The server and both names of the directory where the cases take place.
 pub(crate) struct Arena {
     server: Server,
@@ -103,6 +107,38 @@ impl Arena {
         })
     }
 
+    /// Plays again what did not pass, for servers that lose a TLS handshake now and then: cases with
+    /// TLS that `wanted` names, a few times each.
+    pub(crate) fn repeat(
+        &self,
+        topics: &[Topic],
+        results: &mut Results,
+        wanted: impl Fn(&Case) -> bool,
+    ) {
+        let cases = topics.iter().flat_map(|topic| &topic.cases);
+        for case in cases.filter(|case| needs_tls(case) && wanted(case)) {
+            for number in 0..REPETITIONS {
+                let outcome = results.outcomes.get_mut(&case.id);
+                let Some(outcome) = outcome.filter(|outcome| **outcome != Outcome::Passed) else {
+                    break;
+                };
+                *outcome = play(
+                    &self.server,
+                    case,
+                    &self.place(format!("{}-again-{number}", case.id)),
+                );
+            }
+        }
+    }
+
+    fn place(&self, name: String) -> Place<'_> {
+        Place {
+            root: &self.root,
+            base: &self.base,
+            name,
+        }
+    }
+
     fn work(
         &self,
         worker: usize,
@@ -114,12 +150,8 @@ impl Arena {
             let Some(case) = next else {
                 return;
             };
-            let place = Place {
-                root: &self.root,
-                base: &self.base,
-                name: format!("case-{}-{worker}-{number}", std::process::id()),
-            };
-            let outcome = play(&self.server, case, &place);
+            let name = format!("case-{}-{worker}-{number}", std::process::id());
+            let outcome = play(&self.server, case, &self.place(name));
             if let Ok(mut outcomes) = outcomes.lock() {
                 outcomes.insert(case.id.clone(), outcome);
             }

@@ -274,8 +274,8 @@ fn listing(place: &Place<'_>, faults: &str) -> Result<()> {
     stage.fail(faults)?;
     for command in ["LIST", "NLST", "MLSD", "LIST -R", "LIST w*"] {
         session.open_simply()?;
-        session.command(command.as_bytes(), "150")?;
-        session.read(None)?;
+        // The directory is read before the client is told that a listing follows.
+        session.send_line(command.as_bytes())?;
         let said = expect_failure(&mut session, "451", "the storage reports an error");
         said.with_context(|| command.to_owned())?;
     }

@@ -10,7 +10,11 @@ use crate::process;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-pub(super) fn launch(daemon: &Path, settings: &Settings<'_>) -> Result<Launch> {
+/// The section of the configuration that chooses the other engine.
+pub(super) const LIBUNFTP: &str = "[server]\nengine = \"libunftp\"\n\n";
+
+/// `engine` goes before the rest of the configuration.
+pub(super) fn launch(daemon: &Path, settings: &Settings<'_>, engine: &str) -> Result<Launch> {
     let Caps {
         sessions,
         per_address,
@@ -24,7 +28,7 @@ pub(super) fn launch(daemon: &Path, settings: &Settings<'_>) -> Result<Launch> {
     let (first, last) = settings.passive;
     let config = settings.work.join("esxftpd.toml");
     let text = format!(
-        r#"[listen]
+        r#"{engine}[listen]
 addresses = ["127.0.0.1:{port}", "[::1]:{port}"]
 
 [passive]

@@ -69,6 +69,8 @@ impl Caps {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Peer {
     Esxftpd,
+    /// Ours with its other engine.
+    Libunftp,
     #[value(name = "proftpd")]
     ProFtpd,
     Vsftpd,
@@ -79,8 +81,9 @@ pub(crate) enum Peer {
 
 impl Peer {
     /// All of them, ours first.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Esxftpd,
+        Self::Libunftp,
         Self::ProFtpd,
         Self::Vsftpd,
         Self::PureFtpd,
@@ -90,6 +93,7 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Esxftpd => "esxftpd",
+            Self::Libunftp => "esxftpd with libunftp",
             Self::ProFtpd => "ProFTPD",
             Self::Vsftpd => "vsftpd",
             Self::PureFtpd => "Pure-FTPd",
@@ -188,7 +192,8 @@ impl Bench {
             work: &work,
         };
         let launch = match peer {
-            Peer::Esxftpd => esxftpd::launch(&self.daemon, &settings),
+            Peer::Esxftpd => esxftpd::launch(&self.daemon, &settings, ""),
+            Peer::Libunftp => esxftpd::launch(&self.daemon, &settings, esxftpd::LIBUNFTP),
             Peer::ProFtpd => proftpd::launch(self.packages()?, &settings),
             Peer::Vsftpd => vsftpd::launch(self.packages()?, &settings),
             Peer::PureFtpd => pure_ftpd::launch(self.packages()?, &settings),

@@ -15,7 +15,10 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use spdx::{Expression, ParseMode};
 use xshell::Shell;
 
-use crate::{cargo::cargo, compile::TARGET};
+use crate::{
+    cargo::cargo,
+    compile::{Contents, TARGET},
+};
 
 /// The crate whose tree it is.
 const DAEMON: &str = "esxftpd";
@@ -50,9 +53,9 @@ pub(super) struct Crate {
 
 impl Tree {
     /// Asks cargo.
-    pub(super) fn read(sh: &Shell, root: &Path) -> Result<Self> {
-        let needs = parse(&cargo_tree(sh, "normal")?)?;
-        let linked = parse(&cargo_tree(sh, "normal,no-proc-macro")?)?;
+    pub(super) fn read(sh: &Shell, root: &Path, contents: Contents) -> Result<Self> {
+        let mut needs = parse(&cargo_tree(sh, contents, "normal")?)?;
+        let linked = parse(&cargo_tree(sh, contents, "normal,no-proc-macro")?)?;
         let metadata = [
             "metadata",
             "--locked",
@@ -68,6 +71,12 @@ impl Tree {
             .find(|(name, _)| name == DAEMON)
             .with_context(|| format!("cargo tree does not name {DAEMON}"))?
             .clone();
+        for id in needs.keys().cloned().collect::<Vec<_>>() {
+            // Our own crates are the daemon, in parts.
+            if id != daemon && package(&metadata, &id)?.source.is_none() {
+                join(&mut needs, &id);
+            }
+        }
         let mut crates = BTreeMap::new();
         for id in needs.keys().filter(|id| **id != daemon) {
             let package = package(&metadata, id)?;
@@ -120,7 +129,17 @@ impl Crate {
     }
 }
 
-fn cargo_tree(sh: &Shell, edges: &str) -> Result<String> {
+/// Puts what a crate needs in the place of the crate.
+fn join(needs: &mut BTreeMap<Id, BTreeSet<Id>>, part: &Id) {
+    let below = needs.remove(part).unwrap_or_default();
+    for others in needs.values_mut() {
+        if others.remove(part) {
+            others.extend(below.iter().cloned());
+        }
+    }
+}
+
+fn cargo_tree(sh: &Shell, contents: Contents, edges: &str) -> Result<String> {
     let tree = [
         "tree",
         "--locked",
@@ -135,6 +154,7 @@ fn cargo_tree(sh: &Shell, edges: &str) -> Result<String> {
         "--format",
         "{p}",
     ];
+    let tree = [&tree[..], contents.features()].concat();
     cargo(sh, &tree).quiet().read().context("cargo tree")
 }
 

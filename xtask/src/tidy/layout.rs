@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context as _, Result};
+use regex::Regex;
 use walkdir::WalkDir;
 
 use super::{Findings, Tree};
@@ -12,6 +13,7 @@ const TOP_LEVEL: &[&str] = &[
     ".cargo",
     ".ci",
     ".gitignore",
+    "ARCHITECTURE.md",
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
@@ -36,6 +38,7 @@ const MAX_LINES: usize = 500;
 
 pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
     top_level(tree, findings)?;
+    let mut libunftp_lines = 0;
     for path in sources(tree)? {
         let text = tree.read(&path)?;
         let lines = text.lines().count();
@@ -45,7 +48,16 @@ pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
                 format!("{lines} lines; split it by concern ({MAX_LINES} are allowed)"),
             );
         }
-        engine_has_one_home(&path, &text, findings);
+        libunftp_has_one_home(&path, &text, findings)?;
+        if path.starts_with(LIBUNFTP) {
+            libunftp_lines += lines;
+        }
+    }
+    if libunftp_lines > LIBUNFTP_LINES {
+        findings.add(
+            LIBUNFTP,
+            format!("{libunftp_lines} lines; {LIBUNFTP_LINES} are allowed for the engine libunftp"),
+        );
     }
     Ok(())
 }
@@ -85,26 +97,54 @@ pub(super) fn sources(tree: &Tree<'_>) -> Result<Vec<String>> {
     Ok(sources)
 }
 
-/// The engine's builder is named in one file, and its own listeners, which know no bounds, in none.
-fn engine_has_one_home(path: &str, text: &str, findings: &mut Findings) {
-    const HOME: &str = "daemon/src/session/engine.rs";
-    if !path.starts_with("daemon/src/") {
-        return;
+/// The folder of the engine libunftp, and the most lines that it may have: what it needs beyond them
+/// belongs to the frame.
+const LIBUNFTP: &str = "daemon/src/libunftp/";
+const LIBUNFTP_LINES: usize = 450;
+
+/// The second engine's crates are named in its folder only.
+fn libunftp_has_one_home(path: &str, text: &str, findings: &mut Findings) -> Result<()> {
+    // The module of this name is `crate::libunftp`.
+    let crates =
+        r"(use |[^:\w])::libunftp\b|\buse libunftp\b|\bunftp[-_](core|sbe[-_]fs)\b|\bslog::";
+    if path.starts_with(LIBUNFTP) || !path.starts_with("daemon/") {
+        return Ok(());
     }
-    if path != HOME && text.contains("ServerBuilder") {
-        findings.add(
-            path,
-            format!("names libunftp's ServerBuilder; that belongs in {HOME}"),
-        );
+    if let Some(named) = Regex::new(crates)?.find(text) {
+        let named = named.as_str();
+        findings.add(path, format!("names `{named}`; that belongs in {LIBUNFTP}"));
     }
-    for pooled in ["pooled_", ".listen(\""] {
-        if path == HOME && text.contains(pooled) {
-            findings.add(
-                path,
-                format!(
-                    "uses `{pooled}..` of libunftp; sessions are accepted in daemon/src/server.rs"
-                ),
-            );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_crates_of_the_second_engine_are_found_outside_of_its_folder() {
+        let found = |path: &str, text: &str| {
+            let mut findings = Findings::default();
+            libunftp_has_one_home(path, text, &mut findings).unwrap();
+            findings.0.len()
+        };
+        for text in [
+            "use ::libunftp::Server;",
+            "use libunftp::Server;",
+            "let _ = ::libunftp::Server;",
+            "use unftp_core::auth;",
+            "// as unftp-sbe-fs does",
+            "slog::o!()",
+        ] {
+            assert_eq!(found("daemon/src/server/mod.rs", text), 1, "{text}");
+            assert_eq!(found("daemon/src/libunftp/mod.rs", text), 0, "{text}");
+        }
+        for text in [
+            "crate::libunftp::serve",
+            "syslog::line",
+            "the engine libunftp",
+        ] {
+            assert_eq!(found("daemon/src/server/mod.rs", text), 0, "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     config::{ByteSize, Transfers},
-    storage::{RootKind, buffers::Claim},
+    storage::{blocks::Claim, root::RootKind},
 };
 
 fn file_of(pieces: &[(bool, usize)]) -> (TempDir, Root, Vec<u8>) {

@@ -1,8 +1,7 @@
 //! Dates as `ls -l` writes them.
 
 use chrono::{DateTime, Datelike as _, Timelike as _};
-
-use crate::storage::lines::Lines;
+use protocol::wire::line_buffer::LineBuffer;
 
 /// Half a year as GNU ls counts it, in seconds: half of 365.2425 days.
 const HALF_YEAR: i64 = 31_556_952 / 2;
@@ -14,7 +13,7 @@ const MONTHS: [[u8; 3]; 12] = [
 
 /// Appends twelve characters: month, day, and the time for the last six months, else the year.
 /// Times are in seconds since 1970, `offset` is what the local time is ahead of UTC.
-pub(super) fn write_date(line: &mut Lines, modified: i64, now: i64, offset: i32) {
+pub(super) fn write_date(line: &mut LineBuffer, modified: i64, now: i64, offset: i32) {
     let recent = modified <= now && modified > now.saturating_sub(HALF_YEAR);
     let date = DateTime::from_timestamp(modified.saturating_add(offset.into()), 0);
     // A year that does not have four digits is a fault of the file system.
@@ -43,7 +42,7 @@ mod tests {
     const NOW: i64 = 1_795_249_025;
 
     fn date(modified: i64, offset: i32) -> String {
-        let mut line = Lines::default();
+        let mut line = LineBuffer::default();
         write_date(&mut line, modified, NOW, offset);
         String::from_utf8(line.as_bytes().to_vec()).unwrap()
     }

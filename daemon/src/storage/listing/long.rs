@@ -1,10 +1,9 @@
 //! Lines in the manner of `ls -l`.
 
+use protocol::wire::{line_buffer::LineBuffer, name};
+
 use super::{dates::write_date, owners::Owners};
-use crate::{
-    storage::{Stat, What, lines::Lines},
-    wire_name,
-};
+use crate::storage::root::{Stat, What};
 
 /// Writes lines in the manner of `ls -l`, fields padded as most servers do.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ impl LongLines {
     }
 
     /// Appends the line of an entry, without a line end.
-    pub(super) fn write(&mut self, line: &mut Lines, name: &[u8], stat: &Stat) {
+    pub(super) fn write(&mut self, line: &mut LineBuffer, name: &[u8], stat: &Stat) {
         line.push(mode_letters(stat));
         line.push(*b" ");
         line.number::<10>(stat.links, 3, b' ');
@@ -48,7 +47,7 @@ impl LongLines {
         line.push(*b" ");
         write_date(line, stat.modified.seconds, self.now, self.offset);
         line.push(*b" ");
-        line.append(wire_name::encode(name).as_bytes());
+        line.append(name::encode(name).as_bytes());
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::ffi::CStr;
 
-use crate::{
-    session::Run,
-    storage::{Entries, Failure},
-};
+use protocol::request::Failure;
+
+use crate::{storage::root::entries::Entries, task::Task};
 
 /// Entries of one directory that are listed. More are refused, because they are held in memory.
-const MOST_ENTRIES: usize = 1_000_000;
+pub(super) const MOST_ENTRIES: usize = 1_000_000;
 
-/// Names between two looks whether to go on.
+/// Names between two stats whether to go on.
 const CHECK_EVERY: usize = 256;
 
 /// Names, in one piece.
@@ -30,16 +29,23 @@ pub(super) struct Name {
 
 impl Names {
     /// The names of a directory that are wanted, in the order of the file system.
+    ///
+    /// # Errors
+    /// [`Failure::TooMuch`] if the directory has more than `most` entries, hidden ones included.
     pub(super) fn read(
         entries: &Entries,
-        run: &Run,
+        task: &Task,
+        most: usize,
         wanted: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Self, Failure> {
         let mut names = Self::default();
         let mut seen = 0_usize;
         entries.names(&mut |name| {
             if seen.is_multiple_of(CHECK_EVERY) {
-                run.check()?;
+                task.check()?;
+            }
+            if seen == most {
+                return Err(Failure::TooMuch);
             }
             seen += 1;
             if wanted(name.to_bytes()) {
@@ -51,9 +57,6 @@ impl Names {
     }
 
     fn keep(&mut self, name: &CStr) -> Result<(), Failure> {
-        if self.places.len() >= MOST_ENTRIES {
-            return Err(Failure::TooMuch);
-        }
         let start = u32::try_from(self.text.len()).map_err(|_large| Failure::TooMuch)?;
         let length = u16::try_from(name.count_bytes()).map_err(|_long| Failure::InvalidName)?;
         self.text.extend_from_slice(name.to_bytes_with_nul());
@@ -89,7 +92,7 @@ impl Names {
         name.unwrap_or_default()
     }
 
-    /// Whether one looks like the UUID of a datastore.
+    /// Whether one stats like the UUID of a datastore.
     pub(super) fn have_uuid(&self) -> bool {
         self.places.iter().any(|name| is_uuid(self.bytes(*name)))
     }
@@ -101,7 +104,7 @@ fn bytes_in(text: &[u8], Name { start, length }: Name) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Whether a name looks like what ESXi calls the directory of a datastore: groups of hexadecimal
+/// Whether a name stats like what ESXi calls the directory of a datastore: groups of hexadecimal
 /// digits, `5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cd` on VMFS and `a1b2c3d4-e5f6a7b8` on NFS.
 pub(super) fn is_uuid(name: &[u8]) -> bool {
     if !matches!(name.len(), 17 | 35) {
@@ -118,7 +121,7 @@ pub(super) fn is_uuid(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_uuid;
+    use crate::storage::listing::names::is_uuid;
 
     #[test]
     fn names_of_datastores_are_known() {

@@ -11,8 +11,7 @@ use std::{
 };
 
 use nix::libc::O_NONBLOCK;
-
-use crate::storage::lines::{Lines, Short};
+use protocol::wire::line_buffer::{LineBuffer, Short};
 
 /// More of a file is not read.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -44,17 +43,17 @@ impl Owners {
     }
 
     /// Appends a user's name, or the number of one without, and blanks as far as the column goes.
-    pub(super) fn write_user(&self, line: &mut Lines, user: u32) {
+    pub(super) fn write_user(&self, line: &mut LineBuffer, user: u32) {
         write(line, &self.users, user);
     }
 
     /// Appends a group's name, or the number of one without, and blanks as far as the column goes.
-    pub(super) fn write_group(&self, line: &mut Lines, group: u32) {
+    pub(super) fn write_group(&self, line: &mut LineBuffer, group: u32) {
         write(line, &self.groups, group);
     }
 }
 
-fn write(line: &mut Lines, names: &HashMap<u32, Short>, number: u32) {
+fn write(line: &mut LineBuffer, names: &HashMap<u32, Short>, number: u32) {
     if let Some(name) = names.get(&number) {
         line.put(name);
         return;
@@ -104,7 +103,7 @@ mod tests {
             toor:x:0:0::/:\nvpxuser:x:500:100:x:/:/sbin/nologin\nno:x:number:\n\xff:x:3:";
         let owners = Owners::parse(passwd, b"wheel:x:10:root\n");
         let user = |number| {
-            let mut name = Lines::default();
+            let mut name = LineBuffer::default();
             owners.write_user(&mut name, number);
             String::from_utf8(name.as_bytes().to_vec()).unwrap()
         };
@@ -118,7 +117,7 @@ mod tests {
         ] {
             assert_eq!(user(number), name);
         }
-        let mut group = Lines::default();
+        let mut group = LineBuffer::default();
         owners.write_group(&mut group, 10);
         assert_eq!(group.as_bytes(), b"wheel   ");
     }

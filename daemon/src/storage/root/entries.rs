@@ -3,9 +3,9 @@
 use std::ffi::CStr;
 
 use nix::errno::Errno;
+use protocol::request::Failure;
 
 use super::{Place, Stat, failure, uninterrupted};
-use crate::storage::Failure;
 
 /// A directory whose names can be read and whose entries can be looked at, by several threads.
 #[derive(Debug)]

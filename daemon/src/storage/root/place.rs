@@ -13,7 +13,7 @@ use std::{
 use nix::{
     dir::Dir,
     errno::Errno,
-    fcntl::{AtFlags, OFlag, open, openat, readlink, readlinkat, renameat},
+    fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat, readlink, readlinkat, renameat},
     sys::{
         stat::{FileStat, Mode, UtimensatFlags, fstatat, lstat, mkdirat, utimensat, utimes},
         time::{TimeSpec, TimeVal},
@@ -44,7 +44,9 @@ impl Place {
     pub(super) fn root(directory: &Path, kind: RootKind) -> nix::Result<Self> {
         match kind {
             RootKind::Confined => {
-                let handle = uninterrupted(|| open(directory, DIRECTORY, Mode::empty()))?;
+                // Not open(2): musl would set the close-on-exec flag once more by fcntl(2).
+                let handle =
+                    uninterrupted(|| openat(AT_FDCWD, directory, DIRECTORY, Mode::empty()))?;
                 Ok(Self::Handle(handle.into()))
             }
             RootKind::Paths => {

@@ -10,8 +10,8 @@ use nix::{
 
 use super::uninterrupted;
 
-/// Whether the `*at` family works, `O_PATH` included, which unftp-sbe-fs needs. Found out once;
-/// every unexpected error means no.
+/// Whether the `*at` family works, `O_PATH` included, which the engine libunftp needs. Found out
+/// once; every unexpected error means no.
 pub(crate) fn at_calls_work() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| try_at_calls().is_ok())

@@ -8,12 +8,12 @@ use std::{
 };
 
 use nix::errno::Errno;
-
-use super::{Place, Root, Stat, What, failure};
-use crate::{
-    storage::Failure,
+use protocol::{
+    request::Failure,
     virtual_path::{PATH_BYTES, VirtualPath},
 };
+
+use super::{Place, Root, Stat, What, failure};
 
 /// Links that one path may lead through, as many as Linux takes.
 const MOST_LINKS: usize = 40;
@@ -68,11 +68,11 @@ impl Root {
     pub(super) fn walk(&self, path: &VirtualPath, last: Last) -> Result<Target, Failure> {
         // The last is the next.
         let mut pending: Vec<CString> = Vec::new();
-        let (mut parent, mut reached) = match &self.seat {
-            Some((seat, place)) if path == seat || path.parent().as_ref() == Some(seat) => {
-                let name = path.file_name().filter(|_| path != seat);
+        let (mut parent, mut reached) = match &self.opened {
+            Some((opened, place)) if path == opened || path.parent().as_ref() == Some(opened) => {
+                let name = path.file_name().filter(|_| path != opened);
                 push(&mut pending, name.into_iter())?;
-                (place.clone(), seat.clone())
+                (place.clone(), opened.clone())
             }
             _ => {
                 push(&mut pending, path.names())?;
@@ -134,6 +134,22 @@ impl Root {
             stat: Some(stat),
             path: reached,
         })
+    }
+
+    /// A name in the directory that is open, of which `stat` is known already. By paths it is looked at
+    /// again, because looking is what keeps a session inside.
+    pub(super) fn seen(&self, path: &VirtualPath, stat: Option<Stat>) -> Result<Target, Failure> {
+        match (&self.opened, path.file_name()) {
+            (Some((opened, place)), Some(name)) if path.parent().as_ref() == Some(opened) => {
+                Ok(Target {
+                    parent: place.clone(),
+                    name: CString::new(name).map_err(|_nul| Failure::InvalidName)?,
+                    stat,
+                    path: path.clone(),
+                })
+            }
+            _ => self.walk(path, Last::Kept),
+        }
     }
 
     fn top(&self) -> Result<Place, Failure> {

@@ -1,7 +1,9 @@
 //! What others may do with a file while somebody writes it.
 
+use protocol::request::UploadStart;
+
 use super::*;
-use crate::storage::{UploadStart, upload::Upload};
+use crate::storage::upload::Upload;
 
 const PART: &str = "/.f.esxftpd-part";
 
@@ -23,15 +25,8 @@ fn begin_at(sample: &Sample, target: &str, start: UploadStart) -> Upload {
     upload
 }
 
-/// By whatever removes and renames below this kind of root.
-async fn attempt(sample: &Sample, choice: RootChoice, operation: Operation) -> Failure {
-    let context = context(sample, choice, Rights::default());
-    let refused = perform(&context, operation.clone(), context.run()).await;
-    refused.expect_err(&format!("{operation:?}"))
-}
-
-#[tokio::test]
-async fn a_file_that_is_written_is_neither_removed_nor_renamed() {
+#[test]
+fn a_file_that_is_written_is_neither_removed_nor_renamed() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::default());
         sample.write("f", "old");
@@ -46,13 +41,13 @@ async fn a_file_that_is_written_is_neither_removed_nor_renamed() {
                 rename("/f", "/f"),
                 copy("/a", "/f"),
             ] {
-                let failure = attempt(&sample, choice, operation.clone()).await;
-                assert_eq!(failure, Failure::BeingWritten, "{operation:?}");
+                let refused = do_it(&sample.files, operation.clone());
+                assert_eq!(refused, Err(Failure::BeingWritten), "{operation:?}");
             }
             if start == UploadStart::Replace {
                 for operation in [Operation::RemoveFile(path(PART)), rename(PART, "/moved")] {
-                    let failure = attempt(&sample, choice, operation.clone()).await;
-                    assert_eq!(failure, Failure::BeingWritten, "{operation:?}");
+                    let refused = do_it(&sample.files, operation.clone());
+                    assert_eq!(refused, Err(Failure::BeingWritten), "{operation:?}");
                 }
                 assert_eq!(sample.read("f"), b"old");
             }
@@ -71,14 +66,14 @@ async fn a_file_that_is_written_is_neither_removed_nor_renamed() {
     }
 }
 
-#[tokio::test]
-async fn a_unique_upload_keeps_its_file() {
+#[test]
+fn a_unique_upload_keeps_its_file() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::default());
         let upload = begin(&sample, UploadStart::Unique);
         let name = upload.path().clone();
-        let failure = attempt(&sample, choice, Operation::RemoveFile(name.clone())).await;
-        assert_eq!(failure, Failure::BeingWritten);
+        let refused = do_it(&sample.files, Operation::RemoveFile(name.clone()));
+        assert_eq!(refused, Err(Failure::BeingWritten));
         upload.finish().unwrap();
         do_it(&sample.files, Operation::RemoveFile(name)).unwrap();
     }

@@ -1,0 +1,152 @@
+//! MKD, RMD, DELE, RNFR, RNTO, MFMT, MFF and SITE: what changes without a data connection.
+
+use crate::{
+    parse::file_arguments::{ChangeFacts, Site},
+    protocol::{Protocol, operation::Job},
+    reply::{Reply, shown},
+    request::{Facts, Failure, Kind, Operation, Timestamp},
+    virtual_path::VirtualPath,
+    wire::time_val,
+};
+
+impl Protocol {
+    /// Has the storage change something at a path.
+    fn change(
+        &mut self,
+        path: &[u8],
+        operation: impl FnOnce(VirtualPath) -> Operation,
+        reply: impl FnOnce(&str) -> Reply,
+    ) {
+        if let Some(path) = self.resolve(path) {
+            let reply = reply(&shown(&path));
+            self.perform(Job::Simple(path.clone(), reply), operation(path));
+        }
+    }
+
+    pub(crate) fn mkd(&mut self, path: &[u8]) {
+        self.change(path, Operation::MakeDirectory, |path| {
+            Reply::new(257, format!("{path} was made."))
+        });
+    }
+
+    pub(crate) fn rmd(&mut self, path: &[u8]) {
+        self.change(path, Operation::RemoveDirectory, |path| {
+            Reply::new(250, format!("{path} was removed."))
+        });
+    }
+
+    pub(crate) fn dele(&mut self, path: &[u8]) {
+        self.change(path, Operation::RemoveFile, |path| {
+            Reply::new(250, format!("{path} was removed."))
+        });
+    }
+
+    pub(crate) fn rnfr(&mut self, path: &[u8]) {
+        if let Some(path) = self.resolve(path) {
+            self.perform(Job::RenameFrom(path.clone()), Operation::Facts(path));
+        }
+    }
+
+    pub(crate) fn rnto(&mut self, path: &[u8]) {
+        let Some(from) = self.parameters.rename_from.take() else {
+            self.reply(Reply::new(503, "Send RNFR just before."));
+            return;
+        };
+        self.change(
+            path,
+            |to| Operation::Rename { from, to },
+            |path| Reply::new(250, format!("Renamed to {path}.")),
+        );
+    }
+
+    /// MFMT, MDTM with a time, and SITE UTIME.
+    pub(crate) fn set_modified(&mut self, modified: Timestamp, path: &[u8]) {
+        let time = time_val::format(modified).unwrap_or_default();
+        self.change(
+            path,
+            |path| Operation::SetModified { path, modified },
+            |path| Reply::new(213, format!("Modify={time}; {path}")),
+        );
+    }
+
+    /// draft-somers-ftp-mfxx, section 6: the reply repeats what was set.
+    pub(crate) fn mff(&mut self, change: ChangeFacts) {
+        let ChangeFacts {
+            path,
+            modified,
+            mode,
+            refused,
+        } = change;
+        if let Some(fact) = refused {
+            let text = format!("{fact} cannot be changed; modify and UNIX.mode can.");
+            self.reply(Reply::new(504, text));
+            return;
+        }
+        let Some(path) = self.resolve(&path) else {
+            return;
+        };
+        let mut set = String::new();
+        if let Some(time) = modified.and_then(time_val::format) {
+            set = format!("Modify={time};");
+        }
+        if let Some(mode) = mode {
+            set = format!("{set}UNIX.mode=0{mode:o};");
+        }
+        let reply = Reply::new(213, format!("{set} {}", shown(&path)));
+        match (modified, mode) {
+            (Some(modified), mode) => {
+                let job = match mode {
+                    Some(mode) => Job::TimeAndMode(path.clone(), mode, reply),
+                    None => Job::Simple(path.clone(), reply),
+                };
+                self.perform(job, Operation::SetModified { path, modified });
+            }
+            (None, Some(mode)) => {
+                let job = Job::Simple(path.clone(), reply);
+                self.perform(job, Operation::SetMode { path, mode });
+            }
+            (None, None) => self.reply(Reply::new(501, "No fact to change.")),
+        }
+    }
+
+    pub(crate) fn site(&mut self, site: Site) {
+        // SITE CPFR holds for the very next command.
+        let copy_from = self.parameters.copy_from.take();
+        match site {
+            Site::Mode(mode, path) => self.change(
+                &path,
+                |path| Operation::SetMode { path, mode },
+                |path| Reply::new(200, format!("The mode of {path} is 0{mode:o}.")),
+            ),
+            Site::CopyFrom(path) => {
+                if let Some(path) = self.resolve(&path) {
+                    self.perform(Job::CopyFrom(path.clone()), Operation::Facts(path));
+                }
+            }
+            Site::CopyTo(path) => match copy_from {
+                Some(from) => self.change(
+                    &path,
+                    |to| Operation::Copy { from, to },
+                    |path| Reply::new(250, format!("Copied to {path}.")),
+                ),
+                None => self.reply(Reply::new(503, "Send SITE CPFR just before.")),
+            },
+            Site::Space(path) => self.space(&path),
+            Site::Help => self.reply(Self::site_help()),
+            Site::Modified(time, path) => self.set_modified(time, &path),
+            Site::Usage(usage) => self.reply(Reply::new(501, format!("Usage: SITE {usage}"))),
+            Site::Unknown => self.reply(Reply::new(504, "SITE HELP lists the commands of SITE.")),
+        }
+    }
+
+    pub(crate) fn copy_source_found(&mut self, path: VirtualPath, facts: &Facts) -> Reply {
+        match facts.kind {
+            Kind::File => {
+                self.parameters.copy_from = Some(path);
+                Reply::new(350, "Send the new name with SITE CPTO.")
+            }
+            Kind::Directory => Reply::failure_of(&path, Failure::IsADirectory),
+            Kind::BrokenLink | Kind::Special => Reply::failure_of(&path, Failure::NotAFile),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What changes files without a data connection.
+
+use super::rig::{Rig, path};
+use crate::request::{Failure, Operation, Outcome, Timestamp};
+
+const EPOCH: Timestamp = Timestamp {
+    seconds: 0,
+    nanoseconds: 0,
+};
+
+fn modified(name: &str) -> Operation {
+    let (path, modified) = (path(name), EPOCH);
+    Operation::SetModified { path, modified }
+}
+
+fn mode(name: &str, mode: u32) -> Operation {
+    let path = path(name);
+    Operation::SetMode { path, mode }
+}
+
+/// Compares the one line of the reply, and what the storage was asked for it. Single quotes stand
+/// for double ones.
+#[track_caller]
+fn check(rig: &mut Rig, line: &str, reply: &str, operation: Operation) {
+    let [sent, expected] = [line, reply].map(|text| text.replace('\'', "\""));
+    assert_eq!(rig.send(&sent), format!("{expected}\r\n"), "{line}");
+    assert_eq!(rig.operations.pop(), Some(operation), "{line}");
+}
+
+#[test]
+fn directories_and_files_come_and_go() {
+    let mut rig = Rig::logged_in();
+    rig.expect("CWD dir", "250");
+    let made = |name: &str| Operation::MakeDirectory(path(name));
+    let removed = |name: &str| Operation::RemoveDirectory(path(name));
+    let file = |name: &str| Operation::RemoveFile(path(name));
+    for (line, reply, operation) in [
+        ("MKD a b", "257 '/dir/a b' was made.", made("/dir/a b")),
+        ("XMKD /a", "257 '/a' was made.", made("/a")),
+        // Programs read this name.
+        ("MKD a'b", "257 '/dir/a''b' was made.", made("/dir/a\"b")),
+        ("RMD a", "250 '/dir/a' was removed.", removed("/dir/a")),
+        ("XRMD a", "250 '/dir/a' was removed.", removed("/dir/a")),
+        ("DELE ../a", "250 '/a' was removed.", file("/a")),
+    ] {
+        check(&mut rig, line, reply, operation);
+    }
+    // It takes nothing but the storage.
+    assert_eq!(rig.done(), []);
+}
+
+#[test]
+fn renames_and_copies_take_two_commands_in_a_row() {
+    let (from, to) = (path("a.txt"), path("b"));
+    let rename = Operation::Rename {
+        from: from.clone(),
+        to: to.clone(),
+    };
+    let copy = Operation::Copy { from, to };
+    for (first, second, reply, operation) in [
+        ("RNFR a.txt", "RNTO b", "250 Renamed to '/b'.", rename),
+        (
+            "SITE CPFR a.txt",
+            "SITE CPTO b",
+            "250 Copied to '/b'.",
+            copy,
+        ),
+    ] {
+        let mut rig = Rig::logged_in();
+        rig.expect(second, "503");
+        rig.expect(first, "350");
+        check(&mut rig, second, reply, operation);
+        rig.expect(second, "503");
+        for between in ["NOOP", "SITE HELP", "XYZZY"] {
+            rig.expect(first, "350");
+            rig.send(between);
+            rig.expect(second, "503");
+        }
+        rig.outcomes.push_back(Err(Failure::NotFound));
+        rig.expect(first, "550");
+        rig.expect(second, "503");
+        let lines = [first, second, second].join("\r\n");
+        rig.expect_codes(&lines, &[350, 250, 503]);
+    }
+    // Files only are copied.
+    Rig::logged_in().talk("SITE CPFR dir | SITE CPTO b", &[550, 503]);
+}
+
+#[test]
+fn times_and_modes_are_set_by_all_the_commands_in_use() {
+    let mut rig = Rig::logged_in();
+    for line in [
+        "MFMT 19700101000000 a b",
+        "MDTM 19700101000000 a b",
+        "SITE UTIME 19700101000000 a b",
+        "SITE UTIME 197001010000 a b",
+        "SITE UTIME a b 20000101000000 19700101000000 20000101000000 UTC",
+        "MFF modify=19700101000000; a b",
+    ] {
+        let reply = "213 Modify=19700101000000; '/a b'";
+        check(&mut rig, line, reply, modified("a b"));
+    }
+    for (line, reply) in [
+        ("SITE CHMOD 640 a b", "200 The mode of '/a b' is 0640."),
+        ("MFF UNIX.mode=0640; a b", "213 UNIX.mode=0640; '/a b'"),
+    ] {
+        check(&mut rig, line, reply, mode("a b", 0o640));
+    }
+    rig.each(
+        "501",
+        "MFMT a | MFMT 1970 a | SITE UTIME a | MFF modify=x; a | MFF ; a",
+    );
+    rig.each(
+        "501",
+        "SITE CHMOD u+x a | SITE CHMOD 4755 a | SITE CHMOD 644",
+    );
+    for line in [
+        "MFF UNIX.owner=0; a",
+        "MFF modify=19700101000000;UNIX.group=0; a",
+    ] {
+        let reply = rig.expect(line, "504");
+        assert!(reply.contains("UNIX."), "{reply}");
+    }
+    assert_eq!(rig.operations, []);
+}
+
+#[test]
+fn several_facts_are_set_in_turn() {
+    let line = "MFF UNIX.mode=0600;modify=19700101000000; a";
+    let reply = "213 Modify=19700101000000;UNIX.mode=0600; '/a'";
+    let mut rig = Rig::logged_in();
+    check(&mut rig, line, reply, mode("a", 0o600));
+    assert_eq!(rig.operations.pop(), Some(modified("a")));
+    rig.outcomes.push_back(Err(Failure::NotFound));
+    rig.expect(line, "550");
+    assert_eq!(rig.operations, [modified("a")]);
+    let set = Ok(Outcome::Done);
+    rig.outcomes.extend([set, Err(Failure::PermissionDenied)]);
+    rig.expect(
+        line,
+        "550 The time is set, the mode is not: permission denied.",
+    );
+}
+
+#[test]
+fn failures_name_the_path() {
+    let mut rig = Rig::logged_in();
+    let lines = "MKD a | RMD a | DELE a | SITE CHMOD 644 a | MFMT 19700101000000 a";
+    for line in lines.split(" | ") {
+        rig.outcomes.push_back(Err(Failure::PermissionDenied));
+        assert_eq!(rig.send(line), "550 \"/a\": permission denied.\r\n");
+    }
+}

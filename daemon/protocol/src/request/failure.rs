@@ -1,0 +1,120 @@
+//! Why something could not be done.
+
+use std::fmt;
+
+/// Why something failed, as far as a client may know. The protocol has the reply for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing has this path.
+    NotFound,
+    /// Something has this path already.
+    Exists,
+    /// A directory is needed and something else is there.
+    NotADirectory,
+    /// A file is needed and a directory is there.
+    IsADirectory,
+    /// A file is needed and a device, FIFO or socket is there.
+    NotAFile,
+    /// The directory is not empty.
+    NotEmpty,
+    /// The file system does not take the name.
+    InvalidName,
+    /// A link leads out of the root, or in a circle.
+    LinkRefused,
+    /// The host's permissions do not allow it.
+    PermissionDenied,
+    /// The file system is mounted read-only, perhaps after an error.
+    ReadOnly,
+    /// The account may not do it: it is read-only, upload-only, or may not delete or overwrite.
+    AccountForbids,
+    /// REST or RANG lies behind the end of the file.
+    BehindEnd,
+    /// An upload of this file broke off later than the file was made.
+    Unfinished,
+    /// Another session writes this file.
+    BeingWritten,
+    /// Another program has locked the file; on a host that is a running virtual machine.
+    Locked,
+    /// The file system is full, or would be below its reserve.
+    NoSpace,
+    /// The file system's quota is used up.
+    Quota,
+    /// The file would be larger than the file system takes.
+    TooLarge,
+    /// The medium or its connection failed.
+    Device,
+    /// The directory of an upload was moved, or its file system unmounted, while it ran. Nothing
+    /// was replaced.
+    Displaced,
+    /// The file is whole and has its name, but the medium did not confirm the name. A power cut may
+    /// bring the old file back.
+    Unsynced,
+    /// The kernel or the file system cannot do it.
+    Unsupported,
+    /// There were too many entries, names or bytes for this kind of answer.
+    TooMuch,
+    /// The data connection failed before the end.
+    ConnectionLost,
+    /// The data connection's TLS handshake failed.
+    Handshake,
+    /// The data connection's TLS session is not one of the control connection, and has to be.
+    NotResumed,
+    /// An upload over TLS ended without TLS's own end: it may be cut off.
+    Truncated,
+    /// It was cancelled.
+    Cancelled,
+    /// No data connection was there.
+    NoConnection,
+    /// Threads, descriptors or memory ran out.
+    Resources,
+    /// A fault of ours.
+    Internal,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "no such file or directory",
+            Self::Exists => "the name is taken",
+            Self::NotADirectory => "not a directory",
+            Self::IsADirectory => "is a directory",
+            Self::NotAFile => "neither a file nor a directory",
+            Self::NotEmpty => "the directory is not empty",
+            Self::InvalidName => "the file system does not take this name",
+            Self::LinkRefused => "a link leads out of your root or in a circle",
+            Self::PermissionDenied => "permission denied",
+            Self::ReadOnly => "the datastore is read-only",
+            Self::AccountForbids => "your account may not do this",
+            Self::BehindEnd => "the position is behind the end of the file",
+            Self::Unfinished => {
+                "an upload of this file broke off, store it from the first byte or delete its part file"
+            }
+            Self::BeingWritten => "another session is writing this file, try again later",
+            Self::Locked => "the file is locked, perhaps by a running virtual machine",
+            Self::NoSpace => "no space left on the datastore",
+            Self::Quota => "quota exceeded",
+            Self::TooLarge => "the file is too large for the file system",
+            Self::Device => "the storage reports an error",
+            Self::Displaced => {
+                "its directory was moved or its datastore has gone, nothing was replaced, store it again"
+            }
+            Self::Unsynced => {
+                "the new file is in place, but the storage does not confirm that it lasts, store it again"
+            }
+            Self::Unsupported => "the host does not support this",
+            Self::TooMuch => "too many entries",
+            Self::ConnectionLost => "the data connection broke",
+            Self::Handshake => "the TLS handshake of the data connection failed",
+            Self::NotResumed => {
+                "the data connection must resume the control connection's TLS session"
+            }
+            Self::Truncated => {
+                "the data connection ended without a TLS close, the file may be cut off"
+            }
+            Self::Cancelled => "cancelled",
+            Self::NoConnection => "no data connection",
+            Self::Resources => "the server is out of resources, try again later",
+            Self::Internal => "internal error",
+        })
+    }
+}

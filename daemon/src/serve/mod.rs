@@ -1,0 +1,262 @@
+//! `esxftpd serve`: the life of the daemon, from its start to its last session.
+
+mod pid_file;
+
+use std::{
+    env,
+    future::pending,
+    io::{self, Write as _},
+    path::{self, Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use nix::sys::stat::{Mode, umask};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tracing::{error, info, warn};
+
+use self::pid_file::PidFile;
+use crate::{
+    admin,
+    config::{self, Config, Engine, Findings, Severity},
+    logging::{self, Destination, LevelControl},
+    probe,
+    server::{Listeners, Server},
+    session::setup::Setup,
+    storage::root::{RootKind, at_calls_work},
+    sys,
+};
+
+/// What `esxftpd serve` is told on its command line.
+#[derive(Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Where to leave the process id while the daemon runs.
+    pub pid_file: Option<PathBuf>,
+    /// Where to log.
+    pub log: Destination,
+}
+
+/// How the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was told to stop.
+    Stopped,
+    /// The configuration cannot be used; the log says why.
+    BadConfiguration,
+}
+
+/// Runs the daemon in the foreground until it is told to stop by SIGTERM or SIGINT. SIGHUP makes it
+/// read its configuration again. When it is ready, it writes one line to stdout: `esxftpd ready: `
+/// and the addresses on which it listens.
+///
+/// # Errors
+/// If it cannot log, handle signals or listen, or if it loses all its listening sockets.
+pub fn run(options: &Options) -> Result<Outcome> {
+    let config_path = path::absolute(&options.config).context("the path of the configuration")?;
+    let pid_path = options
+        .pid_file
+        .as_ref()
+        .map(path::absolute)
+        .transpose()
+        .context("the path of the pid file")?;
+    detach_from_caller();
+
+    let log_level = logging::init(options.log)?;
+    // Before anything that would wait for it without end: TLS, passwords, ports.
+    sys::entropy::wait().map_err(|errno| {
+        error!(%errno, "not started: the kernel has no randomness; see: esxftpd probe");
+        anyhow!("the kernel has no randomness for TLS and passwords ({errno}); try again later, and see: esxftpd probe")
+    })?;
+    // mio asks for it wherever it waits for bytes, and tokio panics if it is refused.
+    sys::probe::poll_rdhup().map_err(|errno| {
+        error!(%errno, "not started: poll(2) does not take POLLRDHUP; report it with the output of: esxftpd probe");
+        anyhow!(
+            "poll(2) of this kernel does not take POLLRDHUP ({errno}), without which no session \
+             works; report it with the output of: esxftpd probe"
+        )
+    })?;
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    let outcome = runtime.block_on(serve(&config_path, pid_path, &log_level));
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Keeps nothing that belongs to whoever started the daemon: descriptors, a directory that should
+/// be unmounted one day, or a mask that would change the modes of uploaded files.
+fn detach_from_caller() {
+    sys::close_inherited();
+    let _changed = env::set_current_dir("/");
+    // Whatever makes a file says which mode it gets; accounts have umasks of their own.
+    umask(Mode::empty());
+}
+
+async fn serve(
+    config_path: &Path,
+    pid_path: Option<PathBuf>,
+    log_level: &LevelControl,
+) -> Result<Outcome> {
+    // Before anything that takes time: a SIGHUP that nobody handles would end the process.
+    let mut signals = Signals::new()?;
+    let (config, findings) = config::load(config_path);
+    log_findings(&findings);
+    let Some(config) = config else {
+        let path = config_path.display();
+        error!(
+            "not started; correct the configuration, check it with: esxftpd check --config {path}"
+        );
+        return Ok(Outcome::BadConfiguration);
+    };
+    log_level.set(config.log.level);
+    if config.server.engine == Engine::Libunftp && !at_calls_work() {
+        error!(
+            "not started; server.engine: the engine libunftp needs openat(2) and its like, which \
+             this kernel lacks; set server.engine to \"native\""
+        );
+        return Ok(Outcome::BadConfiguration);
+    }
+    make_room_for(&config);
+    let root = RootKind::chosen(config.storage.root);
+    info!(kernel = probe::kernel(), %root, "on this host");
+
+    let listeners = Listeners::bind(&config.listen)?;
+    let addresses = listeners.to_string();
+    let users = config.users.len();
+    let socket = config
+        .control_socket
+        .clone()
+        .or_else(|| pid_path.as_deref().map(admin::beside));
+    let setup = Setup::new(config)?;
+    let server = Server::new(setup);
+    let socket = socket.and_then(admin::Listener::bind);
+    let _pid_file = pid_path.map(PidFile::create);
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        users, addresses, "started"
+    );
+    announce(&addresses);
+
+    let mut accepting = Box::pin(server.clone().run(listeners));
+    let mut administration = Box::pin(async {
+        match &socket {
+            Some(socket) => socket.run(&server).await,
+            None => pending().await,
+        }
+    });
+    let outcome = loop {
+        tokio::select! {
+            () = &mut accepting => break Err(anyhow!("no listening socket is left")),
+            never = &mut administration => match never {},
+            request = signals.next() => match request {
+                Request::Stop => break Ok(Outcome::Stopped),
+                Request::Reload => reload(&server, config_path, log_level),
+            },
+        }
+    };
+
+    info!("stopping");
+    // With it, the listening sockets are closed.
+    drop(accepting);
+    tokio::select! {
+        () = server.stop() => {}
+        never = &mut administration => match never {},
+    }
+    info!("stopped");
+    outcome
+}
+
+/// Asks the kernel for as many descriptors as the sessions may need.
+fn make_room_for(config: &Config) {
+    let per_session = match config.server.engine {
+        Engine::Native => SESSION_DESCRIPTORS,
+        Engine::Libunftp => LIBUNFTP_DESCRIPTORS,
+    };
+    let needed = BASE_DESCRIPTORS + u64::from(config.limits.sessions) * per_session;
+    let allowed = sys::raise_descriptor_limit();
+    if allowed < needed {
+        warn!(
+            allowed,
+            needed, "too few descriptors for limits.sessions; some clients will be refused"
+        );
+    }
+}
+
+/// Descriptors that the daemon has open without a session, with some to spare.
+const BASE_DESCRIPTORS: u64 = 32;
+
+/// Descriptors that a session has open while it transfers a file, with one to spare.
+const SESSION_DESCRIPTORS: u64 = 8;
+
+/// The same with the engine libunftp: its runtime, the root, and a listener more.
+const LIBUNFTP_DESCRIPTORS: u64 = 16;
+
+/// Tells whoever waits for it on stdout that the daemon is ready, and at which addresses.
+fn announce(addresses: &str) {
+    let mut stdout = io::stdout();
+    // Nobody has to listen: under the init script stdout is /dev/null.
+    let _written = writeln!(stdout, "esxftpd ready: {addresses}").and_then(|()| stdout.flush());
+}
+
+/// Reads the configuration again. A bad one changes nothing.
+fn reload(server: &Server, config_path: &Path, log_level: &LevelControl) {
+    let (config, findings) = config::load(config_path);
+    log_findings(&findings);
+    let Some(config) = config else {
+        return error!("configuration not reloaded; the old one stays");
+    };
+    let level = config.log.level;
+    match Setup::new(config) {
+        Ok(setup) => {
+            server.reconfigure(setup);
+            info!("configuration reloaded; it holds for new sessions");
+            log_level.set(level);
+        }
+        Err(error) => error!("configuration not reloaded; the old one stays: {error:#}"),
+    }
+}
+
+fn log_findings(findings: &Findings) {
+    for finding in findings.as_slice() {
+        match finding.severity {
+            Severity::Error => error!("{finding}"),
+            Severity::Warning => warn!("{finding}"),
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Request {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let handle = |kind| signal(kind).context("cannot handle signals");
+        Ok(Self {
+            terminate: handle(SignalKind::terminate())?,
+            interrupt: handle(SignalKind::interrupt())?,
+            hang_up: handle(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hang_up.recv() => Request::Reload,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The server: listeners, and the hand-over of each control connection to a session.
+
+mod listeners;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tracing::{error, info, warn};
+
+pub(crate) use self::listeners::Listeners;
+use self::listeners::accept;
+use crate::{
+    accounts::PasswordChecks,
+    config::Engine,
+    session::{
+        self, Client,
+        admission::Admission,
+        refusal::{OUT_OF_RESOURCES, refuse},
+        registry::Sessions,
+        setup::Setup,
+    },
+};
+
+/// How often a stopping server looks whether its sessions are gone.
+const STOP_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often the server looks for sessions that are stuck.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the thread of a session may be stuck in a call to the kernel.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// The same while the server stops.
+const STUCK_AT_STOP: Duration = Duration::from_secs(1);
+
+/// How long the daemon waits for its sessions beyond the grace that they give their transfers.
+const SESSION_EXIT: Duration = Duration::from_secs(2);
+
+/// Accepts clients until it is told to stop.
+#[derive(Debug)]
+pub(crate) struct Server {
+    setup: watch::Sender<Arc<Setup>>,
+    admission: Admission,
+    checks: PasswordChecks,
+    next_id: AtomicU64,
+    /// The engine of the start, whatever the configuration says later.
+    engine: Engine,
+    /// Those that there are.
+    pub(crate) sessions: Sessions,
+}
+
+impl Server {
+    pub(crate) fn new(setup: Setup) -> Arc<Self> {
+        Arc::new(Self {
+            engine: setup.config.server.engine,
+            setup: watch::Sender::new(Arc::new(setup)),
+            admission: Admission::default(),
+            checks: PasswordChecks::default(),
+            next_id: AtomicU64::new(1),
+            sessions: Sessions::default(),
+        })
+    }
+
+    /// Uses `setup` for the sessions that begin from now on. The listeners stay as they are.
+    pub(crate) fn reconfigure(&self, setup: Setup) {
+        let before = self.setup.borrow().config.clone();
+        if !setup.config.listen.all().eq(before.listen.all()) {
+            warn!("the addresses of [listen] have changed; restart the daemon to listen there");
+        }
+        if setup.config.server.engine != self.engine {
+            warn!("server.engine has changed; restart the daemon to use the other engine");
+        }
+        self.setup.send_replace(Arc::new(setup));
+    }
+
+    /// Tells the sessions to end once their transfers have, and waits for them, within bounds.
+    pub(crate) async fn stop(&self) {
+        let grace = self.setup.borrow().config.limits.shutdown_grace();
+        self.sessions.stop(grace);
+        let deadline = Instant::now() + grace + SESSION_EXIT;
+        while !self.admission.is_empty() {
+            if Instant::now() > deadline {
+                return warn!("some sessions did not end in time");
+            }
+            self.sessions.end_stuck(STUCK_AT_STOP);
+            sleep(STOP_INTERVAL).await;
+        }
+    }
+
+    /// Ends the control connections of sessions that are stuck.
+    async fn watch_sessions(&self) {
+        loop {
+            sleep(WATCH_INTERVAL).await;
+            if !self.admission.is_empty() {
+                self.sessions.end_stuck(STUCK);
+            }
+        }
+    }
+
+    /// Accepts from all listeners. Returns when none is left that works.
+    pub(crate) async fn run(self: Arc<Self>, listeners: Listeners) {
+        let mut loops = JoinSet::new();
+        let watching = self.clone();
+        let watch = tokio::spawn(async move { watching.watch_sessions().await });
+        for (listener, implicit_tls) in listeners.into_inner() {
+            let server = self.clone();
+            loops.spawn(async move {
+                while let Some((stream, peer)) = accept(&listener).await {
+                    server.admit(stream, peer, implicit_tls);
+                }
+            });
+        }
+        while let Some(ended) = loops.join_next().await {
+            if let Err(fault) = ended {
+                error!(%fault, "a listening socket is lost");
+            }
+        }
+        watch.abort();
+    }
+
+    /// Starts a session for a client, or tells it why not.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, implicit_tls: bool) {
+        let setup = self.setup.borrow().clone();
+        let permit = match self
+            .admission
+            .enter(peer.ip().to_canonical(), &setup.config)
+        {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                info!(client = %peer, "refused: {refusal}");
+                // Nothing is said to a client that expects TLS.
+                if !implicit_tls {
+                    refuse(&stream, &refusal.to_string());
+                }
+                return;
+            }
+        };
+        let stream = match stream.into_std() {
+            Ok(stream) => Arc::new(stream),
+            Err(error) => return warn!(client = %peer, %error, "lost before its session began"),
+        };
+        let client = Client {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            stream: stream.clone(),
+            peer,
+            implicit_tls,
+        };
+        let checks = self.checks.clone();
+        if let Err(error) = session::start(
+            client,
+            setup,
+            checks,
+            permit,
+            &self.sessions,
+            implementation(self.engine),
+        ) {
+            warn!(client = %peer, %error, "refused: no thread for another session; lower limits.sessions");
+            refuse(&*stream, OUT_OF_RESOURCES);
+        }
+    }
+}
+
+/// What serves the sessions of an engine. A configuration with one that this build lacks is refused.
+fn implementation(engine: Engine) -> session::Engine {
+    #[cfg(feature = "libunftp")]
+    if engine == Engine::Libunftp {
+        return crate::libunftp::serve;
+    }
+    debug_assert_eq!(engine, Engine::Native, "refused by `check`");
+    session::Session::serve
+}

@@ -1,0 +1,71 @@
+//! TLS handshakes on the control connection.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use protocol::{Activity, Event, Protocol};
+use tracing::info;
+
+use super::{EventLoop, Next};
+
+impl EventLoop {
+    /// The handshake of a client that begins with one.
+    pub(super) fn implicit_handshake(&mut self, patience: Duration) -> Result<Next> {
+        let tls = self
+            .tls
+            .as_ref()
+            .context("implicit TLS needs a certificate")?;
+        self.control.start_tls(tls.control.clone())?;
+        let deadline = Instant::now() + patience;
+        loop {
+            let orders = self.status.waits(Activity::Handshake);
+            if orders.killed {
+                info!("ended by an administrator");
+                return Ok(Next::End);
+            }
+            if orders.stop.is_some() {
+                // Nobody has logged in, and nobody would understand a reply.
+                return Ok(Next::End);
+            }
+            let seen = self.wait(true, Some(deadline))?;
+            if seen.wakeup {
+                self.status.waker.seen(&self.wakeups);
+            }
+            if !seen.control.is_empty()
+                && let Err(error) = self.control.shake_hands()
+            {
+                info!(%error, "the TLS handshake has failed");
+                return Ok(Next::End);
+            }
+            if !self.control.is_handshaking() {
+                return Ok(Next::GoOn);
+            }
+            if Instant::now() >= deadline {
+                info!("the TLS handshake has not ended in time");
+                return Ok(Next::End);
+            }
+        }
+    }
+
+    pub(super) fn start_tls(&mut self, protocol: &mut Protocol) {
+        let started = match &self.tls {
+            Some(tls) => self.control.start_tls(tls.control.clone()).is_ok(),
+            None => false,
+        };
+        if !started {
+            protocol.event(Event::TlsFailed, Instant::now());
+        }
+    }
+
+    pub(super) fn shake_hands(&mut self, protocol: &mut Protocol) {
+        let event = match self.control.shake_hands() {
+            Err(error) => {
+                info!(%error, "the TLS handshake has failed");
+                Event::TlsFailed
+            }
+            Ok(()) if self.control.is_handshaking() => return,
+            Ok(()) => Event::TlsEstablished,
+        };
+        protocol.event(event, Instant::now());
+    }
+}

@@ -1,0 +1,392 @@
+//! Listings: LIST, NLST, MLSD and STAT with a path.
+//!
+//! The names in a directory are read in one go and sorted. Then there is one look at each entry at
+//! most, while the lines of those before are sent in chunks. A link is shown as what it leads to,
+//! because clients must see that the label of a datastore is a directory; one that leads nowhere,
+//! or out of the root, is shown as a link, and where it leads is not told. Lines end with CR LF.
+
+mod dates;
+mod long;
+mod names;
+mod owners;
+mod sort;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use protocol::{
+    request::{Facts, Failure, ListForm, Listing, Order, OrderBy, Timestamp},
+    virtual_path::VirtualPath,
+    wire::{
+        facts_line::{Place, write_facts},
+        glob,
+        line_buffer::LineBuffer,
+        name,
+    },
+};
+
+use self::{
+    long::LongLines,
+    names::{MOST_ENTRIES, Names},
+    stats::{Row, Stats},
+};
+use crate::{
+    storage::{
+        files::Files,
+        root::{Stat, What},
+    },
+    task::Task,
+};
+
+/// Where a listing goes, chunk by chunk.
+pub(crate) type Sink<'s> = dyn FnMut(&[u8]) -> Result<(), Failure> + 's;
+
+/// Bytes that are collected before they go to the sink.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Directories below directories that a recursive listing opens.
+const MOST_DEPTH: usize = 32;
+
+/// Directories that a recursive listing opens in all.
+const MOST_DIRECTORIES: usize = 100_000;
+
+/// Entries of a listing that the session makes itself: looking at them takes less than a
+/// millisecond on a local disk.
+const SMALL_ENTRIES: usize = 300;
+
+/// Writes a listing.
+///
+/// # Errors
+/// If the path cannot be listed, or what the sink answers.
+pub(crate) fn write(
+    files: &Files,
+    listing: &Listing,
+    task: &Task,
+    sink: &mut Sink<'_>,
+) -> Result<(), Failure> {
+    let long = LongLines::new(now(), files.settings().utc_offset.0);
+    write_with(files, listing, task, long, MOST_ENTRIES, sink)
+}
+
+/// A listing that is small enough to be made without a thread of its own; nothing for others.
+///
+/// # Errors
+/// If the path cannot be listed.
+pub(crate) fn small(
+    files: &Files,
+    listing: &Listing,
+    task: &Task,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let mut bytes = Vec::new();
+    let long = LongLines::new(now(), files.settings().utc_offset.0);
+    let listed = write_with(files, listing, task, long, SMALL_ENTRIES, &mut |chunk| {
+        bytes.extend_from_slice(chunk);
+        Ok(())
+    });
+    match listed {
+        Ok(()) => Ok(Some(bytes)),
+        Err(Failure::TooMuch) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What writes the lines of LIST for files of these facts and names, without line ends. Dates are
+/// relative to `now`, in seconds since 1970.
+pub fn long_lines(now: i64) -> impl FnMut(&Facts, &[u8]) -> String {
+    let mut long = LongLines::new(now, 0);
+    let epoch = Timestamp {
+        seconds: 0,
+        nanoseconds: 0,
+    };
+    move |facts, name| {
+        let stat = Stat {
+            what: What::File,
+            mode: facts.mode,
+            owner: facts.owner,
+            group: facts.group,
+            size: facts.size.unwrap_or(0),
+            modified: facts.modified.unwrap_or(epoch),
+            changed: epoch,
+            links: facts.links,
+            device: facts.unique.0,
+            inode: facts.unique.1,
+        };
+        let mut line = LineBuffer::default();
+        long.write(&mut line, name, &stat);
+        String::from_utf8_lossy(line.as_bytes()).into_owned()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the date of an entry is told in another form if it is more than six months ago"
+)]
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn write_with(
+    files: &Files,
+    listing: &Listing,
+    task: &Task,
+    long: LongLines,
+    most: usize,
+    sink: &mut Sink<'_>,
+) -> Result<(), Failure> {
+    let mut writer = Writer {
+        most,
+        files,
+        listing,
+        task,
+        long,
+        buffer: LineBuffer::default(),
+        sink,
+    };
+    writer.write()?;
+    writer.flush()
+}
+
+struct Writer<'a, 's> {
+    /// Entries that may still be read, in all directories if they are to be few.
+    most: usize,
+    files: &'a Files,
+    listing: &'a Listing,
+    task: &'a Task,
+    long: LongLines,
+    buffer: LineBuffer,
+    sink: &'a mut Sink<'s>,
+}
+
+impl Writer<'_, '_> {
+    fn write(&mut self) -> Result<(), Failure> {
+        let listing = self.listing;
+        let path = &listing.path;
+        let itself = matches!(listing.form, ListForm::Long { itself: true, .. });
+        if listing.pattern.is_some() || !itself {
+            match self.shown(path) {
+                Ok(stat) if stat.what == What::Directory => return self.directories(path),
+                Ok(_) if listing.pattern.is_some() => return Err(Failure::NotADirectory),
+                Ok(_) if matches!(listing.form, ListForm::Machine(_)) => {
+                    return Err(Failure::NotADirectory);
+                }
+                Ok(stat) => return self.line(path.file_name().unwrap_or(b"."), &stat),
+                Err(failure) => return Err(failure),
+            }
+        }
+        let stat = self.shown(path)?;
+        self.line(path.file_name().unwrap_or(b"."), &stat)
+    }
+
+    /// What a path leads to, or the link that leads nowhere.
+    fn shown(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        let root = self.files.root();
+        match root.stat(path) {
+            Err(Failure::NotFound | Failure::LinkRefused | Failure::NotADirectory) => {
+                root.entry(path)
+            }
+            result => result,
+        }
+    }
+
+    /// Lists a directory, and those below it if that is asked for.
+    fn directories(&mut self, path: &VirtualPath) -> Result<(), Failure> {
+        let recursive = self.listing.pattern.is_none()
+            && matches!(
+                self.listing.form,
+                ListForm::Long {
+                    recursive: true,
+                    ..
+                }
+            );
+        let mut pending = vec![(path.clone(), 0)];
+        let mut opened = 0;
+        while let Some((directory, depth)) = pending.pop() {
+            opened += 1;
+            if opened > MOST_DIRECTORIES {
+                return Err(Failure::TooMuch);
+            }
+            if depth > 0 {
+                self.heading(path, &directory);
+            }
+            let below = match self.directory(&directory) {
+                Ok(below) => below,
+                // It vanished, or may not be read; the others are listed all the same.
+                Err(Failure::NotFound | Failure::NotADirectory | Failure::PermissionDenied)
+                    if depth > 0 =>
+                {
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            if recursive && depth < MOST_DEPTH {
+                let inner = below.into_iter().rev();
+                pending.extend(inner.map(|inner| (inner, depth + 1)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What `ls -R` writes before a directory below the first.
+    fn heading(&mut self, first: &VirtualPath, directory: &VirtualPath) {
+        let skipped = if first.is_root() {
+            0
+        } else {
+            first.as_bytes().len()
+        };
+        let below = directory.as_bytes().get(skipped..).unwrap_or_default();
+        self.buffer.push(*b"\r\n.");
+        self.buffer.append(name::encode(below).as_bytes());
+        self.buffer.push(*b":\r\n");
+    }
+
+    /// Lists one directory. Returns the directories in it, if they are to be listed, too.
+    fn directory(&mut self, path: &VirtualPath) -> Result<Vec<VirtualPath>, Failure> {
+        let root = self.files.root();
+        let order = match self.listing.form {
+            ListForm::Long { order, .. } | ListForm::Names { order, .. } => order,
+            ListForm::Machine(_) => Order::default(),
+        };
+        let by_name = order.by == OrderBy::Name;
+        let entries = root.read_dir(path)?;
+        let mut names = Names::read(&entries, self.task, self.most, &|name| self.wanted(name))?;
+        let aliases = self.files.settings().hide_uuid_twins && names.have_uuid();
+        if aliases {
+            // Links that are not shown can lead to them, too.
+            names = Names::read(&entries, self.task, self.most, &|_name| true)?;
+        }
+        if self.most <= SMALL_ENTRIES {
+            self.most -= names.places().len().min(self.most);
+        }
+        names.sort(by_name && order.reversed);
+        let mut below = Vec::new();
+        if by_name && !aliases && matches!(self.listing.form, ListForm::Names { .. }) {
+            for name in names.places() {
+                self.name(names.bytes(*name))?;
+            }
+            return Ok(below);
+        }
+        if self.listing.pattern.is_none() {
+            self.dots(path)?;
+        }
+        let mut stats = Stats::new(root, path, entries, names, self.task);
+        let mut together = Vec::new();
+        while let Some(rows) = stats.next()? {
+            if by_name && !aliases {
+                self.rows(path, stats.names(), &rows, &mut below)?;
+            } else {
+                together.extend(rows);
+            }
+        }
+        if aliases {
+            sort::hide_uuid_aliases(&mut together, stats.names());
+            together.retain(|row| self.wanted(stats.names().bytes(row.name)));
+        }
+        sort::sort(&mut together, stats.names(), order);
+        self.rows(path, stats.names(), &together, &mut below)?;
+        Ok(below)
+    }
+
+    fn rows(
+        &mut self,
+        path: &VirtualPath,
+        names: &Names,
+        rows: &[Row],
+        below: &mut Vec<VirtualPath>,
+    ) -> Result<(), Failure> {
+        let recursive = matches!(
+            self.listing.form,
+            ListForm::Long {
+                recursive: true,
+                ..
+            }
+        );
+        for row in rows {
+            let name = names.bytes(row.name);
+            self.line(name, &row.stat)?;
+            if recursive && row.stat.what == What::Directory && !row.through_link {
+                below.extend(path.join(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an entry of this name is listed.
+    fn wanted(&self, name: &[u8]) -> bool {
+        let dot = name.first() == Some(&b'.');
+        let all = match self.listing.form {
+            ListForm::Long { all, .. } | ListForm::Names { all, .. } => all,
+            ListForm::Machine(_) => true,
+        };
+        let matched = match &self.listing.pattern {
+            Some(pattern) => {
+                glob::matches(pattern, name) && (all || !dot || pattern.first() == Some(&b'.'))
+            }
+            None => all || !dot,
+        };
+        matched && !self.files.rights().hides(name)
+    }
+
+    /// The directory itself and the one above.
+    fn dots(&mut self, path: &VirtualPath) -> Result<(), Failure> {
+        match self.listing.form {
+            ListForm::Machine(wanted) => {
+                let stat = self.files.root().stat(path)?;
+                let facts = self.files.facts_of(&stat, path.is_root());
+                write_facts(&mut self.buffer, &facts, wanted, Place::Itself, b".");
+                self.buffer.push(*b"\r\n");
+                if let Some(parent) = path.parent() {
+                    let stat = self.files.root().stat(&parent)?;
+                    let facts = self.files.facts_of(&stat, parent.is_root());
+                    write_facts(&mut self.buffer, &facts, wanted, Place::Parent, b"..");
+                    self.buffer.push(*b"\r\n");
+                }
+            }
+            ListForm::Long { all: true, .. } => {
+                let root = self.files.root();
+                let itself = root.stat(path)?;
+                let above = root.stat(&path.parent().unwrap_or_else(VirtualPath::root))?;
+                self.line(b".", &itself)?;
+                self.line(b"..", &above)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, name: &[u8], stat: &Stat) -> Result<(), Failure> {
+        match self.listing.form {
+            ListForm::Long { .. } => self.long.write(&mut self.buffer, name, stat),
+            ListForm::Machine(wanted) => {
+                let facts = self.files.facts_of(stat, false);
+                write_facts(&mut self.buffer, &facts, wanted, Place::Entry, name);
+            }
+            ListForm::Names { .. } => return self.name(name),
+        }
+        self.end_line()
+    }
+
+    fn name(&mut self, name: &[u8]) -> Result<(), Failure> {
+        self.buffer.append(name::encode(name).as_bytes());
+        self.end_line()
+    }
+
+    fn end_line(&mut self) -> Result<(), Failure> {
+        self.buffer.push(*b"\r\n");
+        if self.buffer.len() >= CHUNK_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.task.check()?;
+        if !self.buffer.is_empty() {
+            (self.sink)(self.buffer.as_bytes())?;
+            self.buffer.truncate(0);
+        }
+        Ok(())
+    }
+}

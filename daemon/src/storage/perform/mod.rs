@@ -1,0 +1,161 @@
+//! The operations that are answered on the control connection.
+
+use protocol::{
+    request::{Failure, Listing, Operation, Outcome},
+    virtual_path::VirtualPath,
+};
+
+use crate::{
+    storage::{
+        copy, digest,
+        files::Files,
+        listing,
+        part::{self, Writing},
+        root::What,
+    },
+    task::Task,
+};
+
+/// The most that a listing on the control connection may have.
+const MOST_LINES: usize = 1_000;
+const MOST_LINE_BYTES: usize = 64 * 1024;
+
+/// Modes of new directories, before the account's umask.
+const DIRECTORY_MODE: u32 = 0o777;
+
+/// Whether an operation may take long, so that the session should not do it itself.
+pub(crate) fn is_long(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Copy { .. } | Operation::Digest { .. } | Operation::Lines(_)
+    )
+}
+
+/// Does everything but [`Operation::Prepare`]; it may block.
+///
+/// # Errors
+/// Why it could not be done. Nothing has been changed then.
+pub(crate) fn perform(
+    files: &Files,
+    task: &Task,
+    operation: Operation,
+) -> Result<Outcome, Failure> {
+    let (root, rights) = (files.root(), files.rights());
+    let done = |result: Result<(), Failure>| result.map(|()| Outcome::Done);
+    match operation {
+        Operation::Facts(path) => {
+            let facts = files.facts(&path).or_else(|failure| {
+                // Clients ask for the size to know where to resume.
+                let part = (failure == Failure::NotFound).then(|| part::resumable(root, &path));
+                let part = part.flatten().ok_or(failure)?;
+                Ok(files.facts_of(&part, false))
+            });
+            facts.map(Outcome::Facts)
+        }
+        Operation::MakeDirectory(path) => {
+            allowed(rights.store())?;
+            not_for_part(&path)?;
+            done(root.make_dir(&path, rights.masked(DIRECTORY_MODE)))
+        }
+        Operation::RemoveDirectory(path) => {
+            allowed(rights.delete())?;
+            done(root.remove_dir(&path))
+        }
+        Operation::RemoveFile(path) => {
+            allowed(rights.delete())?;
+            let _writing = Writing::begin(root, &root.locate(&path)?.0)?;
+            done(root.remove_file(&path))
+        }
+        Operation::Rename { from, to } => done(rename(files, &from, &to)),
+        Operation::Copy { from, to } => done(copy::copy(files, task, &from, &to)),
+        Operation::SetMode { path, mode } => {
+            allowed(rights.overwrite())?;
+            done(root.set_mode(&path, mode))
+        }
+        Operation::SetModified { path, modified } => {
+            allowed(rights.overwrite())?;
+            done(root.set_modified(&path, modified))
+        }
+        Operation::Digest {
+            path,
+            algorithm,
+            start,
+            end,
+        } => {
+            allowed(rights.retrieve())?;
+            digest::digest(files, task, &path, algorithm, start, end)
+        }
+        Operation::Space(path) => files.space(&path).map(Outcome::Space),
+        Operation::Lines(listing) => lines(files, task, &listing),
+        // It leaves something ready in the session; see `prepare`.
+        Operation::Prepare(_) => Err(Failure::Internal),
+    }
+}
+
+/// Refuses what the account may not do.
+pub(crate) fn allowed(may: bool) -> Result<(), Failure> {
+    may.then_some(()).ok_or(Failure::AccountForbids)
+}
+
+/// Refuses names of part files: the next upload to the file that one belongs to would write over
+/// what has it, or be kept from storing.
+pub(crate) fn not_for_part(path: &VirtualPath) -> Result<(), Failure> {
+    match path.file_name() {
+        Some(name) if part::is_part(name) => Err(Failure::InvalidName),
+        _ => Ok(()),
+    }
+}
+
+fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
+    allowed(files.rights().rename())?;
+    let root = files.root();
+    not_for_part(to)?;
+    let source = root.entry(from)?;
+    // An upload that is complete replaces what has come to its name meanwhile, and it needs its
+    // part file until then.
+    let writing = Writing::begin(root, from)?;
+    let _writing_too = writing.and(root, to)?;
+    match root.entry(to) {
+        Err(Failure::NotFound) => {}
+        Ok(target) if (target.device, target.inode) == (source.device, source.inode) => {}
+        // The kernel would replace an empty one.
+        Ok(target) if target.what == What::Directory => return Err(Failure::Exists),
+        Ok(_) => allowed(files.rights().overwrite())?,
+        Err(failure) => return Err(failure),
+    }
+    root.rename(from, to)
+}
+
+/// Collects a listing, up to the bounds.
+fn lines(files: &Files, task: &Task, listing: &Listing) -> Result<Outcome, Failure> {
+    let mut text = Vec::new();
+    let written = listing::write(files, listing, task, &mut |chunk| {
+        text.extend_from_slice(chunk);
+        if text.len() > MOST_LINE_BYTES {
+            return Err(Failure::TooMuch);
+        }
+        Ok(())
+    });
+    let mut cut = match written {
+        Ok(()) => false,
+        Err(Failure::TooMuch) => true,
+        Err(failure) => return Err(failure),
+    };
+    text.truncate(MOST_LINE_BYTES);
+    let mut lines = Vec::new();
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let Some(line) = line.strip_suffix(b"\r\n") else {
+            // What does not end was cut off.
+            break;
+        };
+        if lines.len() == MOST_LINES {
+            cut = true;
+            break;
+        }
+        lines.push(String::from_utf8_lossy(line).into_owned());
+    }
+    Ok(Outcome::Lines { lines, cut })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,482 @@
+//! The root directory of an account: every access to a user's file goes through it.
+//!
+//! It resolves paths itself, component by component, so that links work which stay inside, absolute
+//! ones included, and links that leave are refused. There are two kinds, see [`RootKind`]. Nothing
+//! is kept open between two operations, so a datastore can be unmounted while a session idles, and
+//! a root that is missing at log-in may appear later.
+
+pub(crate) mod entries;
+mod place;
+mod probe;
+mod space;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::{
+    fs::File,
+    io,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    fcntl::OFlag,
+    sys::stat::{FileStat, Mode, SFlag},
+    unistd::fsync,
+};
+use protocol::{
+    request::{Failure, Timestamp},
+    virtual_path::VirtualPath,
+};
+use tracing::warn;
+
+pub(crate) use self::{entries::Entries, probe::at_calls_work};
+use self::{
+    place::Place,
+    space::space_at,
+    walk::{Last, Target},
+};
+use crate::storage::errno::{failure, open_failure, uninterrupted};
+
+/// How a root keeps a session inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RootKind {
+    /// By directory handles: each component is opened relative to the handle of the one before and
+    /// never followed by the kernel. Nothing leads out, whatever others do to the tree meanwhile.
+    /// Needs the `*at` family of calls.
+    Confined,
+    /// By paths: each component is looked at before the next. Needs nothing but the old calls. A
+    /// program on the host that replaces a directory by a link between two of the calls can lead
+    /// a session out; the sessions themselves cannot make links.
+    Paths,
+}
+
+/// The root directory of an account. It holds no descriptor, unless it is [`Root::opened`].
+#[derive(Debug, Clone)]
+pub(crate) struct Root {
+    directory: PathBuf,
+    kind: RootKind,
+    /// A directory that is reached already, and its path without links.
+    opened: Option<(VirtualPath, Place)>,
+}
+
+/// What is known of a directory entry, links not followed unless it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    /// What it is.
+    pub(crate) what: What,
+    /// Permission bits, the lowest twelve.
+    pub(crate) mode: u32,
+    /// The owner's number.
+    pub(crate) owner: u32,
+    /// The group's number.
+    pub(crate) group: u32,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// When the content was changed last.
+    pub(crate) modified: Timestamp,
+    /// When it got its content, name or permissions last; nobody can set this time.
+    pub(crate) changed: Timestamp,
+    /// Hard links.
+    pub(crate) links: u64,
+    /// The file system; with the inode it tells whether two names are one file.
+    pub(crate) device: u64,
+    /// The number on the file system.
+    pub(crate) inode: u64,
+}
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device, FIFO or socket.
+    Special,
+}
+
+/// The space of a file system as the kernel tells it, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RawSpace {
+    /// All of it.
+    pub(crate) total: u64,
+    /// What can still be written.
+    pub(crate) available: u64,
+}
+
+/// What every open has: the kernel neither follows a last link, nor waits for a FIFO's other end.
+const SAFELY: OFlag = OFlag::O_NOFOLLOW
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY)
+    .union(OFlag::O_CLOEXEC);
+
+impl Root {
+    /// The root at this directory of the host. Nothing is opened; the directory may be missing.
+    ///
+    /// # Errors
+    /// If the path is not absolute.
+    pub(crate) fn open(directory: &Path, kind: RootKind) -> io::Result<Self> {
+        if !directory.is_absolute() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the root of an account must be an absolute path",
+            ));
+        }
+        Ok(Self {
+            directory: directory.to_owned(),
+            kind,
+            opened: None,
+        })
+    }
+
+    /// The same root, with a directory open whose entries are then reached without going the way to
+    /// them again; `directory` has no links. It is for a few operations in a row. By paths, each
+    /// still goes the whole way, because looking at it is what keeps it inside.
+    ///
+    /// # Errors
+    /// If it is no directory any more.
+    pub(crate) fn opened(&self, directory: &VirtualPath) -> Result<Self, Failure> {
+        let opened = match self.kind {
+            RootKind::Confined => Some((directory.clone(), self.descend(directory)?)),
+            RootKind::Paths => None,
+        };
+        Ok(Self {
+            opened,
+            ..self.clone()
+        })
+    }
+
+    /// What a path leads to, links followed.
+    ///
+    /// # Errors
+    /// If it leads nowhere or out of the root, or the host does not tell.
+    pub(crate) fn stat(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        self.walk(path, Last::Followed)?.existing()
+    }
+
+    /// What has this name, a last link not followed.
+    ///
+    /// # Errors
+    /// If nothing has it, or the host does not tell.
+    pub(crate) fn entry(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        self.walk(path, Last::Kept)?.existing()
+    }
+
+    /// The path without links. Its last name need not exist, its parent must.
+    ///
+    /// # Errors
+    /// If it leads out of the root, or the host does not tell.
+    pub(crate) fn resolve(&self, path: &VirtualPath) -> Result<VirtualPath, Failure> {
+        Ok(self.walk(path, Last::Followed)?.path)
+    }
+
+    /// Like [`Root::resolve`], for what is to be a file: with the root [`Root::opened`] in the
+    /// directory that was reached, and what has the name there, if anything.
+    ///
+    /// # Errors
+    /// Those of [`Root::resolve`]; [`Failure::IsADirectory`] for the root and for what a link to
+    /// `.` leads to.
+    pub(crate) fn resolve_opened(
+        &self,
+        path: &VirtualPath,
+    ) -> Result<(VirtualPath, Self, Option<Stat>), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        let directory = target.path.parent().ok_or(Failure::IsADirectory)?;
+        if target.name.as_c_str() == c"." {
+            // A link to `.` or `..` led there.
+            return Err(Failure::IsADirectory);
+        }
+        let opened = match self.kind {
+            RootKind::Confined => Some((directory, target.parent)),
+            RootKind::Paths => None,
+        };
+        let opened = Self {
+            opened,
+            ..self.clone()
+        };
+        Ok((target.path, opened, target.stat))
+    }
+
+    /// The path of an entry without links on the way, and what it is; a last link is not followed.
+    ///
+    /// # Errors
+    /// If there is none, or it is the root.
+    pub(crate) fn locate(&self, path: &VirtualPath) -> Result<(VirtualPath, Stat), Failure> {
+        let target = self.walk(path, Last::Kept)?.named()?;
+        let stat = target.existing()?;
+        Ok((target.path, stat))
+    }
+
+    /// Opens a regular file for reading.
+    ///
+    /// # Errors
+    /// [`Failure::Locked`] if another program has locked it; see the others.
+    pub(crate) fn open_read(&self, path: &VirtualPath) -> Result<(File, Stat), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        open_regular(&target, OFlag::O_RDONLY)
+    }
+
+    /// Opens a regular file that exists for reading and writing.
+    ///
+    /// # Errors
+    /// [`Failure::Locked`] if another program has locked it; see the others.
+    pub(crate) fn open_write(&self, path: &VirtualPath) -> Result<(File, Stat), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        open_regular(&target, OFlag::O_RDWR)
+    }
+
+    /// Like [`Root::open_write`], for a name without links that was looked at just now.
+    ///
+    /// # Errors
+    /// Those of [`Root::open_write`].
+    pub(crate) fn open_seen(
+        &self,
+        path: &VirtualPath,
+        stat: Stat,
+    ) -> Result<(File, Stat), Failure> {
+        open_regular(&self.seen(path, Some(stat))?, OFlag::O_RDWR)
+    }
+
+    /// Whether a name without links that was looked at just now is a regular file that nobody has
+    /// locked.
+    ///
+    /// # Errors
+    /// Those of [`Root::open_write`].
+    pub(crate) fn check_writable(&self, path: &VirtualPath, stat: Stat) -> Result<(), Failure> {
+        let target = self.seen(path, Some(stat))?;
+        open_unchecked(&target, OFlag::O_RDWR).map(drop)
+    }
+
+    /// Makes a file and opens it for reading and writing. A link of this name counts as existing.
+    /// The process has no umask of its own, so the file gets exactly this mode.
+    ///
+    /// # Errors
+    /// [`Failure::Exists`] if the name is taken; see the others.
+    pub(crate) fn create_new(&self, path: &VirtualPath, mode: u32) -> Result<File, Failure> {
+        let target = self.seen(path, None)?;
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | SAFELY;
+        let opened = uninterrupted(|| {
+            target
+                .parent
+                .open(&target.name, flags, Mode::from_bits_truncate(mode))
+        });
+        opened.map(File::from).map_err(failure)
+    }
+
+    /// Renames or moves an entry, a link itself. An existing file or empty directory at `to` is
+    /// replaced in one step, as the kernel does it.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if the two are on different file systems; see the others.
+    pub(crate) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
+        let from = self.seen(from, None)?.named()?;
+        let to = self.seen(to, None)?.named()?;
+        let renamed = uninterrupted(|| from.parent.rename(&from.name, &to.parent, &to.name));
+        renamed.map_err(failure)
+    }
+
+    /// Removes a file, link or special file.
+    ///
+    /// # Errors
+    /// [`Failure::IsADirectory`] for a directory; see the others.
+    pub(crate) fn remove_file(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Kept)?.named()?;
+        if target.existing()?.what == What::Directory {
+            return Err(Failure::IsADirectory);
+        }
+        uninterrupted(|| target.parent.remove_file(&target.name)).map_err(failure)
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// [`Failure::NotEmpty`] if it is not; see the others.
+    pub(crate) fn remove_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Kept)?.named()?;
+        if target.existing()?.what != What::Directory {
+            return Err(Failure::NotADirectory);
+        }
+        match uninterrupted(|| target.parent.remove_dir(&target.name)) {
+            // POSIX allows this for a directory that is not empty.
+            Err(nix::errno::Errno::EEXIST) => Err(Failure::NotEmpty),
+            result => result.map_err(failure),
+        }
+    }
+
+    /// Makes a directory with exactly this mode.
+    ///
+    /// # Errors
+    /// [`Failure::Exists`] if the name is taken; see the others.
+    pub(crate) fn make_dir(&self, path: &VirtualPath, mode: u32) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Kept)?;
+        if target.stat.is_some() {
+            return Err(Failure::Exists);
+        }
+        let mode = Mode::from_bits_truncate(mode);
+        uninterrupted(|| target.parent.make_dir(&target.name, mode)).map_err(failure)
+    }
+
+    /// Sets the lowest nine permission bits of a file or directory, links followed.
+    ///
+    /// # Errors
+    /// [`Failure::NotAFile`] for devices, FIFOs and sockets; see the others.
+    pub(crate) fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        let stat = target.existing()?;
+        if !matches!(stat.what, What::File | What::Directory) {
+            return Err(Failure::NotAFile);
+        }
+        // By descriptor, so that a link put in place meanwhile is not followed.
+        let flags = OFlag::O_RDONLY | SAFELY;
+        let file = uninterrupted(|| target.parent.open(&target.name, flags, Mode::empty()));
+        let file = file.map_err(open_failure)?;
+        let mode = Mode::from_bits_truncate(stat.mode & !0o777 | mode & 0o777);
+        uninterrupted(|| nix::sys::stat::fchmod(&file, mode)).map_err(failure)
+    }
+
+    /// Sets when the content of a file or directory was changed last, links followed.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if the file system has no such time; see the others.
+    pub(crate) fn set_modified(
+        &self,
+        path: &VirtualPath,
+        modified: Timestamp,
+    ) -> Result<(), Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        if !matches!(target.existing()?.what, What::File | What::Directory) {
+            return Err(Failure::NotAFile);
+        }
+        uninterrupted(|| target.parent.set_modified(&target.name, modified)).map_err(|errno| {
+            match errno {
+                // The name is good; it is the time that the file system does not take.
+                nix::errno::Errno::EINVAL => Failure::Unsupported,
+                errno => failure(errno),
+            }
+        })
+    }
+
+    /// The entries of a directory.
+    ///
+    /// # Errors
+    /// If it is no directory or cannot be opened.
+    pub(crate) fn read_dir(&self, path: &VirtualPath) -> Result<Entries, Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        if target.existing()?.what != What::Directory {
+            return Err(Failure::NotADirectory);
+        }
+        Ok(Entries::of(target.into_place()?))
+    }
+
+    /// The space of the file system that holds the path, or would hold it.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] if the kernel does not tell, or tells nonsense.
+    pub(crate) fn space(&self, path: &VirtualPath) -> Result<RawSpace, Failure> {
+        let target = self.walk(path, Last::Followed)?;
+        let is_directory = target.stat.is_some_and(|stat| stat.what == What::Directory);
+        let place = if is_directory {
+            target.into_place()?
+        } else {
+            target.parent
+        };
+        space_at(place.handle().map_err(failure)?.as_fd())
+    }
+
+    /// The space of the file system that holds an open file.
+    ///
+    /// # Errors
+    /// Those of [`Root::space`].
+    pub(crate) fn space_of(file: &File) -> Result<RawSpace, Failure> {
+        space_at(file.as_fd())
+    }
+
+    /// Makes what was renamed or made in a directory last through a power cut, where the file
+    /// system can.
+    ///
+    /// # Errors
+    /// [`Failure::Unsynced`] if the medium failed or the directory has gone. Clients are told:
+    /// whoever removes what it has sent relies on it that success lasts, and to send it once more
+    /// does no harm.
+    pub(crate) fn sync_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let synced = || {
+            let directory = match &self.opened {
+                Some((opened, place)) if opened == path => place.clone(),
+                _ => self.walk(path, Last::Followed)?.into_place()?,
+            };
+            let directory = directory.handle().map_err(failure)?;
+            match uninterrupted(|| fsync(&directory)) {
+                // Some kernels want a descriptor for writing, which directories have not.
+                Err(nix::errno::Errno::EBADF) => Ok(()),
+                result => result.map_err(failure),
+            }
+        };
+        match synced() {
+            // Not every file system can do that with a directory.
+            Ok(()) | Err(Failure::Unsupported | Failure::InvalidName | Failure::ReadOnly) => Ok(()),
+            Err(failure) => {
+                warn!(?path, %failure, "a directory cannot be synced");
+                Err(Failure::Unsynced)
+            }
+        }
+    }
+}
+
+fn open_regular(target: &Target, access: OFlag) -> Result<(File, Stat), Failure> {
+    let file = open_unchecked(target, access)?;
+    // Once more: it may have been replaced.
+    let stat = uninterrupted(|| nix::sys::stat::fstat(&file)).map_err(failure)?;
+    Ok((file, regular(Stat::from(&stat))?))
+}
+
+/// Opens what was a regular file when it was looked at.
+fn open_unchecked(target: &Target, access: OFlag) -> Result<File, Failure> {
+    // Before it is opened: opening a device can do things.
+    regular(target.existing()?)?;
+    let opened = uninterrupted(|| {
+        target
+            .parent
+            .open(&target.name, access | SAFELY, Mode::empty())
+    });
+    Ok(File::from(opened.map_err(open_failure)?))
+}
+
+fn regular(stat: Stat) -> Result<Stat, Failure> {
+    match stat.what {
+        What::File => Ok(stat),
+        What::Directory => Err(Failure::IsADirectory),
+        What::Link => Err(Failure::LinkRefused),
+        What::Special => Err(Failure::NotAFile),
+    }
+}
+
+impl From<&FileStat> for Stat {
+    fn from(stat: &FileStat) -> Self {
+        let what = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
+            SFlag::S_IFREG => What::File,
+            SFlag::S_IFDIR => What::Directory,
+            SFlag::S_IFLNK => What::Link,
+            _ => What::Special,
+        };
+        let time = |seconds, nanoseconds| Timestamp {
+            seconds,
+            nanoseconds: u32::try_from(nanoseconds).unwrap_or(0).min(999_999_999),
+        };
+        Self {
+            what,
+            mode: stat.st_mode & 0o7777,
+            owner: stat.st_uid,
+            group: stat.st_gid,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec),
+            links: stat.st_nlink,
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        }
+    }
+}
