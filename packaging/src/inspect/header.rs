@@ -83,16 +83,27 @@ pub(super) fn next(
     }
 }
 
-/// The dialect, if the header's checksum is right.
-fn check(fields: &Fields, offset: u64) -> Result<Flavour, ReadError> {
-    let block = fields.as_bytes();
-    let sum = block.iter().enumerate().fold(0_u32, |sum, (place, byte)| {
-        sum + u32::from(if (148..156).contains(&place) {
+/// Both sums of a header's bytes, its checksum taken for blanks: of the bytes as they are, and of
+/// the bytes as signed characters, as vmtar and some old tars have it (FORMAT.md T7, R2).
+fn sums(block: &[u8; BLOCK]) -> [i64; 2] {
+    let bytes = block.iter().enumerate().map(|(place, byte)| {
+        if (148..156).contains(&place) {
             b' '
         } else {
             *byte
-        })
+        }
     });
+    bytes.fold([0, 0], |[plain, signed], byte| {
+        [
+            plain + i64::from(byte),
+            signed + i64::from(byte.cast_signed()),
+        ]
+    })
+}
+
+/// The dialect, if the header's checksum is one of the two that are right.
+fn check(fields: &Fields, offset: u64) -> Result<Flavour, ReadError> {
+    let block = fields.as_bytes();
     let malformed = |problem: String| ReadError::Malformed {
         part: "tar header".to_owned(),
         offset,
@@ -101,9 +112,15 @@ fn check(fields: &Fields, offset: u64) -> Result<Flavour, ReadError> {
     let stored = fields
         .cksum()
         .map_err(|_| malformed("it is no header: its checksum is not a number".to_owned()))?;
-    if stored != sum {
+    let [plain, signed] = sums(block);
+    if ![plain, signed].contains(&i64::from(stored)) {
+        let or_signed = if plain == signed {
+            String::new()
+        } else {
+            format!(", or {signed} of signed characters")
+        };
         return Err(malformed(format!(
-            "its checksum is {sum}, but {stored} is stored"
+            "its checksum is {plain}{or_signed}, but {stored} is stored"
         )));
     }
     Ok(match block.get(257..265).unwrap_or_default() {

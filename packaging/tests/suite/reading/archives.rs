@@ -123,7 +123,14 @@ fn programs_are_looked_at() {
 }
 
 /// A vmtar header, field by field.
-fn visor(name: &str, kind: u8, mode: u32, size: usize, link: &str, data_offset: u32) -> [u8; 512] {
+pub(super) fn visor(
+    name: &str,
+    kind: u8,
+    mode: u32,
+    size: usize,
+    link: &str,
+    data_offset: u32,
+) -> [u8; 512] {
     let mut header = [0; 512];
     let mut put = |place: usize, text: &str| {
         header[place..place + text.len()].copy_from_slice(text.as_bytes());
@@ -301,7 +308,7 @@ proptest! {
 }
 
 /// As the system's gzip, without a process for each.
-fn gzip_fast(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip_fast(bytes: &[u8]) -> Vec<u8> {
     let mut stored = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut stored, bytes).unwrap();
     stored.finish().unwrap()

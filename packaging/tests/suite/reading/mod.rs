@@ -8,6 +8,7 @@ mod bundles;
 mod containers;
 mod extraction;
 pub(crate) mod fixture;
+mod header_sums;
 mod hostile;
 mod metadata;
 mod releases;
