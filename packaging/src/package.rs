@@ -147,10 +147,21 @@ fn check_manifest(manifest: &Manifest) -> Vec<Finding> {
     for (list, constraints) in manifest.relationships.in_order() {
         findings.extend(constraints.iter().filter_map(|one| constraint(list, one)));
     }
-    if manifest.relationships.hosts() == Some(Releases::NONE) {
-        findings.push(excluded("relationships.depends", Releases::ALL));
-    }
+    findings.extend(check_hosts(manifest));
     findings
+}
+
+/// Some host that the bundle is offered for can install the package.
+fn check_hosts(manifest: &Manifest) -> Option<Finding> {
+    let hosts = manifest.relationships.hosts().ok()??;
+    let offered = Releases::named(manifest.platforms.iter().map(String::as_str));
+    let offered = offered.unwrap_or(Releases::ALL);
+    if !(hosts & offered).is_empty() {
+        return None;
+    }
+    let none_at_all = hosts.is_empty();
+    let excluded_ones = if none_at_all { Releases::ALL } else { offered };
+    Some(excluded("relationships.depends", excluded_ones))
 }
 
 fn check_platforms(platforms: &[String]) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use packaging::rules::Releases;
 use xshell::Shell;
@@ -62,13 +62,13 @@ enum Command {
         /// The directory to make; it must not exist, or be empty
         dir: PathBuf,
     },
-    /// Check a VIB, an offline bundle or an archive against the rules of packaging/FORMAT.md
+    /// Check VIBs, offline bundles or archives against the rules of packaging/FORMAT.md
     ///
-    /// Exit status: 0 without findings, 1 with errors, 3 with warnings only.
+    /// Exit status: 0 without findings or with notes only, 1 with errors, 3 with warnings only.
     Verify {
-        /// The file; with --twice, the description of a package
-        #[arg(required_unless_present = "twice")]
-        file: Option<PathBuf>,
+        /// The files; with --twice, the description of a package
+        #[arg(value_name = "FILE", required_unless_present = "twice")]
+        files: Vec<PathBuf>,
         /// Build twice, where everything else differs, and compare the bytes: what a description
         /// says, or without one the daemon, too, in the workspace and in a copy of it
         #[arg(long, conflicts_with_all = ["ca", "release", "json"])]
@@ -83,10 +83,10 @@ enum Command {
         #[arg(long, value_name = "TIME", requires = "ca")]
         at: Option<String>,
         /// Judge for this release of the host, such as 6.7, or line of releases, such as 8; may be
-        /// given several times [default: those that each package says it is for]
+        /// given several times [default: those that a package or its bundle names, else 6.5 to 9.0]
         #[arg(long, value_name = "RELEASE")]
         release: Vec<Releases>,
-        /// Print JSON, for programs
+        /// Print JSON, for programs: an object, or a list of them for several files
         #[arg(long)]
         json: bool,
     },
@@ -95,7 +95,7 @@ enum Command {
         /// The VIB
         file: PathBuf,
         #[command(flatten)]
-        keys: sign::Keys,
+        keys: Option<sign::Keys>,
         /// Where the signed copy goes [default: it takes the place of the VIB]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -187,23 +187,30 @@ impl Xtask {
             Command::Extract { file, dir } => extract::run(&file, &dir)?,
             Command::Verify {
                 twice: true,
-                file,
+                files,
                 sabotage,
                 ..
-            } => twice::run(root, file.as_deref(), sabotage)?,
+            } => {
+                ensure!(
+                    files.len() < 2,
+                    "--twice takes one description; run it again for the next"
+                );
+                twice::run(root, files.first().map(PathBuf::as_path), sabotage)?;
+            }
             Command::Verify {
-                file,
+                files,
                 ca,
                 at,
                 release,
                 json,
                 ..
             } => {
-                let file = file.context("name the file to verify")?;
                 let trust = verify::trust(ca.as_deref(), at.as_deref())?;
-                return verify::run(&file, trust, &release, json);
+                return verify::run(&files, trust.as_ref(), &release, json);
             }
-            Command::Sign { file, keys, out } => sign::run(&file, &keys, out.as_deref())?,
+            Command::Sign { file, keys, out } => {
+                sign::run(&file, &keys.context(sign::NO_KEYS)?, out.as_deref())?;
+            }
             Command::Fuzz { target, seconds } => fuzz::run(&sh, root, target.as_deref(), seconds)?,
             Command::BenchPack { mib, rounds, json } => {
                 bench_pack::run(mib, rounds, json.as_deref())?;

@@ -17,11 +17,15 @@ use crate::{
     verify::refuse_errors,
 };
 
+/// What to add to a command line that signs and has no keys.
+pub(crate) const NO_KEYS: &str = "signing takes a private key and its certificate: add --key KEY.pem \
+    and --cert CERT.pem, and --chain BETWEEN.pem if a CA stands between the certificate and a known one";
+
 /// Where key and certificates are: PEM files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Keys {
     /// The private key: RSA, PEM, not encrypted
-    // Where signing is optional, so is this; clap asks for it where it is not.
+    // Where signing is optional, so is this; `sign` asks for both itself.
     #[arg(long, value_name = "FILE", required = false, requires = "cert")]
     pub(crate) key: PathBuf,
     /// Its certificate, PEM

@@ -1,12 +1,13 @@
 //! `cargo xtask verify`: checks a finished file against the rules of the format.
 
 use std::{
-    path::Path,
+    fmt,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use packaging::{
     Epoch,
     inspect::{Limits, inspect, inspect_trusting},
@@ -24,45 +25,94 @@ use crate::{
 const WARNINGS: u8 = 3;
 /// Number of the JSON layout.
 const LAYOUT: u32 = 1;
+/// How `--at` is written.
+const AT: &str = "write a date, a time and an offset, like 2026-01-15T00:00:00Z, from 1970 to 2107";
 
-/// Prints every finding and a count, and tells errors from warnings by the exit status. `releases`
-/// are those that were asked for; none means that each package says it itself.
+/// Prints every finding about every file and a count, and tells errors from warnings by the exit
+/// status. `releases` are those that were asked for; none means that each package says it itself.
 ///
 /// # Errors
-/// If the file cannot be opened or read. One that cannot be understood is a finding.
+/// If a file cannot be opened or read; the others are judged nevertheless. One that cannot be
+/// understood is a finding.
 pub(crate) fn run(
-    file: &Path,
-    trust: Option<Trust>,
+    files: &[PathBuf],
+    trust: Option<&Trust>,
     releases: &[Releases],
     json: bool,
 ) -> Result<ExitCode> {
-    let diagnoses = judge(file, trust, releases)?;
-    let is_error = |one: &&Diagnosis| one.severity == Severity::Error;
-    let errors = diagnoses.iter().filter(is_error).count();
-    let warnings = diagnoses.len() - errors;
-    if json {
-        let verdict = serde_json::json!({
-            "format": LAYOUT,
-            "file": file.display().to_string(),
-            "errors": errors,
-            "warnings": warnings,
-            "findings": diagnoses,
-        });
-        print(&format!("{verdict:#}\n"))?;
-    } else {
-        for diagnosis in &diagnoses {
-            print(&format!("{diagnosis}\n"))?;
+    let (mut verdicts, mut unread) = (Vec::new(), Vec::new());
+    for file in files {
+        match judge(file, trust.cloned(), releases) {
+            Ok(findings) => {
+                let verdict = Verdict { file, findings };
+                if !json {
+                    print(&verdict.to_string())?;
+                }
+                verdicts.push(verdict);
+            }
+            Err(error) => unread.push(format!("{error:#}")),
         }
-        print(&format!(
-            "{}: {errors} errors, {warnings} warnings\n",
-            file.display()
-        ))?;
     }
-    Ok(match (errors, warnings) {
-        (0, 0) => ExitCode::SUCCESS,
-        (0, _) => WARNINGS.into(),
-        _ => ExitCode::FAILURE,
+    if json {
+        let objects: Vec<_> = verdicts.iter().map(Verdict::json).collect();
+        match (files, objects.as_slice()) {
+            // As it was when there was one at a time.
+            ([_], [one]) => print(&format!("{one:#}\n"))?,
+            ([_], _) => {}
+            _ => print(&format!("{:#}\n", serde_json::Value::from(objects)))?,
+        }
+    }
+    ensure!(unread.is_empty(), "{}", unread.join("\n"));
+    let most = verdicts.iter().filter_map(Verdict::worst).max();
+    Ok(match most {
+        None | Some(Severity::Note) => ExitCode::SUCCESS,
+        Some(Severity::Warning) => WARNINGS.into(),
+        Some(Severity::Error) => ExitCode::FAILURE,
     })
+}
+
+/// What was found about a file.
+struct Verdict<'f> {
+    file: &'f Path,
+    findings: Vec<Diagnosis>,
+}
+
+impl Verdict<'_> {
+    fn count(&self, severity: Severity) -> usize {
+        let of = |one: &&Diagnosis| one.severity == severity;
+        self.findings.iter().filter(of).count()
+    }
+
+    fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|one| one.severity).max()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "format": LAYOUT,
+            "file": self.file.display().to_string(),
+            "errors": self.count(Severity::Error),
+            "warnings": self.count(Severity::Warning),
+            "notes": self.count(Severity::Note),
+            "findings": self.findings,
+        })
+    }
+}
+
+/// Every finding, and a line with the file and the count.
+impl fmt::Display for Verdict<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for diagnosis in &self.findings {
+            writeln!(out, "{diagnosis}")?;
+        }
+        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        let file = self.file.display();
+        write!(out, "{file}: {errors} errors, {warnings} warnings")?;
+        match self.count(Severity::Note) {
+            0 => writeln!(out),
+            notes => writeln!(out, ", {notes} notes"),
+        }
+    }
 }
 
 fn judge(file: &Path, trust: Option<Trust>, releases: &[Releases]) -> Result<Vec<Diagnosis>> {
@@ -125,7 +175,7 @@ pub(crate) fn trust(ca: Option<&Path>, at: Option<&str>) -> Result<Option<Trust>
         return Ok(None);
     };
     let at = match at {
-        Some(text) => Epoch::from_rfc3339(text).context("--at")?,
+        Some(text) => Epoch::from_rfc3339(text).map_err(|_| anyhow!("--at {text:?}: {AT}"))?,
         None => now()?,
     };
     Trust::from_pem(&input::read(ca)?, at)
@@ -162,7 +212,7 @@ mod tests {
         bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
-        run(file.path(), None, &[], false).unwrap()
+        run(&[file.path().to_owned()], None, &[], false).unwrap()
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::vib::{self, Vib};
 use super::xml::Node;
 use super::zip::{Zip, ZipEntry};
 use super::{Expected, Ignore, ReadError, XmlKind, xml};
+use crate::rules::Releases;
 
 /// What the metadata adds to a descriptor, and what a host's database does (FORMAT.md B5).
 const NOT_COMPARED: [&str; 4] = ["relative-path", "packed-size", "checksum", "installdate"];
@@ -75,6 +76,9 @@ pub struct DepotVib {
     pub vib: Option<Vib>,
     /// Id of the VIB, by the metadata.
     pub id: String,
+    /// Releases that the index offers its metadata for; absent if it does not say.
+    #[serde(skip)]
+    pub(crate) offered: Option<Releases>,
     /// Elements in which the metadata and the VIB's own descriptor differ.
     pub differences: Vec<String>,
 }
@@ -103,11 +107,17 @@ pub(super) fn read(zip: &Zip<'_, '_>, meter: &Meter) -> Result<Bundle, ReadError
         for url in listed.iter().filter_map(|metadata| metadata.url.as_deref()) {
             let entry = zip.get(&join(folder, url))?;
             if seen.insert(entry.offset) {
-                let path = entry.path.clone();
+                let (path, known) = (entry.path.clone(), bundle.vibs.len());
                 let metadata = zip.inner(entry).and_then(|inner| Zip::new(inner, meter));
                 metadata
                     .and_then(|metadata| read_metadata(&metadata, &listed, zip, &mut bundle, meter))
                     .map_err(ReadError::within(format!("by way of {path}")))?;
+                let leads_there = |one: &&Metadata| one.url.as_deref() == Some(url);
+                let versions = listed.iter().filter(leads_there);
+                let offered = Releases::named(versions.filter_map(|one| one.version.as_deref()));
+                for vib in bundle.vibs.iter_mut().skip(known) {
+                    vib.offered = offered;
+                }
                 bundle.metadata.push(path);
             }
         }
@@ -202,6 +212,7 @@ fn described(
         actual_sha256: None,
         vib: None,
         id: Descriptor::new(&document).id,
+        offered: None,
         differences: Vec::new(),
     };
     let path = described.relative_path.as_deref().unwrap_or_default();

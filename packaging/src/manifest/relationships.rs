@@ -40,19 +40,22 @@ impl Relationships {
         ]
     }
 
-    /// Releases of the host that the package can be installed on; `None` if what it depends on
-    /// breaks rules, so that nobody can tell.
-    pub(crate) fn hosts(&self) -> Option<Releases> {
+    /// Releases of the host that the package says it can be installed on, if it says anything; `Err`
+    /// if what it depends on breaks rules, so that nobody can tell.
+    pub(crate) fn hosts(&self) -> Result<Option<Releases>, Unclear> {
         let depends = || self.depends.iter();
         if depends().any(|one| constraint::constraint("depends", one).is_some()) {
-            return None;
+            return Err(Unclear);
         }
-        Some(constraint::hosts(depends().filter_map(|one| {
-            let (relation, version) = (one.relation?, one.version.as_deref()?);
-            Some((one.name.as_str(), relation.symbol(), version))
+        Ok(constraint::hosts(depends().map(|one| {
+            let relation = one.relation.map(Relation::symbol);
+            (one.name.as_str(), relation, one.version.as_deref())
         })))
     }
 }
+
+/// Nobody can tell which releases a package is for.
+pub(crate) struct Unclear;
 
 /// A name, with a relation and a version or without both (FORMAT.md I10).
 #[derive(Debug, Clone, Deserialize)]

@@ -1,6 +1,6 @@
 //! Constraints on other packages: which parts go together.
 
-use super::{CONSTRAINT, Finding, Releases, name};
+use super::{CONSTRAINT, Finding, Releases, interface, name};
 use crate::manifest::{Constraint, Relation};
 use crate::version::{Version, fields_problem};
 
@@ -61,13 +61,23 @@ pub fn parts(
 }
 
 /// The releases of the host that meet everything that `depends` demands of it: names, relations and
-/// versions.
-pub fn hosts<'c>(depends: impl IntoIterator<Item = (&'c str, &'c str, &'c str)>) -> Releases {
+/// versions; `None` if nothing is demanded of it. Interfaces of the host count (FORMAT.md H7).
+pub fn hosts<'c>(
+    depends: impl IntoIterator<Item = (&'c str, Option<&'c str>, Option<&'c str>)>,
+) -> Option<Releases> {
     depends
         .into_iter()
-        .filter(|(name, ..)| HOST.contains(name))
-        .map(|(_, relation, version)| Releases::that_meet(relation, version))
-        .fold(Releases::ALL, Releases::and)
+        .filter_map(|(name, relation, version)| {
+            host(name, relation, version).or_else(|| interface::releases(name))
+        })
+        .reduce(Releases::and)
+}
+
+/// The releases that meet a demand of the host itself; `None` if it is none, or means nothing.
+pub fn host(name: &str, relation: Option<&str>, version: Option<&str>) -> Option<Releases> {
+    let (relation, version) = (relation?, version?);
+    let means_something = RELATIONS.contains(&relation) && is_version(version);
+    (HOST.contains(&name) && means_something).then(|| Releases::that_meet(relation, version))
 }
 
 /// Demands of the host that these releases do not meet.

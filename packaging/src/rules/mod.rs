@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub mod constraint;
+pub mod interface;
 mod level;
 pub mod name;
 pub mod path;
@@ -176,6 +177,8 @@ pub const RECORD: Rule = Rule::new("B5");
 pub const UPDATE_MANAGER: Rule = Rule::new("B7");
 /// Programs that a host runs.
 pub const PROGRAM: Rule = Rule::new("H4");
+/// Interfaces that hosts provide.
+pub const INTERFACE: Rule = Rule::new("H7");
 /// Kinds of files that are read.
 pub const KIND: Rule = Rule::new("R1");
 /// VIBs of 4.x.
@@ -217,6 +220,7 @@ pub const ALL: &[Rule] = &[
     RECORD,
     UPDATE_MANAGER,
     PROGRAM,
+    INTERFACE,
     KIND,
     LEGACY,
     WRAPPER,

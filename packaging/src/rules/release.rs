@@ -46,6 +46,8 @@ impl Releases {
     pub const ALL: Self = Self((1 << KNOWN.len()) - 1);
     /// None of them.
     pub const NONE: Self = Self(0);
+    /// Those that a package is judged for that says nothing about them (FORMAT.md R10).
+    pub const CURRENT: Self = Self::from(6, 5);
 
     /// This release and all later ones.
     pub const fn from(major: u8, minor: u8) -> Self {
@@ -56,6 +58,19 @@ impl Releases {
     pub const fn up_to(major: u8, minor: u8) -> Self {
         let bit = Self::place(major, minor);
         Self(bit | (bit - 1))
+    }
+
+    /// Those of all texts together that name some; none if one of the texts stands for all releases,
+    /// or if no text names one that is known.
+    pub fn named<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<Self> {
+        let mut named = Self::NONE;
+        for text in texts {
+            if matches!(text, "" | "*") {
+                return None;
+            }
+            named = named.or(text.parse().unwrap_or(Self::NONE));
+        }
+        Some(named).filter(|named| !named.is_empty())
     }
 
     /// The bit of a release. For one that is not known, it lies behind all others.

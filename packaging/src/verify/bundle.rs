@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Severity::{Error, Warning};
+use super::releases::Offers;
 use super::report::Report;
 use super::{bulletins, vib};
 use crate::inspect::{Bundle, DepotVib, Vendor};
@@ -15,6 +16,12 @@ const UNEQUAL: &str =
     "[InstallationError] VIBs .. and .. have unequal values of the '..' attribute";
 
 pub(super) fn check(bundle: &Bundle, report: &mut Report) {
+    let metadata = bundle.vendors.iter().flat_map(|vendor| &vendor.metadata);
+    let offered = Releases::named(metadata.filter_map(|one| one.version.as_deref()));
+    report.offered(offered, |report| check_parts(bundle, report));
+}
+
+fn check_parts(bundle: &Bundle, report: &mut Report) {
     check_zip(bundle, report);
     if bundle.vendors.is_empty() {
         report
@@ -52,6 +59,7 @@ pub(super) fn check(bundle: &Bundle, report: &mut Report) {
         );
     }
     bulletins::check(bundle, report);
+    let offers = Offers::new(bundle);
     let mut ids = BTreeSet::new();
     for file in &bundle.vibs {
         let id = &file.id;
@@ -64,7 +72,7 @@ pub(super) fn check(bundle: &Bundle, report: &mut Report) {
                 "describe it once",
             );
         }
-        check_vib(file, report);
+        report.offered(offers.of(file), |report| check_vib(file, &offers, report));
     }
 }
 
@@ -213,7 +221,7 @@ fn report_release(release: &str, report: &mut Report) {
 }
 
 /// The file is there, is the one that was described, and says of itself what the metadata says.
-fn check_vib(file: &DepotVib, report: &mut Report) {
+fn check_vib(file: &DepotVib, offers: &Offers<'_>, report: &mut Report) {
     let path = file.relative_path.clone().unwrap_or_default();
     let Some(found) = &file.vib else {
         report
@@ -231,7 +239,10 @@ fn check_vib(file: &DepotVib, report: &mut Report) {
     check_checksum(file, report);
     check_packed_size(file, report);
     check_differences(file, report);
-    report.inside(&path, |report| vib::check(found, report));
+    report.inside(&path, |report| {
+        offers.check(file, report);
+        vib::check(found, report);
+    });
 }
 
 /// This reader finds files by any spelling of their path. Hosts put addresses together.

@@ -1,44 +1,19 @@
-//! The descriptor by itself: its elements, their values, and which releases it is for (FORMAT.md D1
-//! to D8, I1 to I10).
+//! The descriptor by itself: its elements and their values (FORMAT.md D1 to D8, I1 to I10).
 
 use super::Severity::{Error, Warning};
 use super::report::Report;
 use crate::Version;
 use crate::inspect::Descriptor;
-use crate::rules::{self, Level, Releases, constraint, name, value};
+use crate::rules::{self, Level, constraint, name, value};
 
 const PARSE_VERSION: &str = "Could not parse VIB XML data: .. invalid version";
 const PARSE_DECLARATION: &str =
     "Could not parse VIB XML data: Unicode strings with encoding declaration";
-const DEPENDENCY: &str =
-    "[DependencyError] VIB .. requires .., but the requirement cannot be satisfied";
 const KINDS: [&str; 3] = ["bootbank", "locker", "meta"];
 
 /// The acceptance level, if it is one.
 pub(super) fn level(descriptor: &Descriptor) -> Option<Level> {
     descriptor.acceptance_level.as_deref()?.parse().ok()
-}
-
-/// Releases that the package can be installed on, by what it demands of the host. Says so if they
-/// are not those that are asked for.
-pub(super) fn releases(descriptor: &Descriptor, report: &mut Report) -> Releases {
-    let depends = descriptor.relationships.depends.iter();
-    let left = constraint::hosts(depends.filter_map(|one| {
-        let (relation, version) = (one.relation.as_deref()?, one.version.as_deref()?);
-        Some((one.name.as_str(), relation, version))
-    }));
-    let asked = report.releases();
-    let excluded = asked.without(left);
-    if (report.is_asked() && !excluded.is_empty()) || asked == excluded {
-        let finding = constraint::excluded("relationships.depends", excluded);
-        report.found(Error, finding).says(DEPENDENCY);
-    }
-    // Of a package for no release at all, the rest is told nevertheless.
-    if asked == excluded {
-        Releases::ALL
-    } else {
-        left
-    }
 }
 
 pub(super) fn check(descriptor: &Descriptor, report: &mut Report) {
@@ -156,9 +131,15 @@ fn check_values(descriptor: &Descriptor, report: &mut Report) {
             "write it like 2026-01-15T00:00:00.000000+00:00",
         );
     }
+    let (install, remove) = (
+        &descriptor.maintenance_mode_install,
+        &descriptor.maintenance_mode_remove,
+    );
+    // One word may stand for both.
+    let remove = remove.as_ref().filter(|_| install != remove).cloned();
     for (element, text) in [
-        ("maintenance-mode", &descriptor.maintenance_mode_install),
-        ("maintenance-mode", &descriptor.maintenance_mode_remove),
+        ("maintenance-mode", install),
+        ("maintenance-mode", &remove),
         ("live-install-allowed", &descriptor.live_install_allowed),
         ("live-remove-allowed", &descriptor.live_remove_allowed),
         ("cimom-restart", &descriptor.cimom_restart),

@@ -8,13 +8,16 @@
 //!
 //! An *error* is what some release of the host is known to refuse, what breaks there, or a
 //! contradiction inside the file. A *warning* is what hosts take and a careful packager would not
-//! write, or what could not be checked.
+//! write, or what could not be checked. A *note* is worth knowing and needs no mending; so is all
+//! that only releases before 6.5 object to, if neither the package nor its bundle says which ones it
+//! is for.
 
 mod bulletins;
 mod bundle;
 mod checksums;
 mod descriptor;
 mod entries;
+mod releases;
 mod report;
 mod signature;
 mod vib;
@@ -28,7 +31,7 @@ use self::Severity::Error;
 use self::report::Report;
 
 /// Everything that is wrong with a file, in the order of its parts. Each package is judged for the
-/// releases that it says it is for, by what it demands of `esx-version`.
+/// releases that it and its bundle say it is for, or else for 6.5 to 9.0 (FORMAT.md R10).
 pub fn verify(inspection: &Inspection) -> Vec<Diagnosis> {
     judge(inspection, Report::new(None))
 }

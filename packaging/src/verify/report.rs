@@ -10,6 +10,8 @@ use crate::rules::{Finding, Level, Levels, Releases, Rule};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
+    /// Worth knowing; nothing to mend, at least not for the releases that the package is for.
+    Note,
     /// Hosts take it.
     Warning,
     /// Some host refuses it, or the file contradicts itself.
@@ -18,7 +20,7 @@ pub enum Severity {
 
 /// A finding about a finished file.
 ///
-/// Its JSON form is an object with `severity` (`error` or `warning`), `rule` (the number in
+/// Its JSON form is an object with `severity` (`error`, `warning` or `note`), `rule` (the number in
 /// FORMAT.md), `place`, `offset` (bytes from the start of the archive that the place is in; absent
 /// where there is none), `problem`, `remedy`, `host-message` (what a host says, shortened; null if
 /// that is not known), `releases` (those where the finding holds) and `levels` (`all`, `community`
@@ -50,6 +52,7 @@ impl fmt::Display for Diagnosis {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         };
         // Places and problems quote the file: no control character may reach a terminal.
         let finding = self
@@ -82,6 +85,8 @@ pub(super) struct Report {
     releases: Releases,
     /// Whether the caller has named them.
     asked: bool,
+    /// Whether the caller, the package or its bundle has said anything about them.
+    stated: bool,
     /// Where the part begins that is looked at, if it has a place.
     offset: Option<u64>,
     /// Level of the package that is looked at, if it has one.
@@ -119,6 +124,7 @@ impl Report {
             prefix: String::new(),
             releases: releases.unwrap_or(Releases::ALL),
             asked: releases.is_some(),
+            stated: releases.is_some(),
             offset: None,
             level: None,
         }
@@ -156,6 +162,12 @@ impl Report {
         if releases.is_empty() || !rule.levels().include(self.level) {
             return Reported(None);
         }
+        // Nobody said that it is for older ones, so that they are no reason to refuse it.
+        let severity = if self.stated || !(releases & Releases::CURRENT).is_empty() {
+            severity
+        } else {
+            Severity::Note
+        };
         let place = format!("{}{}", self.prefix, finding.place);
         let diagnosis = Diagnosis {
             severity,
@@ -186,17 +198,32 @@ impl Report {
         self.offset = outer;
     }
 
-    /// Runs checks of a package of this level, which is for these releases only.
+    /// Runs checks of a package of this level, which says that it is for these releases, if it says
+    /// anything.
     pub(super) fn of_package(
         &mut self,
         level: Option<Level>,
-        releases: Releases,
+        releases: Option<Releases>,
         checks: impl FnOnce(&mut Self),
     ) {
-        let outer = (self.level, self.releases);
-        self.level = level;
-        self.releases = self.releases & releases;
+        let outer = std::mem::replace(&mut self.level, level);
+        self.on(releases, checks);
+        self.level = outer;
+    }
+
+    /// Runs checks of what is offered for these releases, if anything is said about them. Whoever
+    /// asks for releases wants to know about those, offered or not.
+    pub(super) fn offered(&mut self, releases: Option<Releases>, checks: impl FnOnce(&mut Self)) {
+        self.on(releases.filter(|_| !self.asked), checks);
+    }
+
+    fn on(&mut self, releases: Option<Releases>, checks: impl FnOnce(&mut Self)) {
+        let outer = (self.releases, self.stated);
+        if let Some(releases) = releases {
+            self.releases = self.releases & releases;
+            self.stated = true;
+        }
         checks(self);
-        (self.level, self.releases) = outer;
+        (self.releases, self.stated) = outer;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Severity::{Error, Warning};
 use super::report::Report;
-use super::{checksums, descriptor, entries, signature};
+use super::{checksums, descriptor, entries, releases, signature};
 use crate::inspect::{EntryKind, Payload, Vib};
 use crate::rules::{self, Level, Releases, name, path};
 
@@ -31,7 +31,7 @@ const ARCHIVES: [&str; 4] = ["tgz", "vgz", "installer_vgz", VZSTD];
 
 pub(super) fn check(vib: &Vib, report: &mut Report) {
     let level = descriptor::level(&vib.descriptor);
-    let releases = descriptor::releases(&vib.descriptor, report);
+    let releases = releases::stated(&vib.descriptor, report);
     report.of_package(level, releases, |report| {
         descriptor::check(&vib.descriptor, report);
         check_level(vib, level, report);

@@ -29,9 +29,8 @@ fn refusal(toml: &str) -> String {
 #[test]
 fn an_init_script_for_hosts_that_do_not_grant_its_place() {
     for demands in [
-        "name = \"esx-version\"\n",
         "name = \"esx-base\"\nrelation = \">=\"\nversion = \"5.0\"\n",
-        "name = \"esx-version\"\nrelation = \"<<\"\nversion = \"5.1\"\n",
+        "name = \"esx-version\"\nrelation = \"<<\"\nversion = \"7.0\"\n",
     ] {
         assert_eq!(
             refusal(&demanding(demands)),
@@ -43,6 +42,25 @@ fn an_init_script_for_hosts_that_do_not_grant_its_place() {
         "name = \"esx-version\"\nrelation = \">=\"\nversion = \"5.1.0\"\n",
     ))
     .expect("5.1 grants it");
+    // Whoever says nothing does not mean 5.0.
+    let written = packed(&demanding("name = \"esx-version\"\n")).expect("no word of 5.0");
+    must_be_sound(write(&written, &sources()).bytes());
+}
+
+#[test]
+fn demands_that_no_host_of_the_platforms_meets() {
+    let toml = demanding("name = \"esx-version\"\nrelation = \"=\"\nversion = \"6.7.0\"\n");
+    packed(&toml).expect("6.7 is one of them");
+    let platforms = "platforms = [\"6.*\"";
+    assert!(toml.contains(platforms), "{toml}");
+    let start = toml.find(platforms).unwrap();
+    let end = start + toml[start..].find(']').unwrap() + 1;
+    let toml = format!("{}platforms = [\"8.*\"]{}", &toml[..start], &toml[end..]);
+    assert_eq!(
+        refusal(&toml),
+        "relationships.depends: exclude the host itself: 8.0; widen what is demanded of \
+         esx-version, or take a package for this release (FORMAT.md I10)"
+    );
 }
 
 #[test]

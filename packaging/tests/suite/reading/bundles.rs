@@ -37,13 +37,18 @@ with zipfile.ZipFile('out', 'w', zipfile.ZIP_DEFLATED) as z:
 /// The script around the sound package.
 pub(super) fn script() -> String {
     let plain = tar("gnu", &FILES);
-    let vib = fixture::sound();
-    let record = descriptor(&plain, &gzip(&plain), &FILES.map(|(path, ..)| path)).replace(
+    let record = descriptor(&plain, &gzip(&plain), &FILES.map(|(path, ..)| path));
+    script_around(&record, &fixture::sound())
+}
+
+/// The script around a package with this descriptor.
+pub(super) fn script_around(descriptor: &str, vib: &[u8]) -> String {
+    let record = descriptor.replace(
         "<system-requires>",
         &format!(
             r#"<relative-path>hi.vib</relative-path><packed-size>{}</packed-size><checksum checksum-type="sha-256">{}</checksum><system-requires>"#,
             vib.len(),
-            hash("sha256sum", &vib)
+            hash("sha256sum", vib)
         ),
     );
     SCRIPT.replace("RECORD", &record)

@@ -23,7 +23,7 @@ fn sealed(mut header: [u8; 512], signed: bool) -> [u8; 512] {
 }
 
 /// An archive with one file, whose data begins at 0x18200.
-fn vmtar(header: [u8; 512]) -> Vec<u8> {
+fn vmtar(header: &[u8; 512]) -> Vec<u8> {
     let mut bytes = header.to_vec();
     bytes.resize(0x18200, 0);
     bytes.extend(b"data");
@@ -36,7 +36,7 @@ fn a_vmtar_whose_writer_sums_signed_characters_is_read() {
     let header = visor("file", b'0', 0o644, 4, "", 0x18200);
     assert_ne!(sealed(header, true), sealed(header, false));
     for signed in [true, false] {
-        let found = read(&vmtar(sealed(header, signed))).map(|found| found.to_string());
+        let found = read(&vmtar(&sealed(header, signed))).map(|found| found.to_string());
         assert!(
             found.as_ref().is_ok_and(|text| text.contains("4 file")),
             "{found:?}"
@@ -49,7 +49,7 @@ fn a_third_sum_is_refused_with_both_that_are_right() {
     let mut header = sealed(visor("file", b'0', 0o644, 4, "", 0x18200), true);
     let stored = u32::from_str_radix(str::from_utf8(&header[148..154]).unwrap(), 8).unwrap();
     header[153] ^= 1;
-    let text = refusal(&vmtar(header));
+    let text = refusal(&vmtar(&header));
     assert!(
         text.contains(&format!(
             "its checksum is {}, or {stored} of signed characters, but {} is stored",

@@ -10,6 +10,7 @@ mod extraction;
 pub(crate) mod fixture;
 mod header_sums;
 mod hostile;
+mod judged_for;
 mod metadata;
 mod releases;
 mod report;

@@ -171,6 +171,7 @@ pub(crate) fn verdict(vib: &[u8], trust: Option<Trust>) -> String {
         .map(|one| match one.severity {
             Severity::Error => format!("E {}", one.finding),
             Severity::Warning => format!("W {}", one.finding),
+            Severity::Note => format!("N {}", one.finding),
         })
         .collect();
     lines.join("\n")
