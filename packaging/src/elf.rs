@@ -45,6 +45,8 @@ pub enum Kind {
     Executable,
     /// `ET_DYN`: a shared library, or a program without a fixed address.
     Shared,
+    /// `ET_REL`: an object, such as a module of the host's kernel.
+    Relocatable,
     /// Any other number.
     Other(u16),
 }
@@ -52,6 +54,20 @@ pub enum Kind {
 impl Elf {
     /// `EM_X86_64`, for comparison with [`Elf::machine`].
     pub const X86_64: u16 = object::elf::EM_X86_64.0;
+    /// `EM_AARCH64`, of ESXi on Arm.
+    pub const AARCH64: u16 = object::elf::EM_AARCH64.0;
+
+    /// The name of a machine, or `machine` and its number.
+    pub fn machine_name(machine: u16) -> String {
+        match object::elf::Machine(machine) {
+            object::elf::EM_X86_64 => "x86-64".to_owned(),
+            object::elf::EM_AARCH64 => "aarch64".to_owned(),
+            object::elf::EM_386 => "i386".to_owned(),
+            object::elf::EM_ARM => "arm".to_owned(),
+            object::elf::EM_RISCV => "riscv".to_owned(),
+            _ => format!("machine {machine}"),
+        }
+    }
 
     /// Reads the headers of an ELF file.
     ///
@@ -90,6 +106,7 @@ fn facts<H: FileHeader<Endian = Endianness>>(class: Class, bytes: &[u8]) -> Resu
         kind: match header.e_type(endian) {
             object::elf::ET_EXEC => Kind::Executable,
             object::elf::ET_DYN => Kind::Shared,
+            object::elf::ET_REL => Kind::Relocatable,
             other => Kind::Other(other.0),
         },
         interpreter,

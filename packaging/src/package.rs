@@ -8,7 +8,7 @@ use crate::manifest::{self, AcceptanceLevel, Manifest};
 use crate::payload::Payload;
 use crate::rules::constraint::{constraint, excluded};
 use crate::rules::{
-    BOOT_BANK_NAME, Finding, OVERLAY, PAYLOAD_NAME, PLATFORM, Releases, VERSION, name,
+    BOOT_BANK_NAME, Finding, OVERLAY, PAYLOAD_NAME, PLATFORM, Releases, VERSION, name, path,
 };
 use crate::source::Sources;
 use crate::{Epoch, Error, Version};
@@ -94,6 +94,36 @@ impl Package {
     /// (FORMAT.md S2).
     pub fn acceptance_level(&self) -> AcceptanceLevel {
         self.facts.manifest.acceptance_level
+    }
+
+    /// What hosts take and a careful packager would not write, by the same rules as the warnings of
+    /// [`verify`](crate::verify::verify()), as far as the description shows it.
+    pub fn warnings(&self) -> Vec<Finding> {
+        let manifest = &self.facts.manifest;
+        let mut findings = Vec::new();
+        let mut ascii = |key: &str, value: &str| findings.extend(name::ascii(key, value));
+        ascii("summary", &manifest.summary);
+        ascii("description", &manifest.description);
+        for (key, value) in &manifest.urls {
+            ascii(&format!("urls.{key}"), value);
+        }
+        for tag in &manifest.software_tags {
+            ascii("software-tags", tag);
+        }
+        for (number, platform) in manifest.hwplatform.iter().enumerate() {
+            let place = |key: &str| format!("hwplatform {}, {key}", number + 1);
+            ascii(&place("vendor"), &platform.vendor);
+            ascii(
+                &place("model"),
+                platform.model.as_deref().unwrap_or_default(),
+            );
+        }
+        let entries = self.payloads.iter().flat_map(|payload| &payload.entries);
+        for entry in entries.filter(|entry| !entry.is_directory()) {
+            let place = format!("contents {:?}", entry.path);
+            findings.extend(path::unsaved_config(&place, &entry.path, entry.mode));
+        }
+        findings
     }
 
     /// `VENDOR_bootbank_NAME_VERSION`, by which hosts know the package (FORMAT.md I1).

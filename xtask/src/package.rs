@@ -123,6 +123,9 @@ impl Described {
         };
         let package = Package::new(description, &files, epoch)
             .map_err(|error| anyhow!("{}:\n{error}{hint}", named()))?;
+        for warning in package.warnings() {
+            eprintln!("warning: {}: {warning}", named());
+        }
         Ok(Self { package, files })
     }
 

@@ -367,7 +367,7 @@ fn what_verify_would_refuse_is_not_written() {
         &["package", &program, "--out", "out"],
         &[
             "program-1.0.0-1-offline-bundle.zip would be refused by hosts, and was not written:",
-            "is a program of 32 bits for machine 3, not for x86-64",
+            "is a program of 32 bits for i386, not for x86-64",
             "(FORMAT.md H4)",
         ],
     );

@@ -1,4 +1,5 @@
-//! `cargo xtask verify` and `sign`, as their user calls them.
+//! `cargo xtask verify` and `sign`, as their user calls them, and what `package` says of a description
+//! before it writes.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -128,5 +129,74 @@ fn at_says_how_a_time_is_written() {
                  2026-01-15T00:00:00Z, from 1970 to 2107\n"
             )
         );
+    }
+}
+
+/// The example with one text of its description replaced, in a folder of its own.
+fn described(from: &str, to: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let example = Path::new(EXAMPLE).parent().unwrap();
+    for entry in fs::read_dir(example).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let description = folder.path().join("package.toml");
+    let before = fs::read_to_string(&description).unwrap();
+    assert!(before.contains(from), "{from}");
+    fs::write(&description, before.replacen(from, to, 1)).unwrap();
+    folder
+}
+
+#[test]
+fn package_warns_of_texts_beyond_ascii_and_of_unsaved_configuration() {
+    let folder = described("Writes a note", "Schreibt f\u{fc}r Leser");
+    let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(
+        stderr.starts_with(
+            "warning: package.toml: summary: contains '\u{fc}', and a host may fail to save what \
+             is beyond ASCII; write it in ASCII, for instance with ae for \u{e4} (FORMAT.md D11)\n"
+        ),
+        "{stderr}"
+    );
+    let folder = described("type = \"config\"", "type = \"file\"");
+    let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+    let stderr = text(&output.stderr);
+    assert!(
+        stderr.starts_with(
+            "warning: package.toml: contents \"etc/config/bootnote/bootnote.conf\": lies below \
+             etc/config/ without the sticky bit"
+        ),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn package_does_not_write_an_init_script_that_cannot_be_started() {
+    let script = fs::read_to_string(Path::new(EXAMPLE).with_file_name("bootnote")).unwrap();
+    for (script, wanted) in [
+        (
+            script.replace('\n', "\r\n"),
+            "ends its first line with a carriage return",
+        ),
+        (
+            script.replace("#!/bin/sh", "#!/bin/bash"),
+            "is a script for /bin/bash",
+        ),
+        (
+            script.replace("#!/bin/sh", ""),
+            "does not begin with \"#!\"",
+        ),
+    ] {
+        let folder = described("bootnote", "bootnote");
+        fs::write(folder.path().join("bootnote"), script).unwrap();
+        let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+        let stderr = text(&output.stderr);
+        assert!(
+            !output.status.success() && stderr.contains(wanted),
+            "{stderr}"
+        );
+        assert!(!folder.path().join("out").exists());
     }
 }

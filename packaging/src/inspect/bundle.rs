@@ -11,7 +11,7 @@ use super::descriptor::{DeclaredChecksum, DeclaredSize, Descriptor};
 use super::limits::Meter;
 use super::stream::Hashed;
 use super::vib::{self, Vib};
-use super::xml::Node;
+use super::xml::{BeyondAscii, Node};
 use super::zip::{Zip, ZipEntry};
 use super::{Expected, Ignore, ReadError, XmlKind, xml};
 use crate::rules::Releases;
@@ -76,6 +76,9 @@ pub struct DepotVib {
     pub vib: Option<Vib>,
     /// Id of the VIB, by the metadata.
     pub id: String,
+    /// What stands in the record beyond ASCII (FORMAT.md D11).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beyond_ascii: Option<BeyondAscii>,
     /// Releases that the index offers its metadata for; absent if it does not say.
     #[serde(skip)]
     pub(crate) offered: Option<Releases>,
@@ -212,6 +215,7 @@ fn described(
         actual_sha256: None,
         vib: None,
         id: Descriptor::new(&document).id,
+        beyond_ascii: document.beyond_ascii.clone(),
         offered: None,
         differences: Vec::new(),
     };

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::xml::{Document, Node};
+use super::xml::{BeyondAscii, Document, Node};
 
 /// Elements that no descriptor does without (FORMAT.md D3). Those that make up the id, and the
 /// acceptance level, have rules of their own.
@@ -74,6 +74,9 @@ pub struct Descriptor {
     pub overlay: Option<String>,
     /// Whether an XML declaration names an encoding (FORMAT.md D1).
     pub names_encoding: bool,
+    /// What stands there beyond ASCII (FORMAT.md D11).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beyond_ascii: Option<BeyondAscii>,
     /// Elements of the root that stand there more than once; only the first is taken.
     pub repeated: Vec<String>,
     /// Elements of the root that should be there and are not.
@@ -236,6 +239,7 @@ impl Descriptor {
     pub(super) fn new(document: &Document) -> Self {
         let Document {
             root,
+            beyond_ascii,
             names_encoding,
         } = document;
         let text = |name: &str| root.string(name).unwrap_or_default();
@@ -296,6 +300,7 @@ impl Descriptor {
             version,
             vendor,
             names_encoding: *names_encoding,
+            beyond_ascii: beyond_ascii.clone(),
             repeated: repeated(root),
             absent: MANDATORY
                 .into_iter()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::ReadError;
+use super::{ReadError, Script};
 use crate::elf::{Class, Elf, Kind};
 
 /// An entry of a payload's archive.
@@ -45,6 +45,12 @@ pub struct Entry {
     /// What a program's headers say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<Program>,
+    /// What a script says about how it is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
+    /// What is wrong with the XML of a file that a host parses because of its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xml_fault: Option<String>,
 }
 
 impl Entry {
@@ -115,9 +121,9 @@ pub enum Program {
     Read {
         /// 32 or 64.
         bits: u8,
-        /// `e_machine`; 62 is x86-64.
+        /// `e_machine`; 62 is x86-64, 183 is aarch64.
         machine: u16,
-        /// `executable`, `shared`, or the number of another `e_type`.
+        /// `executable`, `shared`, `relocatable`, or the number of another `e_type`.
         elf_type: Cow<'static, str>,
         /// The program that is started in its stead.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,6 +162,7 @@ impl Program {
                 elf_type: match elf.kind {
                     Kind::Executable => "executable".into(),
                     Kind::Shared => "shared".into(),
+                    Kind::Relocatable => "relocatable".into(),
                     Kind::Other(number) => number.to_string().into(),
                 },
                 interpreter: elf.interpreter,

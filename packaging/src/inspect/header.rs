@@ -280,6 +280,8 @@ fn entry(
             crooked,
             offset,
             program: None,
+            script: None,
+            xml_fault: None,
         },
     })
 }

@@ -30,6 +30,7 @@ mod limits;
 mod payload;
 mod signable;
 mod source;
+mod startable;
 mod stream;
 mod supply_chain;
 mod text;
@@ -56,12 +57,14 @@ pub use self::extract::{Extracted, Sink, extract};
 pub use self::legacy::LegacyVib;
 pub use self::limits::Limits;
 pub use self::payload::{Checksum, ChecksumState, Payload};
+pub use self::startable::Script;
 pub use self::supply_chain::SupplyChain;
 pub use self::vib::{Signature, Vib};
-pub use self::xml::XmlKind;
+pub use self::xml::{BeyondAscii, XmlKind};
 pub use self::zip::ZipEntry;
 
 pub(crate) use self::signable::signable;
+pub(crate) use self::startable::is_started;
 pub(crate) use self::vib::SIGNATURE;
 
 use self::limits::Meter;

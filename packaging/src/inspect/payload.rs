@@ -11,7 +11,7 @@ use super::entry::{Entry, EntryKind, Program};
 use super::gunzip::Gunzip;
 use super::limits::Meter;
 use super::stream::{Hashed, Metered, Sums, fill, whole};
-use super::{Observer, ReadError};
+use super::{Observer, ReadError, Script, startable};
 
 pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
 const ELF: &[u8; 4] = b"\x7fELF";
@@ -193,7 +193,7 @@ pub(super) fn gunzip_archive(
     })
 }
 
-/// Looks at programs, and passes everything on to the observer.
+/// Looks at programs and scripts, and passes everything on to the observer.
 fn visit(
     folder: &str,
     entry: &mut Entry,
@@ -211,7 +211,7 @@ fn visit(
     };
     let (head, _) = head.split_at(filled);
     if head != ELF {
-        return observer.entry(folder, entry, &mut head.chain(data));
+        return visit_text(folder, entry, &mut head.chain(data), meter, observer);
     }
     if entry.size > meter.limits.elf_bytes {
         entry.program = Some(Program::Unreadable {
@@ -224,6 +224,47 @@ fn visit(
     meter.names(program.name_bytes(), entry.offset)?;
     entry.program = Some(program);
     observer.entry(folder, entry, &mut bytes.as_slice())
+}
+
+/// Looks at scripts, and at XML that a host parses.
+fn visit_text(
+    folder: &str,
+    entry: &mut Entry,
+    data: &mut dyn Read,
+    meter: &Meter,
+    observer: &mut dyn Observer,
+) -> Result<(), ReadError> {
+    let part = format!("data of {:?}", entry.path);
+    let limit = meter.limits.xml_bytes;
+    if entry.kind == EntryKind::File && startable::is_parsed(&entry.path) && entry.size <= limit {
+        let bytes = whole(data, entry.size, &part, entry.offset)?;
+        entry.xml_fault = startable::xml_fault(&bytes, meter)?;
+        let length = entry.xml_fault.as_ref().map_or(0, String::len);
+        meter.names(length, entry.offset)?;
+        return observer.entry(folder, entry, &mut bytes.as_slice());
+    }
+    let mut start = [0; 2];
+    let mut data = data;
+    let filled =
+        fill(&mut data, &mut start).map_err(ReadError::reading(part.clone(), entry.offset))?;
+    let (start, _) = start.split_at(filled);
+    let is_script = start == b"#!" || startable::is_started(&entry.path);
+    if entry.kind != EntryKind::File || !is_script {
+        return observer.entry(folder, entry, &mut start.chain(data));
+    }
+    let mut head = Vec::new();
+    let mut data = start.chain(data);
+    data.by_ref()
+        .take(startable::SCRIPT_BYTES)
+        .read_to_end(&mut head)
+        .map_err(ReadError::reading(part, entry.offset))?;
+    entry.script = Script::read(&entry.path, &head);
+    let interpreter = entry
+        .script
+        .as_ref()
+        .and_then(|one| one.interpreter.as_ref());
+    meter.names(interpreter.map_or(0, String::len), entry.offset)?;
+    observer.entry(folder, entry, &mut head.as_slice().chain(data))
 }
 
 fn compare(

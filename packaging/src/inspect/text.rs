@@ -7,6 +7,7 @@ use super::{
     EntryKind, Extension, Flavour, Inspection, LegacyVib, Member, Payload, Program, Signature,
     SupplyChain, Vib,
 };
+use crate::Elf;
 
 /// Several lines, the last one with a newline at its end.
 impl Display for Inspection {
@@ -240,17 +241,18 @@ impl Display for Program {
             Self::Unreadable { problem } => write!(out, "ELF, not read: {}", Plain(problem)),
             Self::Read {
                 bits,
+                machine,
                 elf_type,
                 interpreter,
                 needed,
-                ..
             } => {
+                let machine = Elf::machine_name(*machine);
+                if elf_type == "relocatable" {
+                    return write!(out, "kernel module for {machine}, ELF{bits}");
+                }
                 let dynamic = interpreter.is_some() || !needed.is_empty();
-                write!(
-                    out,
-                    "ELF{bits} {elf_type} {}",
-                    if dynamic { "dynamic" } else { "static" }
-                )
+                let linked = if dynamic { "dynamic" } else { "static" };
+                write!(out, "ELF{bits} {elf_type} for {machine}, {linked}")
             }
         }
     }

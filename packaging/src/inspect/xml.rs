@@ -44,6 +44,8 @@ pub enum XmlKind {
     Profile,
     /// `vmware.xml`.
     Response,
+    /// A file of a payload that a host parses, such as a firewall ruleset.
+    Service,
 }
 
 impl XmlKind {
@@ -57,7 +59,47 @@ impl XmlKind {
             Self::Bulletin => "bulletin",
             Self::Profile => "imageprofile",
             Self::Response => "metadataResponse",
+            Self::Service => "ConfigRoot",
         }
+    }
+}
+
+/// The first bytes of an XML file that are not ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct BeyondAscii {
+    /// Where they begin, in bytes.
+    pub offset: u64,
+    /// The word that they are a part of; empty for a byte order mark.
+    pub word: String,
+}
+
+impl BeyondAscii {
+    /// Looks for them.
+    fn find(text: &str) -> Option<Self> {
+        /// Most characters of a word that are shown, on either side.
+        const MOST: usize = 20;
+        let place = text.bytes().position(|byte| !byte.is_ascii())?;
+        let (before, rest) = text.split_at_checked(place)?;
+        if place == 0 && rest.starts_with('\u{feff}') {
+            return Some(Self {
+                offset: 0,
+                word: String::new(),
+            });
+        }
+        let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'');
+        let head: Vec<_> = before
+            .chars()
+            .rev()
+            .take(MOST)
+            .take_while(|c| !ends(*c))
+            .collect();
+        let tail = rest.chars().take(MOST).take_while(|c| !ends(*c));
+        Some(Self {
+            offset: place as u64,
+            word: head.into_iter().rev().chain(tail).collect(),
+        })
     }
 }
 
@@ -65,6 +107,8 @@ impl XmlKind {
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) root: Node,
+    /// What stands there beyond ASCII, if anything does (FORMAT.md D11).
+    pub(crate) beyond_ascii: Option<BeyondAscii>,
     /// Whether there was a declaration that names an encoding (FORMAT.md D1).
     pub(crate) names_encoding: bool,
 }
@@ -150,39 +194,12 @@ struct Meaning<'n> {
 
 /// Reads a document.
 pub(super) fn parse(bytes: &[u8], kind: XmlKind, meter: &Meter) -> Result<Document, ReadError> {
-    meter.xml(bytes.len(), 0)?;
-    let text = std::str::from_utf8(bytes).map_err(|error| match declared_encoding(bytes) {
-        Some(encoding) => ReadError::Encoding { kind, encoding },
-        None => ReadError::Xml {
-            kind,
-            element: String::new(),
-            offset: error.valid_up_to() as u64,
-            problem: "it is not UTF-8".to_owned(),
-        },
-    })?;
-    if let Some((offset, c)) = foreign_character(text) {
-        return Err(ReadError::Xml {
-            kind,
-            element: String::new(),
-            offset: offset as u64,
-            problem: format!("there is the character {c:?}, which XML does not have"),
-        });
-    }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut parser = Parser {
-        kind,
-        reader: Reader::from_str(text),
-        meter,
-        open: Vec::new(),
-        root: None,
-        names_encoding: false,
-        elements: 0,
-    };
-    parser.reader.config_mut().check_comments = true;
+    let mut parser = Parser::new(bytes, kind, meter)?;
     while parser.step()? {}
     match parser.root {
         Some(node) if node.name == kind.root() => Ok(Document {
             root: node,
+            beyond_ascii: std::str::from_utf8(bytes).ok().and_then(BeyondAscii::find),
             names_encoding: parser.names_encoding,
         }),
         Some(node) => Err(ReadError::Xml {
@@ -193,6 +210,18 @@ pub(super) fn parse(bytes: &[u8], kind: XmlKind, meter: &Meter) -> Result<Docume
         }),
         None => Err(parser.problem("there is no root element")),
     }
+}
+
+/// Whether a document is well-formed, whatever its root. One with a document type is not looked at
+/// further: its entities are not known here.
+pub(super) fn well_formed(bytes: &[u8], kind: XmlKind, meter: &Meter) -> Result<(), ReadError> {
+    let mut parser = Parser::new(bytes, kind, meter)?;
+    parser.stops_at_type = true;
+    while parser.step()? {}
+    if parser.root.is_none() && !parser.has_type {
+        return Err(parser.problem("there is no root element"));
+    }
+    Ok(())
 }
 
 /// What bytes that are not UTF-8 say about themselves: by a mark of UTF-16, or by a declaration
@@ -218,10 +247,48 @@ struct Parser<'a> {
     open: Vec<Node>,
     root: Option<Node>,
     names_encoding: bool,
+    /// Whether a document type ends the reading, instead of being refused.
+    stops_at_type: bool,
+    has_type: bool,
     elements: usize,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(bytes: &'a [u8], kind: XmlKind, meter: &'a Meter) -> Result<Self, ReadError> {
+        meter.xml(bytes.len(), 0)?;
+        let text = std::str::from_utf8(bytes).map_err(|error| match declared_encoding(bytes) {
+            Some(encoding) => ReadError::Encoding { kind, encoding },
+            None => ReadError::Xml {
+                kind,
+                element: String::new(),
+                offset: error.valid_up_to() as u64,
+                problem: "it is not UTF-8".to_owned(),
+            },
+        })?;
+        if let Some((offset, c)) = foreign_character(text) {
+            return Err(ReadError::Xml {
+                kind,
+                element: String::new(),
+                offset: offset as u64,
+                problem: format!("there is the character {c:?}, which XML does not have"),
+            });
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut parser = Self {
+            kind,
+            reader: Reader::from_str(text),
+            meter,
+            open: Vec::new(),
+            root: None,
+            names_encoding: false,
+            stops_at_type: false,
+            has_type: false,
+            elements: 0,
+        };
+        parser.reader.config_mut().check_comments = true;
+        Ok(parser)
+    }
+
     /// Takes one event; false at the end.
     fn step(&mut self) -> Result<bool, ReadError> {
         let is_first = self.reader.buffer_position() == 0;
@@ -270,6 +337,10 @@ impl Parser<'_> {
                 return Err(self.problem("it has a declaration, which belongs to the beginning"));
             }
             Event::Decl(declaration) => self.names_encoding |= declaration.encoding().is_some(),
+            Event::DocType(_) if self.stops_at_type => {
+                self.has_type = true;
+                return Ok(false);
+            }
             Event::DocType(_) => {
                 return Err(
                     self.problem("it has a document type, whose entities could grow without bound")

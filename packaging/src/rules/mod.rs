@@ -143,6 +143,8 @@ pub const FILE_LIST: Rule = Rule::new("D4");
 pub const OVERLAY: Rule = Rule::new("D5").of(Levels::Community);
 /// Size of a payload.
 pub const PAYLOAD_SIZE: Rule = Rule::new("D7");
+/// Descriptors in ASCII.
+pub const ASCII: Rule = Rule::new("D11");
 /// Truth values.
 pub const TRUTH: Rule = Rule::new("D10");
 /// How a package is identified.
@@ -177,6 +179,12 @@ pub const RECORD: Rule = Rule::new("B5");
 pub const UPDATE_MANAGER: Rule = Rule::new("B7");
 /// Programs that a host runs.
 pub const PROGRAM: Rule = Rule::new("H4");
+/// Scripts that a host runs.
+pub const SCRIPT: Rule = Rule::new("H5");
+/// XML files that a host parses because of their place.
+pub const PARSED_XML: Rule = Rule::new("H6");
+/// Modules of a host's kernel.
+pub const MODULE: Rule = Rule::new("H8");
 /// Interfaces that hosts provide.
 pub const INTERFACE: Rule = Rule::new("H7");
 /// Kinds of files that are read.
@@ -197,6 +205,7 @@ pub const XML_FORM: Rule = Rule::new("R9");
 /// All rules that a finding can name.
 pub const ALL: &[Rule] = &[
     ELEMENTS,
+    ASCII,
     TRUTH,
     ENTRY_KIND,
     MEMBER_ORDER,
@@ -220,6 +229,9 @@ pub const ALL: &[Rule] = &[
     RECORD,
     UPDATE_MANAGER,
     PROGRAM,
+    SCRIPT,
+    PARSED_XML,
+    MODULE,
     INTERFACE,
     KIND,
     LEGACY,

@@ -4,8 +4,8 @@
 //! holds it.
 
 use super::{
-    BOOT_BANK_NAME, BULLETIN, Finding, NAME, PAYLOAD_NAME, PLATFORM, Rule, SUMMARY, TEXT, URL_KEY,
-    VENDOR_CODE,
+    ASCII, BOOT_BANK_NAME, BULLETIN, Finding, NAME, PAYLOAD_NAME, PLATFORM, Rule, SUMMARY, TEXT,
+    URL_KEY, VENDOR_CODE,
 };
 use crate::manifest::PayloadType;
 
@@ -143,6 +143,17 @@ pub fn text(key: &str, value: &str) -> Option<Finding> {
         key,
         format!("contains the character {stray:?}"),
         "write it as one line of printable text",
+    ))
+}
+
+/// A text of the descriptor that hosts have to save in a database (FORMAT.md D11).
+pub fn ascii(key: &str, value: &str) -> Option<Finding> {
+    let stray = value.chars().find(|c| !c.is_ascii())?;
+    Some(Finding::new(
+        ASCII,
+        key,
+        format!("contains {stray:?}, and a host may fail to save what is beyond ASCII"),
+        "write it in ASCII, for instance with ae for \u{e4}",
     ))
 }
 

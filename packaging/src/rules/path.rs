@@ -135,6 +135,18 @@ pub fn config_location(place: &str, path: &str) -> Option<Finding> {
     })
 }
 
+/// A file in the place of editable ones is one: without the sticky bit, nobody saves it.
+pub fn unsaved_config(place: &str, path: &str, mode: u32) -> Option<Finding> {
+    (path.starts_with("etc/config/") && mode & 0o1000 == 0).then(|| {
+        Finding::new(
+            CONFIG_BELOW_ETC,
+            place,
+            "lies below etc/config/ without the sticky bit, so that a reboot drops its edits",
+            "pack it with mode 1644, or elsewhere",
+        )
+    })
+}
+
 /// At least one name below `location`, whose names match one by one.
 fn lies_below(location: &str, path: &str) -> bool {
     let mut names = path.split('/');

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Severity::{Error, Warning};
 use super::releases::Offers;
 use super::report::Report;
-use super::{bulletins, vib};
+use super::{bulletins, descriptor, vib};
 use crate::inspect::{Bundle, DepotVib, Vendor};
 use crate::rules::{self, Releases, name, value};
 
@@ -222,6 +222,7 @@ fn report_release(release: &str, report: &mut Report) {
 
 /// The file is there, is the one that was described, and says of itself what the metadata says.
 fn check_vib(file: &DepotVib, offers: &Offers<'_>, report: &mut Report) {
+    descriptor::check_ascii(&file.record, file.beyond_ascii.as_ref(), report);
     let path = file.relative_path.clone().unwrap_or_default();
     let Some(found) = &file.vib else {
         report

@@ -3,7 +3,7 @@
 use super::Severity::{Error, Warning};
 use super::report::Report;
 use crate::Version;
-use crate::inspect::Descriptor;
+use crate::inspect::{BeyondAscii, Descriptor};
 use crate::rules::{self, Level, constraint, name, value};
 
 const PARSE_VERSION: &str = "Could not parse VIB XML data: .. invalid version";
@@ -23,7 +23,33 @@ pub(super) fn check(descriptor: &Descriptor, report: &mut Report) {
     check_relationships(descriptor, report);
 }
 
+/// Hosts save descriptors in a database, as ASCII.
+pub(super) fn check_ascii(file: &str, found: Option<&BeyondAscii>, report: &mut Report) {
+    let Some(found) = found else {
+        return;
+    };
+    let (problem, remedy) = if found.word.is_empty() {
+        (
+            "begins with a byte order mark".to_owned(),
+            "save it without",
+        )
+    } else {
+        let word = &found.word;
+        let problem = format!("holds characters beyond ASCII, in \"{word}\"");
+        (
+            problem,
+            "write it in ASCII, for instance with ae for \u{e4}",
+        )
+    };
+    let place = format!("{file} at byte {}", found.offset);
+    report
+        .add(Warning, rules::ASCII, place, problem, remedy)
+        .says("UnicodeEncodeError: 'ascii' codec can't encode character ..")
+        .at(found.offset);
+}
+
 fn check_elements(descriptor: &Descriptor, report: &mut Report) {
+    check_ascii("descriptor.xml", descriptor.beyond_ascii.as_ref(), report);
     if descriptor.names_encoding {
         report
             .add(

@@ -1,10 +1,11 @@
-//! The entries of a payload's archive: dialect, names, parents, modes, programs.
+//! The entries of a payload's archive: dialect, names, parents, modes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Severity::{Error, Warning};
 use super::report::Report;
-use crate::inspect::{Archive, Entry, EntryKind, Flavour, Program};
+use super::{programs, scripts};
+use crate::inspect::{Archive, Entry, EntryKind, Flavour, Program, is_started};
 use crate::rules::{self, path};
 
 /// Written by others than root.
@@ -16,20 +17,34 @@ const EXECUTABLE: u32 = 0o111;
 pub(super) fn check(kind: Option<&str>, archive: &Archive, report: &mut Report) {
     check_flavour(kind, archive, report);
     check_end(archive, report);
+    let files: BTreeSet<_> = archive
+        .entries
+        .iter()
+        .map(|one| one.path.as_str())
+        .collect();
     let mut seen: BTreeMap<&str, bool> = BTreeMap::new();
     for entry in &archive.entries {
-        report.at(entry.offset, |report| check_entry(entry, &mut seen, report));
+        report.at(entry.offset, |report| {
+            check_entry(entry, &files, &mut seen, report);
+        });
     }
 }
 
-/// `seen` are the paths before it, without a slash at the end, and whether they are directories.
-fn check_entry<'a>(entry: &'a Entry, seen: &mut BTreeMap<&'a str, bool>, report: &mut Report) {
+/// `files` are the paths of the archive, `seen` those before the entry, without a slash at the end,
+/// and whether they are directories.
+fn check_entry<'a>(
+    entry: &'a Entry,
+    files: &BTreeSet<&str>,
+    seen: &mut BTreeMap<&'a str, bool>,
+    report: &mut Report,
+) {
     let place = format!("entry {:?} at byte {}", entry.path, entry.offset);
     check_name(&place, entry, report);
     check_mode(&place, entry, report);
     if let Some(program) = &entry.program {
-        check_program(&place, entry, program, report);
+        programs::check(&place, entry, program, report);
     }
+    scripts::check(&place, entry, files, report);
     let bare = entry.path.trim_end_matches('/');
     check_parents(&place, bare, seen, report);
     let is_directory = entry.kind == EntryKind::Directory;
@@ -214,7 +229,7 @@ fn check_mode(place: &str, entry: &Entry, report: &mut Report) {
             "take the set-id bits away",
         );
     }
-    let is_script = entry.kind == EntryKind::File && entry.path.starts_with("etc/init.d/");
+    let is_script = entry.kind == EntryKind::File && is_started(&entry.path);
     let is_program =
         matches!(&entry.program, Some(Program::Read { elf_type, .. }) if elf_type == "executable");
     if (is_script || is_program) && mode & EXECUTABLE == 0 {
@@ -235,57 +250,9 @@ fn check_mode(place: &str, entry: &Entry, report: &mut Report) {
             "move it below etc/config/ or take the sticky bit away",
         );
     }
-}
-
-/// Libraries and modules of the kernel are no programs.
-fn check_program(place: &str, entry: &Entry, program: &Program, report: &mut Report) {
-    const REMEDY: &str = "build it as a static 64-bit program with a fixed address";
-    match program {
-        Program::Unreadable { problem } => {
-            report.add(
-                Warning,
-                rules::PROGRAM,
-                place,
-                problem,
-                "look at it by other means",
-            );
-        }
-        Program::Read {
-            bits,
-            machine,
-            elf_type,
-            interpreter,
-            needed,
-        } => {
-            let name = entry.path.rsplit('/').next().unwrap_or_default();
-            let is_library = name.split('.').skip(1).any(|part| part == "so");
-            if is_library || !matches!(elf_type.as_ref(), "executable" | "shared") {
-                return;
-            }
-            if (*bits, *machine) != (64, crate::Elf::X86_64) {
-                let problem =
-                    format!("is a program of {bits} bits for machine {machine}, not for x86-64");
-                report.add(Error, rules::PROGRAM, place, problem, REMEDY);
-            }
-            if elf_type != "executable" {
-                report.add(
-                    Warning,
-                    rules::PROGRAM,
-                    place,
-                    "is position-independent (ET_DYN)",
-                    REMEDY,
-                );
-            }
-            if interpreter.is_some() || !needed.is_empty() {
-                let parts: Vec<_> = interpreter
-                    .iter()
-                    .chain(needed)
-                    .map(String::as_str)
-                    .collect();
-                let problem = format!("is not static: it needs {}", parts.join(", "));
-                report.add(Warning, rules::PROGRAM, place, problem, REMEDY);
-            }
-        }
+    let is_file = entry.kind == EntryKind::File;
+    if is_file && let Some(finding) = path::unsaved_config(place, &entry.path, mode) {
+        report.found(Warning, finding);
     }
 }
 

@@ -17,8 +17,10 @@ mod bundle;
 mod checksums;
 mod descriptor;
 mod entries;
+mod programs;
 mod releases;
 mod report;
+mod scripts;
 mod signature;
 mod vib;
 

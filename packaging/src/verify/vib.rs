@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Severity::{Error, Warning};
 use super::report::Report;
-use super::{checksums, descriptor, entries, releases, signature};
+use super::{checksums, descriptor, entries, programs, releases, signature};
 use crate::inspect::{EntryKind, Payload, Vib};
 use crate::rules::{self, Level, Releases, name, path};
 
@@ -42,6 +42,7 @@ pub(super) fn check(vib: &Vib, report: &mut Report) {
             });
         }
         check_file_list(vib, report);
+        programs::check_machines(vib, report);
     });
 }
 

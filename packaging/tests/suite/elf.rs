@@ -39,7 +39,20 @@ fn a_static_program_has_neither_interpreter_nor_libraries() {
 #[test]
 fn other_types_are_told_apart() {
     assert_eq!(Elf::read(&header(3)).unwrap().kind, Kind::Shared);
-    assert_eq!(Elf::read(&header(1)).unwrap().kind, Kind::Other(1));
+    assert_eq!(Elf::read(&header(1)).unwrap().kind, Kind::Relocatable);
+    assert_eq!(Elf::read(&header(4)).unwrap().kind, Kind::Other(4));
+}
+
+#[test]
+fn machines_have_names() {
+    for (machine, name) in [
+        (62, "x86-64"),
+        (183, "aarch64"),
+        (3, "i386"),
+        (7, "machine 7"),
+    ] {
+        assert_eq!(Elf::machine_name(machine), name);
+    }
 }
 
 #[test]

@@ -20,7 +20,9 @@ fn vib() -> Written {
         .map(|source| (source.to_owned(), source.as_bytes().to_vec()))
         .collect();
     let epoch = manifest.release_date;
-    write(&Package::new(manifest, &sources, epoch).unwrap(), &sources)
+    let package = Package::new(manifest, &sources, epoch).unwrap();
+    assert_eq!(package.warnings(), []);
+    write(&package, &sources)
 }
 
 #[test]
@@ -30,6 +32,31 @@ fn the_package_keeps_every_rule() {
     assert_eq!(vib.file_name(), "esxftpd-0.1.0-1.vib");
     let bundle = bundle(&[vib]).unwrap();
     assert_eq!(bundle.file_name(), "esxftpd-0.1.0-1-offline-bundle.zip");
+}
+
+/// With the files of this repository; what is built has a stand-in.
+#[test]
+fn nothing_is_said_about_the_package_and_its_files() {
+    let manifest = Manifest::parse(PACKAGE).unwrap().with_version("0.1.0");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources: BTreeMap<_, _> = manifest
+        .sources()
+        .map(|source| {
+            (
+                source.to_owned(),
+                fs::read(here.join(source)).unwrap_or_default(),
+            )
+        })
+        .collect();
+    let read = sources.values().filter(|bytes| !bytes.is_empty()).count();
+    assert!(read >= 6, "only {read} sources are there");
+    let epoch = manifest.release_date;
+    let package = Package::new(manifest, &sources, epoch).unwrap();
+    let written = bundle(&[write(&package, &sources)]).unwrap();
+    let file = std::io::Cursor::new(written.bytes());
+    let inspection = packaging::inspect::inspect(file, &packaging::inspect::Limits::default());
+    let found = packaging::verify::verify(&inspection.unwrap());
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

@@ -122,6 +122,31 @@ fn programs_are_looked_at() {
     assert!(matches!(programs[1], Program::Unreadable { .. }));
 }
 
+/// They were shown as `ELF64 1 static`.
+#[test]
+fn a_kernel_module_is_shown_as_one_with_its_machine() {
+    let elf = |kind: u8, machine: u8| {
+        let mut bytes = vec![0; 64];
+        bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        bytes[16..21].copy_from_slice(&[kind, 0, machine, 0, 1]);
+        bytes[52] = 64;
+        bytes[54] = 56;
+        bytes
+    };
+    for (kind, machine, wanted) in [
+        (1, 62, "kernel module for x86-64, ELF64"),
+        (1, 183, "kernel module for aarch64, ELF64"),
+        (1, 9, "kernel module for machine 9, ELF64"),
+        (2, 62, "ELF64 executable for x86-64, static"),
+        (3, 183, "ELF64 shared for aarch64, static"),
+        (4, 62, "ELF64 4 for x86-64, static"),
+    ] {
+        let plain = tar("gnu", &[("opt/a", 0o644, &elf(kind, machine))]);
+        let text = read(&gzip(&plain)).unwrap().to_string();
+        assert!(text.ends_with(&format!("opt/a  [{wanted}]\n")), "{text}");
+    }
+}
+
 /// A vmtar header, field by field.
 pub(super) fn visor(
     name: &str,

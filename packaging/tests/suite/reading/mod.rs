@@ -14,6 +14,7 @@ mod judged_for;
 mod metadata;
 mod releases;
 mod report;
+mod starting;
 mod tar_fields;
 mod values;
 mod verifying;

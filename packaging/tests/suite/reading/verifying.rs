@@ -343,12 +343,12 @@ fn faults_of_programs() {
     assert_found(
         &packed("opt/a", 0o755, &program(2, 2, 183)),
         Severity::Error,
-        "is a program of 64 bits for machine 183",
+        "is a program of 64 bits for aarch64",
     );
     assert_found(
         &packed("opt/a", 0o755, &program(1, 2, 3)),
         Severity::Error,
-        "is a program of 32 bits for machine 3",
+        "is a program of 32 bits for i386",
     );
     assert_found(
         &packed("opt/a", 0o644, &program(2, 2, 62)),
