@@ -1,26 +1,22 @@
 //! An offline bundle, followed from its index to its VIBs (FORMAT.md B1 to B8).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use serde::Serialize;
 
 use super::ar::Reader;
+use super::compared::differences;
 use super::depot::{Bulletin, Metadata, Record, Vendor};
 use super::descriptor::{DeclaredChecksum, DeclaredSize, Descriptor};
 use super::limits::Meter;
+use super::spelling::Misspelt;
 use super::stream::Hashed;
 use super::vib::{self, Vib};
 use super::xml::{BeyondAscii, Node};
 use super::zip::{Zip, ZipEntry};
 use super::{Expected, Ignore, ReadError, XmlKind, xml};
 use crate::rules::Releases;
-
-/// What the metadata adds to a descriptor, and what a host's database does (FORMAT.md B5).
-const NOT_COMPARED: [&str; 4] = ["relative-path", "packed-size", "checksum", "installdate"];
-
-/// Elements whose children are a set, not a sequence.
-const UNORDERED: [&str; 3] = ["relationships", "file-list", "software-tags"];
 
 pub(super) const INDEX: &str = "index.xml";
 
@@ -82,7 +78,11 @@ pub struct DepotVib {
     /// Releases that the index offers its metadata for; absent if it does not say.
     #[serde(skip)]
     pub(crate) offered: Option<Releases>,
-    /// Elements in which the metadata and the VIB's own descriptor differ.
+    /// Elements of the record that hosts ignore, because they know them by another spelling.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub misspelt: Vec<Misspelt>,
+    /// Elements in which the metadata and the VIB's own descriptor differ; `softwarePlatform`, which
+    /// is a part of `system-requires`, counts by itself.
     pub differences: Vec<String>,
 }
 
@@ -205,6 +205,7 @@ fn described(
     let root = &document.root;
     let checksums = DeclaredChecksum::list(root);
     let sha256 = checksums.iter().find(|sum| sum.kind == "sha-256");
+    let own = Descriptor::new(&document);
     let mut described = DepotVib {
         record: path.to_owned(),
         relative_path: root.string("relative-path"),
@@ -214,7 +215,8 @@ fn described(
         actual_size: None,
         actual_sha256: None,
         vib: None,
-        id: Descriptor::new(&document).id,
+        id: own.id,
+        misspelt: own.misspelt,
         beyond_ascii: document.beyond_ascii.clone(),
         offered: None,
         differences: Vec::new(),
@@ -243,27 +245,6 @@ fn read_vib(file: &mut dyn Read, meter: &Meter) -> Result<(Vib, Node), ReadError
         }
         other => Err(archive.unexpected(other, Expected::Descriptor)),
     }
-}
-
-/// Names of the elements that are not the same in both. An empty one is as good as none.
-fn differences(described: &Node, own: &Node) -> Vec<String> {
-    // Of several with one name, the first is taken, here and everywhere.
-    fn by_name(root: &Node) -> BTreeMap<&str, &Node> {
-        let said = root.children.iter().rev().filter(|child| !child.is_empty());
-        let compared = said.filter(|child| !NOT_COMPARED.contains(&child.name.as_str()));
-        compared.map(|child| (child.name.as_str(), child)).collect()
-    }
-    let (described, own) = (by_name(described), by_name(own));
-    let names: BTreeSet<_> = described.keys().chain(own.keys()).copied().collect();
-    let differs = |name: &&str| match (described.get(*name), own.get(*name)) {
-        (Some(one), Some(two)) => !one.means(two, &UNORDERED),
-        _ => true,
-    };
-    names
-        .into_iter()
-        .filter(differs)
-        .map(str::to_owned)
-        .collect()
 }
 
 /// A path in the bundle from a folder and what is relative to it.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::Misspelt;
 use super::xml::{BeyondAscii, Document, Node};
 
 /// Elements that no descriptor does without (FORMAT.md D3). Those that make up the id, and the
@@ -77,6 +78,9 @@ pub struct Descriptor {
     /// What stands there beyond ASCII (FORMAT.md D11).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beyond_ascii: Option<BeyondAscii>,
+    /// Elements that hosts ignore, because they know them by another spelling.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub misspelt: Vec<Misspelt>,
     /// Elements of the root that stand there more than once; only the first is taken.
     pub repeated: Vec<String>,
     /// Elements of the root that should be there and are not.
@@ -301,6 +305,7 @@ impl Descriptor {
             vendor,
             names_encoding: *names_encoding,
             beyond_ascii: beyond_ascii.clone(),
+            misspelt: Misspelt::find(root),
             repeated: repeated(root),
             absent: MANDATORY
                 .into_iter()

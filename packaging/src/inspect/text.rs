@@ -92,10 +92,14 @@ impl Display for Descriptor {
             &self.maintenance_mode_install,
             &self.maintenance_mode_remove,
         );
+        let or_true = |text: &Option<String>| {
+            let text = text.as_deref();
+            text.unwrap_or("true (not said)").to_owned()
+        };
         field(
             out,
             "maintenance",
-            &format!("install {}, remove {}", or_dash(install), or_dash(remove)),
+            &format!("install {}, remove {}", or_true(install), or_true(remove)),
         )?;
         let (cimom, stateless) = (&self.cimom_restart, &self.stateless_ready);
         let flags = format!(

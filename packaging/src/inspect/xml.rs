@@ -19,7 +19,7 @@ const ATTRIBUTES: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) name: String,
-    attributes: Vec<(String, String)>,
+    pub(super) attributes: Vec<(String, String)>,
     text: String,
     pub(crate) children: Vec<Node>,
 }

@@ -147,6 +147,8 @@ pub const PAYLOAD_SIZE: Rule = Rule::new("D7");
 pub const ASCII: Rule = Rule::new("D11");
 /// Truth values.
 pub const TRUTH: Rule = Rule::new("D10");
+/// What a package requires of the host's state and hardware.
+pub const SYSTEM_REQUIRES: Rule = Rule::new("D8");
 /// How a package is identified.
 pub const IDENTITY: Rule = Rule::new("I1");
 /// Type of a payload.
@@ -205,6 +207,7 @@ pub const XML_FORM: Rule = Rule::new("R9");
 /// All rules that a finding can name.
 pub const ALL: &[Rule] = &[
     ELEMENTS,
+    SYSTEM_REQUIRES,
     ASCII,
     TRUTH,
     ENTRY_KIND,

@@ -59,6 +59,41 @@ pub fn is_time(text: &str) -> bool {
     separated && date().is_some() && is_rest_of_time(rest)
 }
 
+/// The point in time that a text stands for, in nanoseconds since 1970 (FORMAT.md D2); without a
+/// zone it is one of UTC. `None` for what is no time.
+pub fn instant(text: &str) -> Option<i128> {
+    if !is_time(text) {
+        return None;
+    }
+    let (stamp, rest) = text.split_at_checked(19)?;
+    let stamp = chrono::NaiveDateTime::parse_from_str(stamp, "%Y-%m-%dT%H:%M:%S").ok()?;
+    let digits = rest.strip_prefix('.').unwrap_or_default();
+    let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
+    let fraction = if digits.is_empty() {
+        0
+    } else {
+        digits.len() + 1
+    };
+    let nanoseconds: i128 = digits
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect::<String>()
+        .parse()
+        .ok()?;
+    let zone = rest.get(fraction..)?;
+    let ahead = match zone.split_once(':') {
+        None => 0,
+        Some((hours, minutes)) => {
+            let (sign, hours) = hours.split_at_checked(1)?;
+            let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+            if sign == "-" { -minutes } else { minutes }
+        }
+    };
+    let seconds = stamp.and_utc().timestamp() - ahead * 60;
+    Some(i128::from(seconds) * 1_000_000_000 + nanoseconds)
+}
+
 /// Fraction of a second and zone, both optional.
 fn is_rest_of_time(rest: &[u8]) -> bool {
     let zone = match rest.strip_prefix(b".") {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use webpki::{EndEntityCert, Error};
 
 use super::algorithm::{Digest, verifiers};
-use super::{Fault, LABEL, Trust, trust::reason};
+use super::{Fault, LABEL, Trust, blocks, trust::reason};
 
 /// Sets are sorted while they are read, in time that grows with the square of their length.
 const MOST_BYTES: usize = 64 << 10;
@@ -71,20 +71,36 @@ pub fn check(descriptor: &[u8], signature: &[u8], trust: Option<&Trust>) -> Sign
         trust_checked: trust.is_some(),
         ..SignatureCheck::default()
     };
-    match read(signature) {
-        Ok(data) => check_signers(descriptor, &data, trust, &mut result),
-        Err(fault) => result.faults.push(fault),
-    }
-    result
-}
-
-fn read(signature: &[u8]) -> Result<SignedData, Fault> {
     if signature.len() > MOST_BYTES {
-        return Err(Fault::TooLarge {
+        result.faults.push(Fault::TooLarge {
             actual: signature.len(),
             limit: MOST_BYTES,
         });
+        return result;
     }
+    let (first, rest) = blocks::first(signature);
+    match read(first) {
+        Ok(data) => check_signers(descriptor, &data, trust, &mut result),
+        Err(fault) => result.faults.push(fault),
+    }
+    result.faults.extend(blocks::behind(rest, signers));
+    result
+}
+
+/// Who signed, by the certificates that come along; nobody if it is no signature.
+fn signers(signature: &[u8]) -> Vec<String> {
+    let Ok(data) = read(signature) else {
+        return Vec::new();
+    };
+    let certificates = certificates(&data);
+    let signers = data.signer_infos.0.iter();
+    signers
+        .filter_map(|signer| certificates.iter().find(|one| is_of(one, &signer.sid)))
+        .map(|certificate| certificate.tbs_certificate.subject.to_string())
+        .collect()
+}
+
+fn read(signature: &[u8]) -> Result<SignedData, Fault> {
     // Blanks behind the last line are no reason to refuse it.
     let (label, der) = pem::decode_vec(signature.trim_ascii_end())
         .map_err(|error| Fault::NotPem(error.to_string()))?;
@@ -112,6 +128,15 @@ fn read(signature: &[u8]) -> Result<SignedData, Fault> {
     Ok(data)
 }
 
+fn certificates(data: &SignedData) -> Vec<&Certificate> {
+    let sets = data.certificates.iter().flat_map(|set| set.0.iter());
+    sets.filter_map(|choice| match choice {
+        CertificateChoices::Certificate(certificate) => Some(certificate),
+        CertificateChoices::Other(_) => None,
+    })
+    .collect()
+}
+
 /// Every signer must be right, as one that is not says that something was changed.
 fn check_signers(
     descriptor: &[u8],
@@ -119,15 +144,7 @@ fn check_signers(
     trust: Option<&Trust>,
     result: &mut SignatureCheck,
 ) {
-    let certificates: Vec<&Certificate> = data
-        .certificates
-        .iter()
-        .flat_map(|set| set.0.iter())
-        .filter_map(|choice| match choice {
-            CertificateChoices::Certificate(certificate) => Some(certificate),
-            CertificateChoices::Other(_) => None,
-        })
-        .collect();
+    let certificates = certificates(data);
     // Those that cannot be written again cannot have been read.
     let all: Vec<CertificateDer<'_>> = certificates
         .iter()

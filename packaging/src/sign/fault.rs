@@ -34,6 +34,9 @@ pub enum Fault {
     /// The certificate of a signer is not in it.
     #[error("does not hold the certificate of its signer {0}")]
     NoCertificate(String),
+    /// Something behind the first PEM block.
+    #[error("is followed by {0}, which hosts do not look at")]
+    Behind(String),
     /// Content that the signature is not made for.
     #[error("is for another descriptor: its {digest} digest is not that of descriptor.xml")]
     OtherContent {
@@ -98,6 +101,7 @@ impl Fault {
             }
             Self::TooMany(_) => "check the packages one by one",
             Self::NotDetached => "sign the package again, detached",
+            Self::Behind(_) => "leave it, or keep the first block only",
             Self::NoSigner | Self::NoCertificate(_) | Self::Attribute(_) => {
                 "sign the package again, with the certificate in the signature"
             }
@@ -125,7 +129,12 @@ impl Fault {
 
     /// Whether it is only unusual: the signature holds nevertheless.
     pub fn is_minor(&self) -> bool {
-        matches!(self, Self::Unusual(_))
+        matches!(self, Self::Unusual(_)) || self.is_harmless()
+    }
+
+    /// Whether nobody has to do anything about it.
+    pub fn is_harmless(&self) -> bool {
+        matches!(self, Self::Behind(_))
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`inspect_trusting`](crate::inspect::inspect_trusting).
 
 mod algorithm;
+mod blocks;
 mod check;
 mod error;
 mod fault;

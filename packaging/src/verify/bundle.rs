@@ -8,12 +8,15 @@ use super::releases::Offers;
 use super::report::Report;
 use super::{bulletins, descriptor, vib};
 use crate::inspect::{Bundle, DepotVib, Vendor};
-use crate::rules::{self, Releases, name, value};
+use crate::rules::{self, Releases, Rule, name, value};
 
 const FORMAT_ERROR: &str = "[MetadataFormatError] Element .. was expected, but not found";
 const NO_VIB: &str = "[VibDownloadError] Unable to download VIB from any of the URLs";
 const UNEQUAL: &str =
     "[InstallationError] VIBs .. and .. have unequal values of the '..' attribute";
+
+/// Releases that are known to compare `stateless-ready`.
+const OF_5_X: Releases = Releases::up_to(5, 5);
 
 pub(super) fn check(bundle: &Bundle, report: &mut Report) {
     let metadata = bundle.vendors.iter().flat_map(|vendor| &vendor.metadata);
@@ -223,6 +226,9 @@ fn report_release(release: &str, report: &mut Report) {
 /// The file is there, is the one that was described, and says of itself what the metadata says.
 fn check_vib(file: &DepotVib, offers: &Offers<'_>, report: &mut Report) {
     descriptor::check_ascii(&file.record, file.beyond_ascii.as_ref(), report);
+    report.inside(&file.record, |report| {
+        descriptor::check_spelling(&file.misspelt, report);
+    });
     let path = file.relative_path.clone().unwrap_or_default();
     let Some(found) = &file.vib else {
         report
@@ -320,17 +326,31 @@ fn check_packed_size(file: &DepotVib, report: &mut Report) {
 }
 
 fn check_differences(file: &DepotVib, report: &mut Report) {
+    let is_for_5_x = report.judges_any_of(OF_5_X);
     for element in &file.differences {
         let place = format!("{}, {element}", file.record);
-        let problem = "differs from the VIB's own descriptor";
-        let remedy = "write the metadata again";
-        // Of two with different dates, the newer wins without a comparison.
-        if element == "release-date" {
-            report.add(Warning, rules::RECORD, place, problem, remedy);
-        } else {
-            report
-                .add(Error, rules::RECORD, place, problem, remedy)
-                .says(UNEQUAL);
+        let mut add = |severity, rule: Rule, which: &str| {
+            let problem = format!("differs from the VIB's own descriptor{which}");
+            let reported = report.add(severity, rule, &place, problem, "write the metadata again");
+            if severity == Error {
+                reported.says(UNEQUAL);
+            }
+        };
+        match element.as_str() {
+            // Of two with different dates, the newer wins without a comparison.
+            "release-date" => add(Warning, rules::RECORD, ""),
+            "stateless-ready" if is_for_5_x => add(Error, rules::RECORD.on(OF_5_X), ""),
+            "stateless-ready" => add(
+                Warning,
+                rules::RECORD,
+                ", which 5.x compared and 6.7 does not",
+            ),
+            "softwarePlatform" => add(
+                Warning,
+                rules::RECORD,
+                ", which Image Builder compares and 6.7 does not",
+            ),
+            _ => add(Error, rules::RECORD, ""),
         }
     }
 }

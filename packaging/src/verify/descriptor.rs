@@ -1,14 +1,15 @@
 //! The descriptor by itself: its elements and their values (FORMAT.md D1 to D8, I1 to I10).
 
-use super::Severity::{Error, Warning};
+use super::Severity::{Error, Note, Warning};
 use super::report::Report;
 use crate::Version;
-use crate::inspect::{BeyondAscii, Descriptor};
+use crate::inspect::{BeyondAscii, Descriptor, Misspelt};
 use crate::rules::{self, Level, constraint, name, value};
 
 const PARSE_VERSION: &str = "Could not parse VIB XML data: .. invalid version";
 const PARSE_DECLARATION: &str =
     "Could not parse VIB XML data: Unicode strings with encoding declaration";
+const MODE: &str = "maintenance-mode";
 const KINDS: [&str; 3] = ["bootbank", "locker", "meta"];
 
 /// The acceptance level, if it is one.
@@ -48,7 +49,44 @@ pub(super) fn check_ascii(file: &str, found: Option<&BeyondAscii>, report: &mut 
         .at(found.offset);
 }
 
+/// Hosts ignore what they do not know, also where it is clear what is meant.
+pub(super) fn check_spelling(misspelt: &[Misspelt], report: &mut Report) {
+    for one in misspelt {
+        let Misspelt {
+            within,
+            name,
+            meant,
+            ..
+        } = one;
+        let place = match within {
+            Some(within) => format!("{within}, {name:?}"),
+            None => format!("element {name:?}"),
+        };
+        let (rule, effect) = match (*within, *meant) {
+            (_, MODE) => (
+                rules::SYSTEM_REQUIRES,
+                " and take maintenance mode for needed",
+            ),
+            (Some("system-requires"), _) => (rules::SYSTEM_REQUIRES, ""),
+            _ => (rules::ELEMENTS, ""),
+        };
+        let problem = format!("is not known to hosts, which ignore it{effect}");
+        report.add(Note, rule, place, problem, format!("write it as {meant:?}"));
+    }
+}
+
 fn check_elements(descriptor: &Descriptor, report: &mut Report) {
+    check_spelling(&descriptor.misspelt, report);
+    let said = &descriptor.maintenance_mode_install;
+    if said.is_none() && !descriptor.misspelt.iter().any(|one| one.meant == MODE) {
+        report.add(
+            Note,
+            rules::SYSTEM_REQUIRES,
+            MODE,
+            "is missing, which hosts take for true",
+            "write it out",
+        );
+    }
     check_ascii("descriptor.xml", descriptor.beyond_ascii.as_ref(), report);
     if descriptor.names_encoding {
         report

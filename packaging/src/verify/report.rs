@@ -139,6 +139,11 @@ impl Report {
         self.releases
     }
 
+    /// Whether one of these releases is of interest, because somebody said so.
+    pub(super) fn judges_any_of(&self, releases: Releases) -> bool {
+        self.stated && !(self.releases & releases).is_empty()
+    }
+
     /// Whether the caller has named them.
     pub(super) fn is_asked(&self) -> bool {
         self.asked

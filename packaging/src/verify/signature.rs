@@ -1,7 +1,7 @@
 //! Signatures: what an acceptance level demands, and whether the one that is there holds (FORMAT.md
 //! S1 to S4).
 
-use super::Severity::{Error, Warning};
+use super::Severity::{Error, Note, Warning};
 use super::report::Report;
 use crate::inspect::Vib;
 use crate::rules::{self, Finding};
@@ -34,7 +34,9 @@ pub(super) fn check(vib: &Vib, level: &str, report: &mut Report) {
         return;
     };
     for fault in &check.faults {
-        let severity = if (demanded || check.trust_checked) && !fault.is_minor() {
+        let severity = if fault.is_harmless() {
+            Note
+        } else if (demanded || check.trust_checked) && !fault.is_minor() {
             Error
         } else {
             Warning

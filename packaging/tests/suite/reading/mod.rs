@@ -5,6 +5,7 @@ mod archives;
 mod behind;
 mod boot_bank;
 mod bundles;
+mod compared;
 mod containers;
 mod extraction;
 pub(crate) mod fixture;

@@ -1,6 +1,7 @@
 //! Signatures, ours and those of the system's `openssl`.
 
 mod bad_keys;
+mod blocks;
 mod both_ways;
 mod copies;
 mod pki;
