@@ -11,16 +11,9 @@ use crate::rules::Finding;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// `package.toml` cannot be understood.
-    #[error("line {line}, {key}: {problem}")]
-    Manifest {
-        /// Line of the file, counted from 1.
-        line: usize,
-        /// The key or table that the line holds.
-        key: String,
-        /// The parser's words, on one line.
-        problem: String,
-    },
+    /// `package.toml` cannot be understood. Holds all faults, and what else is known to be wrong.
+    #[error("{0}")]
+    Manifest(Faults),
     /// The package or the bundle would break rules of the format. Holds all findings, not only the
     /// first.
     #[error("{0}")]
@@ -86,6 +79,59 @@ impl Error {
     /// For `map_err` on the writers of `part`.
     pub(crate) fn writing(part: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::Write { part, source }
+    }
+}
+
+/// Something in `package.toml` that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// Line of the file, counted from 1.
+    pub line: usize,
+    /// The key or table that the line holds.
+    pub key: String,
+    /// The parser's words, on one line.
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, key, problem } = self;
+        write!(out, "line {line}, {key}: {problem}")
+    }
+}
+
+/// What cannot be understood in a description, at least one fault, and which rules the rest breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    faults: Vec<Fault>,
+    findings: Vec<Finding>,
+}
+
+impl Faults {
+    pub(crate) fn new(mut faults: Vec<Fault>, findings: Vec<Finding>) -> Self {
+        faults.sort_by_key(|fault| fault.line);
+        Self { faults, findings }
+    }
+
+    /// The faults, in the order of their lines.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter()
+    }
+
+    /// The rules that the rest breaks.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter()
+    }
+}
+
+/// One line for each, without a newline at the end.
+impl fmt::Display for Faults {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults = self.faults.iter().map(ToString::to_string);
+        let findings = self.findings.iter().map(ToString::to_string);
+        let lines: Vec<_> = faults.chain(findings).collect();
+        out.write_str(&lines.join("\n"))
     }
 }
 

@@ -132,6 +132,14 @@ impl Package {
     }
 }
 
+/// Everything that [`Package::new`] would refuse.
+pub(crate) fn findings(manifest: &Manifest, sources: &dyn Sources) -> Vec<Finding> {
+    let mut findings = check_manifest(manifest);
+    findings.extend(version(manifest).err());
+    let _entries = contents::resolve(manifest, sources, &mut findings);
+    findings
+}
+
 fn version(manifest: &Manifest) -> Result<Version, Finding> {
     match &manifest.version {
         Some(upstream) => Version::from_upstream(upstream, &manifest.release),

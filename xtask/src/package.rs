@@ -10,7 +10,9 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use packaging::{
-    Bundle, Manifest, Package, Source, Sources, Vib, manifest::AcceptanceLevel, payload::Payload,
+    Bundle, Manifest, Package, Source, Sources, Vib,
+    manifest::{AcceptanceLevel, Draft},
+    payload::Payload,
     sign::Signer,
 };
 use serde_json::json;
@@ -102,20 +104,25 @@ impl Described {
     ) -> Result<Self> {
         let named = || manifest.display().to_string();
         let text = input::read_text(manifest)?;
-        let mut description = Manifest::parse(&text).with_context(named)?;
-        if let Some(version) = version {
-            description = description.with_version(version);
-        }
+        let draft = Draft::parse(&text).with_context(named)?;
         let folder = std::path::absolute(manifest)?
             .parent()
             .context("the description is not in a folder")?
             .to_owned();
+        let files = Folder { folder, made };
+        let mut description = draft.finish_with(version, &files).map_err(|error| {
+            let text = error.to_string();
+            let break_or_blank = if text.contains('\n') { "\n" } else { " " };
+            anyhow!("{}:{break_or_blank}{text}", named())
+        })?;
+        if let Some(version) = version {
+            description = description.with_version(version);
+        }
         let epoch = match env::var("SOURCE_DATE_EPOCH") {
             Ok(text) => text.parse().context("the variable SOURCE_DATE_EPOCH")?,
             Err(VarError::NotPresent) => description.release_date,
             Err(error) => return Err(error).context("the variable SOURCE_DATE_EPOCH"),
         };
-        let files = Folder { folder, made };
         files.ensure_built(&description).with_context(named)?;
         let hint = match description.version {
             Some(_) => "",

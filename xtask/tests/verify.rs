@@ -200,3 +200,26 @@ fn package_does_not_write_an_init_script_that_cannot_be_started() {
         assert!(!folder.path().join("out").exists());
     }
 }
+
+#[test]
+fn package_tells_all_faults_of_a_description_at_once() {
+    let folder = described("stateless-ready = true", "stateless-ready = \"yes\"");
+    let description = folder.path().join("package.toml");
+    let before = fs::read_to_string(&description).unwrap();
+    let after = before
+        .replace("vendor-code = \"exa\"", "vendor-code = \"example\"")
+        .replace("mode = \"0700\"", "mode = 700");
+    fs::write(&description, after).unwrap();
+    let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+    let stderr = text(&output.stderr);
+    let lines: Vec<_> = stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "{stderr}");
+    assert_eq!(lines[0], "error: package.toml:");
+    for (line, wanted) in [
+        (1, "key stateless-ready: invalid type: string"),
+        (2, "key mode: invalid type: integer `700`"),
+        (3, "vendor-code \"example\": is not made of exactly three"),
+    ] {
+        assert!(lines[line].contains(wanted), "{stderr}");
+    }
+}

@@ -11,7 +11,7 @@ use flate2::{Compression, write::GzEncoder};
 use packaging::inspect::{self, Extracted, Inspection, Limits, ReadError, Sink};
 use packaging::sign::{self, Trust};
 use packaging::verify::{self, Severity};
-use packaging::{Bundle, Epoch, Error, Manifest, Package, Vib, rules};
+use packaging::{Bundle, Epoch, Error, Manifest, Package, Vib, manifest::Draft, rules};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// A file as it comes: `ar` by its magic, else whatever it looks like.
@@ -39,8 +39,12 @@ pub fn vmtar(data: &[u8]) {
 /// is still to be made.
 pub fn manifest(data: &[u8]) {
     let Ok(manifest) = str::from_utf8(data).map_err(drop).and_then(|text| {
-        // Says where an error is, for any text.
-        Manifest::parse(text).map_err(|error| drop(error.to_string()))
+        // Says where the errors are, for any text, and what else is wrong.
+        let no_sources = BTreeMap::<String, Vec<u8>>::new();
+        let draft = Draft::parse(text).map_err(|error| drop(error.to_string()))?;
+        draft
+            .finish_with(None, &no_sources)
+            .map_err(|error| drop(error.to_string()))
     }) else {
         return;
     };

@@ -1,6 +1,7 @@
 //! `package.toml`: what a package is and holds, as data.
 
 mod contents;
+mod draft;
 mod relationships;
 mod system;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use serde::Deserialize;
 
 pub use self::contents::{Content, ContentType, Mode, Payload, PayloadType};
+pub use self::draft::Draft;
 pub use self::relationships::{Constraint, Relation, Relationships};
 pub use self::system::{HwPlatform, MaintenanceMode};
 use crate::{Epoch, Error};
@@ -145,22 +147,9 @@ impl Manifest {
     ///
     /// # Errors
     /// [`Error::Manifest`] with line, key and reason for whatever is not TOML, not a known key,
-    /// missing or of the wrong type.
+    /// missing or of the wrong type. For what breaks a rule besides, see [`Draft`].
     pub fn parse(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let before = text.get(..start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            Error::Manifest {
-                line,
-                key: key_of(
-                    text.lines().nth(line - 1).unwrap_or_default(),
-                    line == 1,
-                    error.message(),
-                ),
-                problem: error.message().lines().collect::<Vec<_>>().join("; "),
-            }
-        })
+        Draft::parse(text)?.finish()
     }
 
     /// Sets the program's version, as a build tool knows it; a semantic pre-release is mapped

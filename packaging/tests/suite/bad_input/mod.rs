@@ -1,5 +1,6 @@
 //! Every bad input gets a message that says what is wrong, where, and what to do.
 
+mod at_once;
 mod identity;
 mod locations;
 mod manifest;
