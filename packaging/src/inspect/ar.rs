@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use super::limits::Meter;
+use super::mistaken;
 use super::stream::{Counted, read_part, whole};
 use super::{Expected, ReadError};
 
@@ -46,8 +47,12 @@ impl<'m, R: Read> Reader<'m, R> {
     pub(super) fn new(input: R, meter: &'m Meter) -> Result<Self, ReadError> {
         let mut input = Counted::new(input);
         let mut magic = [0; MAGIC.len()];
-        input.fill(&mut magic, "ar magic")?;
+        let count = input.fill(&mut magic, "ar magic")?;
         if &magic != MAGIC {
+            let (read, _) = magic.split_at(count);
+            if let Some(error) = mistaken::known(&mistaken::head(read, &mut input)) {
+                return Err(error);
+            }
             return Err(ReadError::Malformed {
                 part: "ar magic".to_owned(),
                 offset: 0,

@@ -15,7 +15,7 @@ use super::stream::Hashed;
 use super::vib::{self, Vib};
 use super::xml::{BeyondAscii, Node};
 use super::zip::{Zip, ZipEntry};
-use super::{Expected, Ignore, ReadError, XmlKind, xml};
+use super::{Expected, Ignore, ReadError, XmlKind, is_leftover, xml};
 use crate::rules::Releases;
 
 pub(super) const INDEX: &str = "index.xml";
@@ -134,7 +134,7 @@ pub(super) fn read(zip: &Zip<'_, '_>, meter: &Meter) -> Result<Bundle, ReadError
         .collect();
     let files = bundle.entries.iter().map(|entry| &entry.path);
     bundle.undescribed = files
-        .filter(|path| is_vib(path) && !known.contains(*path))
+        .filter(|path| is_vib(path) && !is_leftover(path) && !known.contains(*path))
         .cloned()
         .collect();
     Ok(bundle)

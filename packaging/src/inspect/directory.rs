@@ -206,6 +206,13 @@ fn record<R: Read>(
         .map_err(|_| problem(offset, "the name of an entry is not UTF-8"))?;
     let [packed, size, header] = numbers(&fixed, &extras)
         .ok_or_else(|| problem(offset, "sizes of an entry do not fit, and are not extended"))?;
+    if name.contains('\\') {
+        return Err(ReadError::Backslashes {
+            path: name.to_owned(),
+            offset: header,
+            made_by: maker(two(&fixed, 4) >> 8),
+        });
+    }
     let (mut path, _) = contained(name, header)?;
     let crooked = path != name.strip_suffix('/').unwrap_or(name);
     if path.is_empty() {
@@ -238,6 +245,17 @@ fn record<R: Read>(
         packed,
         crc: four(&fixed, 16),
     })
+}
+
+/// The system of the program that made a zip, by its number.
+fn maker(system: u16) -> String {
+    match system {
+        0 => "a program for MS-DOS or Windows".to_owned(),
+        UNIX => "a program for Unix".to_owned(),
+        10 | 11 => "a program for Windows".to_owned(),
+        19 => "a program for macOS".to_owned(),
+        other => format!("system {other}"),
+    }
 }
 
 /// Packed size, size and place of the header; those that do not fit stand in an extra field, in

@@ -109,6 +109,8 @@ pub enum Extension {
     GnuLongName,
     /// Type `x`, whether it holds a name or something else.
     Pax,
+    /// Type `x`, with attributes that macOS keeps for files.
+    PaxOfMacos,
 }
 
 /// What the headers of an ELF file say.

@@ -45,6 +45,16 @@ pub enum ReadError {
         /// What the file looks like.
         found: String,
     },
+    /// None of them either, but something that is known.
+    #[error("unknown kind of file: {found}; {remedy}")]
+    Mistaken {
+        /// What the file is.
+        found: String,
+        /// The next step.
+        remedy: &'static str,
+        /// The rule that it breaks.
+        rule: Rule,
+    },
     /// The bytes end before the part does.
     #[error("{part} at byte {offset}: the file ends in the middle of it")]
     Truncated {
@@ -104,6 +114,18 @@ pub enum ReadError {
         offset: u64,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// An entry of a zip whose maker takes backslashes for slashes (FORMAT.md R7).
+    #[error(
+        "entry {path:?} at byte {offset}: its path has backslashes for slashes; the zip was made by {made_by}"
+    )]
+    Backslashes {
+        /// The path as stored.
+        path: String,
+        /// Where the entry begins.
+        offset: u64,
+        /// The system of the program that made the zip.
+        made_by: String,
     },
     /// XML that is not well-formed, or that asks for more than elements and text.
     #[error("XML, element {element:?} at byte {offset}: {problem}")]
@@ -179,6 +201,7 @@ impl ReadError {
     pub fn rule(&self) -> Rule {
         match self {
             Self::UnknownKind { .. } => rules::KIND,
+            Self::Mistaken { rule, .. } => *rule,
             Self::MemberOrder { .. } => rules::MEMBER_ORDER,
             Self::Encoding {
                 kind: XmlKind::Descriptor,
@@ -187,7 +210,7 @@ impl ReadError {
             Self::Xml { .. } | Self::Encoding { .. } => rules::XML_FORM,
             Self::Missing { .. } => rules::DEPOT_PATHS,
             Self::TooLarge { .. } => rules::BOUNDS,
-            Self::Path { .. } => rules::CONTAINED,
+            Self::Path { .. } | Self::Backslashes { .. } => rules::CONTAINED,
             Self::Duplicate { .. } => rules::ONE_ENTRY_PER_PATH,
             Self::Checksum { .. } => rules::CHECKSUMS,
             Self::Within { error, .. } => error.rule(),
@@ -216,10 +239,12 @@ impl ReadError {
             | Self::MemberOrder { offset, .. }
             | Self::Duplicate { offset, .. }
             | Self::Path { offset, .. }
+            | Self::Backslashes { offset, .. }
             | Self::Xml { offset, .. }
             | Self::Io { offset, .. } => Some(*offset),
             Self::Within { error, .. } => error.offset(),
             Self::UnknownKind { .. }
+            | Self::Mistaken { .. }
             | Self::Encoding { .. }
             | Self::Missing { .. }
             | Self::Checksum { .. }
@@ -231,6 +256,10 @@ impl ReadError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::UnknownKind { .. } => "unpack it first, if such a file is in it",
+            Self::Mistaken { remedy, .. } => remedy,
+            Self::Backslashes { .. } => {
+                "zip it again with a program that writes slashes, such as 7-Zip"
+            }
             Self::Truncated { .. } => "fetch the file again; if that does not help, build it again",
             Self::Malformed { .. } | Self::Checksum { .. } => {
                 "fetch the file again, or have it built again"
@@ -252,6 +281,15 @@ impl ReadError {
         }
     }
 
+    /// What is wrong, without the next step.
+    pub(crate) fn problem(&self) -> String {
+        match self {
+            Self::Mistaken { found, .. } => found.clone(),
+            Self::Within { part, error } => format!("{part}: {}", error.problem()),
+            other => other.to_string(),
+        }
+    }
+
     /// What a host says to such a file, where that is known.
     pub fn host_message(&self) -> Option<&'static str> {
         match self {
@@ -263,7 +301,8 @@ impl ReadError {
                 // No release of 5.0 and later looks that far.
                 Expected::Legacy(_) | Expected::Nothing => Some("This VIB is a ESX 4.x VIB"),
             },
-            Self::Missing { .. } => {
+            Self::Mistaken { rule, .. } if *rule != rules::DEPOT_PATHS => None,
+            Self::Missing { .. } | Self::Mistaken { .. } => {
                 Some("[MetadataDownloadError] Could not download from depot at zip:..")
             }
             Self::Encoding {

@@ -12,6 +12,9 @@ use super::stream::{Counted, whole};
 /// Size of a header, and what data is padded to.
 pub(super) const BLOCK: usize = 512;
 
+/// Keys of pax records by which tools of macOS keep attributes of files.
+const APPLE: [&[u8]; 2] = [b"LIBARCHIVE.xattr.com.apple.", b"SCHILY.xattr.com.apple."];
+
 /// An entry, and where vmtar keeps its data.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -190,6 +193,9 @@ fn pax(record: &[u8], overrides: &mut Overrides, offset: u64) -> Result<(), Read
                     .and_then(|text| text.parse().ok());
                 overrides.size =
                     Some(size.ok_or_else(|| malformed("its size is not a number".to_owned()))?);
+            }
+            key if APPLE.iter().any(|apple| key.starts_with(apple)) => {
+                overrides.extension = Some(Extension::PaxOfMacos);
             }
             key if key.starts_with(b"GNU.sparse") => {
                 return Err(malformed(

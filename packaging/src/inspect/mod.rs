@@ -28,6 +28,7 @@ mod gunzip;
 mod header;
 mod legacy;
 mod limits;
+mod mistaken;
 mod payload;
 mod signable;
 mod source;
@@ -66,6 +67,7 @@ pub use self::vib::{Signature, Vib};
 pub use self::xml::{BeyondAscii, XmlKind};
 pub use self::zip::ZipEntry;
 
+pub(crate) use self::mistaken::is_leftover;
 pub(crate) use self::signable::signable;
 pub(crate) use self::startable::is_started;
 pub(crate) use self::vib::SIGNATURE;
@@ -171,6 +173,9 @@ fn inspect_with<R: Read + Seek>(
     } else if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
         read_zip(input, meter)?
     } else {
+        if let Some(error) = mistaken::known(&mistaken::head(&[], &mut input)) {
+            return Err(error);
+        }
         return Err(ReadError::UnknownKind {
             found: match magic {
                 [] => "it is empty".to_owned(),
@@ -212,6 +217,9 @@ fn read_zip<R: Read + Seek>(input: R, meter: &Meter) -> Result<Contents, ReadErr
     let zip = Zip::new(source, meter)?;
     if zip.find(bundle::INDEX).is_some() {
         return Ok(Contents::Bundle(Box::new(bundle::read(&zip, meter)?)));
+    }
+    if let Some(error) = mistaken::zipped_folder(zip.entries(), bundle::INDEX) {
+        return Err(error);
     }
     let is_zip = |path: &str| {
         path.rsplit_once('.')

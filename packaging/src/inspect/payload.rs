@@ -45,6 +45,12 @@ pub struct Payload {
     pub has_more_behind: bool,
     /// The checksums, in the order of the descriptor.
     pub checksums: Vec<Checksum>,
+    /// What the bytes as stored hash to.
+    #[serde(skip)]
+    pub(crate) stored_sums: Option<Sums>,
+    /// What the bytes after unpacking the gzip layer hash to.
+    #[serde(skip)]
+    pub(crate) unpacked_sums: Option<Sums>,
     /// Files and directories; absent for types that are not archives or not unpacked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archive>,
@@ -162,6 +168,8 @@ impl Payload {
             unpacked_size: unpacked.map(|sums| sums.length),
             has_more_behind: false,
             checksums: checksums.collect(),
+            stored_sums: stored.cloned(),
+            unpacked_sums: unpacked.cloned(),
             archive: None,
         }
     }
@@ -274,11 +282,7 @@ fn compare(
     unpacked: Option<&Sums>,
 ) -> ChecksumState {
     let unverified = |reason| ChecksumState::Unverified { reason };
-    let digest = |sums: &Sums, name: &str| match name {
-        "sha-256" => Some(sums.sha256.clone()),
-        "sha-1" => Some(sums.sha1.clone()),
-        _ => None,
-    };
+    let digest = |sums: &Sums, name: &str| sums.of(name).map(str::to_owned);
     let sum_type = checksum.kind.as_str();
     let process = checksum.process.as_deref();
     let actual = match (process, sum_type.strip_suffix("-gunzip1")) {

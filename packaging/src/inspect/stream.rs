@@ -79,10 +79,21 @@ pub(super) struct Hashed<R> {
 
 /// What went through a [`Hashed`].
 #[derive(Debug, Clone)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     pub(super) length: u64,
     pub(super) sha256: String,
     pub(super) sha1: String,
+}
+
+impl Sums {
+    /// The one of this `checksum-type`, if it is one that is known.
+    pub(crate) fn of(&self, kind: &str) -> Option<&str> {
+        match kind {
+            "sha-256" => Some(&self.sha256),
+            "sha-1" => Some(&self.sha1),
+            _ => None,
+        }
+    }
 }
 
 impl<R: Read> Hashed<R> {

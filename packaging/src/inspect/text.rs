@@ -9,6 +9,9 @@ use super::{
 };
 use crate::Elf;
 
+/// Owner of what a package should hold.
+const ROOT: (u64, u64) = (0, 0);
+
 /// Several lines, the last one with a newline at its end.
 impl Display for Inspection {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
@@ -188,17 +191,36 @@ impl Display for Checksum {
     }
 }
 
+/// An owner that all entries have is told once.
 impl Display for Archive {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
-        self.entries
-            .iter()
-            .try_for_each(|entry| writeln!(out, "{entry}"))
+        let owner = |entry: &Entry| (entry.uid, entry.gid);
+        let first = self.entries.first().map(owner);
+        let common = first
+            .filter(|first| *first != ROOT && self.entries.len() > 1)
+            .filter(|first| self.entries.iter().all(|entry| owner(entry) == *first));
+        if let Some((uid, gid)) = common {
+            let count = self.entries.len();
+            writeln!(out, "  all {count} entries belong to {uid}:{gid}")?;
+        }
+        for entry in &self.entries {
+            entry.line(out, common.unwrap_or(ROOT))?;
+            writeln!(out)?;
+        }
+        Ok(())
     }
 }
 
 /// One line without a newline: mode, size, path, and what is special.
 impl Display for Entry {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        self.line(out, ROOT)
+    }
+}
+
+impl Entry {
+    /// The line; `owner` is one that is not worth a word.
+    fn line(&self, out: &mut Formatter<'_>, owner: (u64, u64)) -> Result {
         let mode = format!("0{:03o}", self.mode);
         write!(out, "{mode:>7} {:>10} {}", self.size, Plain(&self.path))?;
         if let Some(link) = &self.link {
@@ -216,7 +238,7 @@ impl Display for Entry {
         if self.kind == EntryKind::Special {
             notes.push("device, pipe or unknown".to_owned());
         }
-        if (self.uid, self.gid) != (0, 0) {
+        if (self.uid, self.gid) != owner {
             notes.push(format!("owner {}:{}", self.uid, self.gid));
         }
         match self.flavour {
@@ -227,6 +249,7 @@ impl Display for Entry {
         match self.extension {
             Some(Extension::GnuLongName) => notes.push("GNU long name".to_owned()),
             Some(Extension::Pax) => notes.push("pax record".to_owned()),
+            Some(Extension::PaxOfMacos) => notes.push("pax record of macOS".to_owned()),
             None => {}
         }
         if let Some(program) = &self.program {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Severity::{Error, Warning};
 use super::releases::Offers;
 use super::report::Report;
-use super::{bulletins, descriptor, vib};
+use super::{bulletins, descriptor, leftovers, vib};
 use crate::inspect::{Bundle, DepotVib, Vendor};
 use crate::rules::{self, Releases, Rule, name, value};
 
@@ -26,6 +26,7 @@ pub(super) fn check(bundle: &Bundle, report: &mut Report) {
 
 fn check_parts(bundle: &Bundle, report: &mut Report) {
     check_zip(bundle, report);
+    leftovers::check_zip(bundle, report);
     if bundle.vendors.is_empty() {
         report
             .add(

@@ -12,10 +12,60 @@ const NO_SHA256_GUNZIP: &str =
 const NO_GUNZIP: &str = "[LiveInstallationError] Tardisk checksum is not found for payload";
 
 pub(super) fn check(payload: &Payload, report: &mut Report) {
-    for checksum in &payload.checksums {
-        check_one(checksum, payload, report);
+    let swapped = swapped(payload);
+    for (place, checksum) in payload.checksums.iter().enumerate() {
+        match swapped {
+            Some((one, two)) if one == place => report_swapped(payload, one, two, report),
+            Some((_, two)) if two == place => {}
+            _ => check_one(checksum, payload, report),
+        }
     }
     check_set(payload, report);
+}
+
+/// The places of two checksums each of which is right for the bytes of the other.
+fn swapped(payload: &Payload) -> Option<(usize, usize)> {
+    let is_of = |one: &Checksum, other: &Checksum| match &other.state {
+        ChecksumState::Differs { actual } => {
+            one.declared.kind == other.declared.kind && one.declared.value == *actual
+        }
+        _ => false,
+    };
+    let checksums = || payload.checksums.iter().enumerate();
+    checksums().find_map(|(one, first)| {
+        let mut behind = checksums().skip(one + 1);
+        let (two, _) = behind.find(|(_, other)| is_of(first, other) && is_of(other, first))?;
+        Some((one, two))
+    })
+}
+
+fn report_swapped(payload: &Payload, one: usize, two: usize, report: &mut Report) {
+    let label = |place: usize| {
+        let checksum = payload.checksums.get(place);
+        checksum.map_or_else(String::new, |checksum| checksum.declared.label())
+    };
+    report
+        .add(
+            Error,
+            rules::CHECKSUMS,
+            format!("checksums {} and {}", label(one), label(two)),
+            "these two are swapped: each is that of the other's bytes",
+            "swap their values",
+        )
+        .says(DIGEST);
+}
+
+/// Which other bytes of the payload hash to the value of a checksum, and which it is to be of.
+fn other_bytes(checksum: &Checksum, payload: &Payload) -> Option<(&'static str, &'static str)> {
+    let (kind, process) = (&checksum.declared.kind, &checksum.declared.process);
+    let (other, names) = if process.is_none() && !kind.ends_with("-gunzip1") {
+        (&payload.unpacked_sums, ("unpacked", "stored"))
+    } else {
+        (&payload.stored_sums, ("stored", "unpacked"))
+    };
+    let kind = kind.strip_suffix("-gunzip1").unwrap_or(kind);
+    let sum = other.as_ref()?.of(kind)?;
+    (sum == checksum.declared.value).then_some(names)
 }
 
 fn check_one(checksum: &Checksum, payload: &Payload, report: &mut Report) {
@@ -35,8 +85,17 @@ fn check_one(checksum: &Checksum, payload: &Payload, report: &mut Report) {
                 .says(DIGEST);
         }
         ChecksumState::Differs { actual } => {
-            let problem = format!("is {}, but the bytes hash to {actual}", declared.value);
-            let remedy = "fetch the file again; if that does not help, build it again";
+            let value = &declared.value;
+            let (problem, remedy) = match other_bytes(checksum, payload) {
+                Some((found, wanted)) => (
+                    format!("is {value}, which is the sum of the {found} bytes"),
+                    format!("write that of the {wanted} ones, {actual}"),
+                ),
+                None => (
+                    format!("is {value}, but the bytes hash to {actual}"),
+                    "fetch the file again; if that does not help, build it again".to_owned(),
+                ),
+            };
             report
                 .add(Error, rules::CHECKSUMS, place, problem, remedy)
                 .says(DIGEST);

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Severity::{Error, Warning};
 use super::report::Report;
-use super::{programs, scripts};
-use crate::inspect::{Archive, Entry, EntryKind, Flavour, Program, is_started};
+use super::{leftovers, programs, scripts};
+use crate::inspect::{
+    Archive, Entry, EntryKind, Extension, Flavour, Program, is_leftover, is_started,
+};
 use crate::rules::{self, path};
 
 /// Written by others than root.
@@ -17,6 +19,7 @@ const EXECUTABLE: u32 = 0o111;
 pub(super) fn check(kind: Option<&str>, archive: &Archive, report: &mut Report) {
     check_flavour(kind, archive, report);
     check_end(archive, report);
+    leftovers::check(archive, report);
     let files: BTreeSet<_> = archive
         .entries
         .iter()
@@ -44,7 +47,9 @@ fn check_entry<'a>(
     if let Some(program) = &entry.program {
         programs::check(&place, entry, program, report);
     }
-    scripts::check(&place, entry, files, report);
+    if !is_leftover(&entry.path) {
+        scripts::check(&place, entry, files, report);
+    }
     let bare = entry.path.trim_end_matches('/');
     check_parents(&place, bare, seen, report);
     let is_directory = entry.kind == EntryKind::Directory;
@@ -174,7 +179,8 @@ fn check_name(place: &str, entry: &Entry, report: &mut Report) {
             "pack the file twice, or a symbolic link",
         );
     }
-    if entry.extension.is_some() {
+    // That of macOS has a line of its own.
+    if !matches!(entry.extension, None | Some(Extension::PaxOfMacos)) {
         report.add(
             Error,
             rules::TAR_FLAVOUR,
@@ -194,15 +200,6 @@ fn check_name(place: &str, entry: &Entry, report: &mut Report) {
     }
     if let Some(finding) = path::length(place, &entry.path) {
         report.found(Error, finding);
-    }
-    if (entry.uid, entry.gid) != (0, 0) {
-        report.add(
-            Warning,
-            rules::OWNER,
-            place,
-            format!("belongs to {}:{}", entry.uid, entry.gid),
-            "set the owner to 0:0",
-        );
     }
 }
 

@@ -17,6 +17,7 @@ mod bundle;
 mod checksums;
 mod descriptor;
 mod entries;
+mod leftovers;
 mod programs;
 mod releases;
 mod report;
@@ -82,8 +83,8 @@ fn judge(inspection: &Inspection, mut report: Report) -> Vec<Diagnosis> {
 /// The diagnosis of a file that cannot even be read.
 pub fn unreadable(error: &ReadError) -> Diagnosis {
     let (place, problem) = match error {
-        ReadError::Within { part, error } => (part.clone(), error.to_string()),
-        other => ("file".to_owned(), other.to_string()),
+        ReadError::Within { part, error } => (part.clone(), error.problem()),
+        other => ("file".to_owned(), other.problem()),
     };
     Diagnosis {
         severity: Error,

@@ -7,6 +7,7 @@ mod boot_bank;
 mod bundles;
 mod compared;
 mod containers;
+mod explained;
 mod extraction;
 pub(crate) mod fixture;
 mod header_sums;

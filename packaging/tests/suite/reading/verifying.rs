@@ -277,7 +277,7 @@ fn faults_of_entries() {
         (
             "[('opt/', 0o755, 0), ('opt/a', 0o644, 7)]",
             Warning,
-            "belongs to 7:0",
+            "1 of 2 belong to 7:0, not to 0:0",
         ),
         (
             "[('opt/', 0o755, 0), ('opt/a', 0o1644, 0)]",
