@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::manifest::{AcceptanceLevel, Content, ContentType, Manifest};
+use crate::rules::constraint::Stated;
 use crate::rules::{CONTENT, Finding, MODE, ONE_ENTRY_PER_PATH, PAYLOAD_CONTENT, Releases, path};
 use crate::source::Sources;
 
@@ -153,7 +154,7 @@ fn check_location(place: &str, row: &Content, manifest: &Manifest) -> Vec<Findin
     let mut findings = Vec::new();
     if manifest.acceptance_level == AcceptanceLevel::Community {
         let hosts = manifest.relationships.hosts();
-        let hosts = hosts.map(|stated| stated.unwrap_or(Releases::CURRENT));
+        let hosts = hosts.map(|stated| stated.map_or(Releases::CURRENT, Stated::judged));
         let on_old_hosts = path::old_community_location(place, &row.destination)
             .filter(|finding| {
                 hosts.is_ok_and(|hosts| !(finding.rule.releases() & hosts).is_empty())

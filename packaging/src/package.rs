@@ -8,7 +8,8 @@ use crate::manifest::{self, AcceptanceLevel, Manifest};
 use crate::payload::Payload;
 use crate::rules::constraint::{constraint, excluded};
 use crate::rules::{
-    BOOT_BANK_NAME, Finding, OVERLAY, PAYLOAD_NAME, PLATFORM, Releases, VERSION, name, path,
+    BOOT_BANK_NAME, Finding, INTERFACE, OVERLAY, PAYLOAD_NAME, PLATFORM, Releases, VERSION,
+    interface, name, path,
 };
 use crate::source::Sources;
 use crate::{Epoch, Error, Version};
@@ -191,15 +192,28 @@ fn check_manifest(manifest: &Manifest) -> Vec<Finding> {
 
 /// Some host that the bundle is offered for can install the package.
 fn check_hosts(manifest: &Manifest) -> Option<Finding> {
-    let hosts = manifest.relationships.hosts().ok()??;
+    let hosts = manifest.relationships.hosts().ok()??.releases;
     let offered = Releases::named(manifest.platforms.iter().map(String::as_str));
     let offered = offered.unwrap_or(Releases::ALL);
     if !(hosts & offered).is_empty() {
         return None;
     }
-    let none_at_all = hosts.is_empty();
-    let excluded_ones = if none_at_all { Releases::ALL } else { offered };
-    Some(excluded("relationships.depends", excluded_ones))
+    let depends = manifest.relationships.depends.iter();
+    let mut interfaces = depends.filter_map(|one| Some((one, interface::releases(&one.name)?)));
+    let missing = interfaces.find(|(_, provided)| (*provided & offered).is_empty());
+    Some(match missing {
+        Some((one, provided)) => Finding::new(
+            INTERFACE,
+            format!("relationships.depends {:?}", one.name),
+            format!(
+                "is {}, and platforms names no such release",
+                interface::of(provided)
+            ),
+            "name a release that has it, or depend on another one",
+        ),
+        None if hosts.is_empty() => excluded("relationships.depends", Releases::ALL),
+        None => excluded("relationships.depends", offered),
+    })
 }
 
 fn check_platforms(platforms: &[String]) -> Vec<Finding> {

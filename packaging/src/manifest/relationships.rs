@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::rules::{Releases, constraint};
+use crate::rules::constraint::{self, Stated};
 
 /// Relations to other packages and to the host, which provides names such as `esx-version`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,7 +42,7 @@ impl Relationships {
 
     /// Releases of the host that the package says it can be installed on, if it says anything; `Err`
     /// if what it depends on breaks rules, so that nobody can tell.
-    pub(crate) fn hosts(&self) -> Result<Option<Releases>, Unclear> {
+    pub(crate) fn hosts(&self) -> Result<Option<Stated>, Unclear> {
         let depends = || self.depends.iter();
         if depends().any(|one| constraint::constraint("depends", one).is_some()) {
             return Err(Unclear);

@@ -60,17 +60,58 @@ pub fn parts(
     }
 }
 
+/// What a package or a bundle says of the releases that it is for (FORMAT.md R10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stated {
+    /// The releases.
+    pub releases: Releases,
+    /// Whether each of them is meant, also the old ones, as by a demand on `esx-version`. An
+    /// interface says only when it came or went, and `5.*` is said of whole lines.
+    pub each: bool,
+}
+
+impl Stated {
+    /// Releases that are only a narrower choice.
+    pub fn narrowed(releases: Releases) -> Self {
+        Self {
+            releases,
+            each: false,
+        }
+    }
+
+    /// Those in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            releases: self.releases & other.releases,
+            each: self.each || other.each,
+        }
+    }
+
+    /// Those whose objections count.
+    pub fn judged(self) -> Releases {
+        let current = self.releases & Releases::CURRENT;
+        if self.each || current.is_empty() {
+            self.releases
+        } else {
+            current
+        }
+    }
+}
+
 /// The releases of the host that meet everything that `depends` demands of it: names, relations and
 /// versions; `None` if nothing is demanded of it. Interfaces of the host count (FORMAT.md H7).
 pub fn hosts<'c>(
     depends: impl IntoIterator<Item = (&'c str, Option<&'c str>, Option<&'c str>)>,
-) -> Option<Releases> {
-    depends
-        .into_iter()
-        .filter_map(|(name, relation, version)| {
-            host(name, relation, version).or_else(|| interface::releases(name))
-        })
-        .reduce(Releases::and)
+) -> Option<Stated> {
+    let stated = |(name, relation, version)| match host(name, relation, version) {
+        Some(releases) => Some(Stated {
+            releases,
+            each: true,
+        }),
+        None => interface::releases(name).map(Stated::narrowed),
+    };
+    depends.into_iter().filter_map(stated).reduce(Stated::and)
 }
 
 /// The releases that meet a demand of the host itself; `None` if it is none, or means nothing.

@@ -34,3 +34,12 @@ pub fn releases(name: &str) -> Option<Releases> {
         _ => Releases::NONE,
     })
 }
+
+/// What to say of an interface of these releases.
+pub fn of(provided: Releases) -> String {
+    if provided.is_empty() {
+        "an interface that no known release provides".to_owned()
+    } else {
+        format!("an interface of {provided}")
+    }
+}

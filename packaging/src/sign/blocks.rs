@@ -43,7 +43,7 @@ pub(super) fn behind(rest: &[u8], signers: impl Fn(&[u8]) -> Vec<String>) -> Opt
         format!(" (by {})", names.join("; "))
     };
     Some(Fault::Behind(match blocks {
-        0 => format!("{} bytes that are no PEM", rest.len()),
+        0 => format!("{} bytes that are not PEM", rest.len()),
         1 => format!("another PEM block{by}"),
         more => format!("{more} more PEM blocks{by}"),
     }))

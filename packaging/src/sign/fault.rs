@@ -35,7 +35,7 @@ pub enum Fault {
     #[error("does not hold the certificate of its signer {0}")]
     NoCertificate(String),
     /// Something behind the first PEM block.
-    #[error("is followed by {0}, which hosts do not look at")]
+    #[error("is followed by {0}, which hosts ignore")]
     Behind(String),
     /// Content that the signature is not made for.
     #[error("is for another descriptor: its {digest} digest is not that of descriptor.xml")]

@@ -65,7 +65,7 @@ pub(super) fn check_spelling(misspelt: &[Misspelt], report: &mut Report) {
         let (rule, effect) = match (*within, *meant) {
             (_, MODE) => (
                 rules::SYSTEM_REQUIRES,
-                " and take maintenance mode for needed",
+                " and assume that maintenance mode is needed",
             ),
             (Some("system-requires"), _) => (rules::SYSTEM_REQUIRES, ""),
             _ => (rules::ELEMENTS, ""),

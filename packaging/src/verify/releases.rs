@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::Severity::{Error, Warning};
 use super::report::Report;
 use crate::inspect::{Bundle, DepotVib, Descriptor, Relation};
+use crate::rules::constraint::Stated;
 use crate::rules::{self, Finding, Releases, constraint, interface};
 
 const DEPENDENCY: &str =
@@ -13,10 +14,10 @@ const DEPENDENCY: &str =
 
 /// Releases that the package says it is for, if it says anything. Reports those that it cannot be
 /// installed on: of those that are asked for, each; else only if no other is left.
-pub(super) fn stated(descriptor: &Descriptor, report: &mut Report) -> Option<Releases> {
+pub(super) fn stated(descriptor: &Descriptor, report: &mut Report) -> Option<Stated> {
     let interest = report.releases();
     let demanded = demanded(descriptor);
-    let left = demanded.unwrap_or(Releases::ALL) & interest;
+    let left = demanded.map_or(Releases::ALL, |stated| stated.releases) & interest;
     if report.is_asked() || left.is_empty() {
         report_excluded(descriptor, interest, report);
     }
@@ -27,14 +28,15 @@ pub(super) fn stated(descriptor: &Descriptor, report: &mut Report) -> Option<Rel
     let platforms = descriptor.software_platforms.iter();
     let platforms = platforms.map(|text| text.rsplit_once(' ').map_or("", |(_, version)| version));
     let narrowed = Releases::named(platforms).filter(|named| !(*named & left).is_empty());
+    let narrowed = narrowed.map(Stated::narrowed);
     match (demanded, narrowed) {
-        (Some(demanded), Some(platforms)) => Some(demanded & platforms),
+        (Some(demanded), Some(platforms)) => Some(demanded.and(platforms)),
         (one, other) => one.or(other),
     }
 }
 
 /// Releases that meet what the package demands of the host, if it demands anything.
-fn demanded(descriptor: &Descriptor) -> Option<Releases> {
+fn demanded(descriptor: &Descriptor) -> Option<Stated> {
     constraint::hosts(descriptor.relationships.depends.iter().map(parts))
 }
 
@@ -59,7 +61,7 @@ fn report_excluded(descriptor: &Descriptor, interest: Releases, report: &mut Rep
             continue;
         }
         let remedy = "take a package for this release, with a driver made for it";
-        let problem = format!("is {}, which {lacking} lacks", of(provided));
+        let problem = format!("is {}, which {lacking} lacks", interface::of(provided));
         let finding = lacks(name, lacking, problem, remedy);
         report.found(Error, finding).says(DEPENDENCY);
     }
@@ -69,14 +71,6 @@ fn report_excluded(descriptor: &Descriptor, interest: Releases, report: &mut Rep
 fn interfaces(descriptor: &Descriptor) -> impl Iterator<Item = (&str, Releases)> {
     let depends = descriptor.relationships.depends.iter();
     depends.filter_map(|one| Some((one.name.as_str(), interface::releases(&one.name)?)))
-}
-
-fn of(provided: Releases) -> String {
-    if provided.is_empty() {
-        "no interface of a known release".to_owned()
-    } else {
-        format!("an interface of {provided}")
-    }
 }
 
 fn lacks(name: &str, on: Releases, problem: String, remedy: &str) -> Finding {
@@ -107,7 +101,8 @@ impl<'b> Offers<'b> {
         for vib in bundle.vibs.iter().filter_map(|file| file.vib.as_ref()) {
             let known = served.entry(&vib.descriptor.name);
             let known = known.or_insert(Releases::NONE);
-            *known = known.or(demanded(&vib.descriptor).unwrap_or(Releases::ALL));
+            let own = demanded(&vib.descriptor);
+            *known = known.or(own.map_or(Releases::ALL, |stated| stated.releases));
         }
         Self { bulletins, served }
     }
@@ -143,7 +138,7 @@ impl<'b> Offers<'b> {
             }
             let problem = format!(
                 "is {}, and the bundle is offered for {lacking}, too",
-                of(provided)
+                interface::of(provided)
             );
             let remedy = "offer it for the releases that have the interface, or add a package for the others";
             let finding = lacks(name, lacking, problem, remedy);

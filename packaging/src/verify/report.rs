@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::rules::constraint::Stated;
 use crate::rules::{Finding, Level, Levels, Releases, Rule};
 
 /// How much a diagnosis weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// Worth knowing; nothing to mend, at least not for the releases that the package is for.
+    /// Worth knowing; nothing to fix, at least not for the releases that the package is for.
     Note,
     /// Hosts take it.
     Warning,
@@ -85,8 +86,8 @@ pub(super) struct Report {
     releases: Releases,
     /// Whether the caller has named them.
     asked: bool,
-    /// Whether the caller, the package or its bundle has said anything about them.
-    stated: bool,
+    /// Whether each of them counts, also those before 6.5.
+    each: bool,
     /// Where the part begins that is looked at, if it has a place.
     offset: Option<u64>,
     /// Level of the package that is looked at, if it has one.
@@ -124,7 +125,7 @@ impl Report {
             prefix: String::new(),
             releases: releases.unwrap_or(Releases::ALL),
             asked: releases.is_some(),
-            stated: releases.is_some(),
+            each: releases.is_some(),
             offset: None,
             level: None,
         }
@@ -139,9 +140,9 @@ impl Report {
         self.releases
     }
 
-    /// Whether one of these releases is of interest, because somebody said so.
+    /// Whether one of these releases is of interest, and counts.
     pub(super) fn judges_any_of(&self, releases: Releases) -> bool {
-        self.stated && !(self.releases & releases).is_empty()
+        self.each && !(self.releases & releases).is_empty()
     }
 
     /// Whether the caller has named them.
@@ -167,8 +168,8 @@ impl Report {
         if releases.is_empty() || !rule.levels().include(self.level) {
             return Reported(None);
         }
-        // Nobody said that it is for older ones, so that they are no reason to refuse it.
-        let severity = if self.stated || !(releases & Releases::CURRENT).is_empty() {
+        // Nobody said that it is for older ones, so that they are not a reason to refuse it.
+        let severity = if self.each || !(releases & Releases::CURRENT).is_empty() {
             severity
         } else {
             Severity::Note
@@ -208,27 +209,33 @@ impl Report {
     pub(super) fn of_package(
         &mut self,
         level: Option<Level>,
-        releases: Option<Releases>,
+        stated: Option<Stated>,
         checks: impl FnOnce(&mut Self),
     ) {
         let outer = std::mem::replace(&mut self.level, level);
-        self.on(releases, checks);
+        self.on(stated, checks);
         self.level = outer;
     }
 
     /// Runs checks of what is offered for these releases, if anything is said about them. Whoever
     /// asks for releases wants to know about those, offered or not.
     pub(super) fn offered(&mut self, releases: Option<Releases>, checks: impl FnOnce(&mut Self)) {
-        self.on(releases.filter(|_| !self.asked), checks);
+        let releases = releases.filter(|_| !self.asked);
+        self.on(releases.map(Stated::narrowed), checks);
     }
 
-    fn on(&mut self, releases: Option<Releases>, checks: impl FnOnce(&mut Self)) {
-        let outer = (self.releases, self.stated);
-        if let Some(releases) = releases {
-            self.releases = self.releases & releases;
-            self.stated = true;
+    fn on(&mut self, stated: Option<Stated>, checks: impl FnOnce(&mut Self)) {
+        let outer = (self.releases, self.each);
+        if let Some(stated) = stated {
+            let own = Stated {
+                releases: self.releases,
+                each: self.each,
+            };
+            let both = own.and(stated);
+            self.releases = both.releases;
+            self.each = both.each || (both.releases & Releases::CURRENT).is_empty();
         }
         checks(self);
-        (self.releases, self.stated) = outer;
+        (self.releases, self.each) = outer;
     }
 }

@@ -32,8 +32,8 @@ pub(super) fn check(place: &str, entry: &Entry, files: &BTreeSet<&str>, report: 
             Error,
             rules::PARSED_XML,
             place,
-            format!("is no well-formed XML, {fault}"),
-            "mend it: hosts parse it (xmllint --noout shows more)",
+            format!("is not well-formed XML, {fault}"),
+            "fix it: hosts parse it (xmllint --noout shows more)",
         );
     }
     let is_started = is_started(&entry.path);

@@ -79,10 +79,31 @@ fn demands_that_no_host_meets() {
     assert!(refusal(&demanding(two)).starts_with("relationships.depends: exclude"));
 }
 
+#[test]
+fn an_interface_that_no_host_of_the_platforms_has() {
+    let toml = demanding("name = \"vmkapi_2_5_0_0\"\n");
+    packed(&toml).expect("6.7 has it");
+    let start = toml.find("platforms = [").unwrap();
+    let end = start + toml[start..].find(']').unwrap() + 1;
+    let toml = format!("{}platforms = [\"8.*\"]{}", &toml[..start], &toml[end..]);
+    assert_eq!(
+        refusal(&toml),
+        "relationships.depends \"vmkapi_2_5_0_0\": is an interface of 5.0 to 6.7, and platforms names \
+         no such release; name a release that has it, or depend on another one (FORMAT.md H7)"
+    );
+}
+
 /// A demand of the host or of another package.
 fn demand() -> impl Strategy<Value = String> {
     (
-        prop::sample::select(vec!["esx-version", "esx-base", "other"]),
+        prop::sample::select(vec![
+            "esx-version",
+            "esx-base",
+            "other",
+            "vmkapi_2_5_0_0",
+            "vmkapi_2_6_0_0",
+            "com.vmware.driverAPI-9.2.2.0",
+        ]),
         prop::sample::select(vec!["<<", "<=", "=", ">=", ">>"]),
         "([5-9]|1[0-2])(\\.[0-9]{1,2}){0,2}(-[1-9])?",
     )

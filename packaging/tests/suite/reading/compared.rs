@@ -73,7 +73,7 @@ fn a_foreign_spelling_of_maintenance_mode_is_a_note() {
     let foreign = "<maintenanceMode>false</maintenanceMode>";
     let said = "<maintenance-mode>true</maintenance-mode>";
     let text = "vibs/hi-1.xml: system-requires, \"maintenanceMode\": is not known to hosts, which \
-                ignore it and take maintenance mode for needed; write it as \"maintenance-mode\" \
+                ignore it and assume that maintenance mode is needed; write it as \"maintenance-mode\" \
                 (FORMAT.md D8)";
     assert_said(&bundle(MODE, foreign, said), Note, text);
     let own = edited(&tar("gnu", &FILES), |text| text.replace(MODE, foreign));

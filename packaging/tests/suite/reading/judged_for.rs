@@ -162,6 +162,24 @@ fn bundle_of_5_x(releases: &str) -> Vec<u8> {
     python(&script, &vib)
 }
 
+/// `5.*` names a line, and an interface says when it went, not when it came.
+#[test]
+fn lines_and_interfaces_do_not_make_5_0_a_reason_to_refuse() {
+    for (releases, demands) in [
+        (&["5.*", "6.*", "7.*", "8.*", "9.*"][..], ""),
+        (&["5.*", "6.*"], "<constraint name=\"vmkapi_2_2_0_0\"/>"),
+    ] {
+        let found = diagnoses(&bundle_demanding(releases, demands));
+        let [one] = found.as_slice() else {
+            panic!("{found:#?}")
+        };
+        assert_eq!(one.severity, Severity::Note, "{one}");
+    }
+    // For no other.
+    let old = bundle_demanding(&["5.*"], "");
+    assert_eq!(errors(&diagnoses(&old)).len(), 1);
+}
+
 #[test]
 fn a_bundle_for_one_release_is_not_judged_by_others() {
     for (releases, by_8_0) in [

@@ -161,7 +161,7 @@ fn malformed_xml_of_firewall_and_service_is_found() {
             0o444,
             b"<ConfigRoot><service></ConfigRoot>",
             Error,
-            "is no well-formed XML, byte ",
+            "is not well-formed XML, byte ",
         );
         assert_only(path, 0o444, b"", Error, "there is no root element");
         for sound in [

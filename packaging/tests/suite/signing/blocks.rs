@@ -28,7 +28,7 @@ fn a_second_block_by_another_signer_does_not_make_a_signature_invalid() {
     let both = with_signature(&vib, &[by(&vib, "rsa"), by(&vib, "self")].concat());
     assert_eq!(
         verdict(&both, Some(pki().trust("ca"))),
-        "N sig.pkcs7: is followed by another PEM block (by CN=self,O=Acme), which hosts do not look at; \
+        "N sig.pkcs7: is followed by another PEM block (by CN=self,O=Acme), which hosts ignore; \
          leave it, or keep the first block only (FORMAT.md S3)"
     );
     let check = read_vib(&both).signature_check.unwrap();
@@ -72,7 +72,7 @@ fn what_follows_is_told_apart() {
         lines.join("\n")
     };
     assert!(!with(b"\n \r\n").contains("is followed by"));
-    assert!(with(b"more").contains("is followed by 4 bytes that are no PEM, which hosts"));
+    assert!(with(b"more").contains("is followed by 4 bytes that are not PEM, which hosts"));
     let certificate = pki().read("ca.pem");
     assert!(with(&certificate).contains("is followed by another PEM block, which hosts"));
     let two = [&sound[..], &sound].concat();
