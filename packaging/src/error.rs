@@ -1,5 +1,6 @@
 //! What can go wrong, told so that the reader knows what, where and what to do.
 
+use std::collections::BTreeSet;
 use std::{fmt, io};
 
 use crate::rules::Finding;
@@ -109,7 +110,10 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// Each fault once, however often the parser came across it.
     pub(crate) fn new(mut faults: Vec<Fault>, findings: Vec<Finding>) -> Self {
+        let mut seen = BTreeSet::new();
+        faults.retain(|fault| seen.insert(fault.to_string()));
         faults.sort_by_key(|fault| fault.line);
         Self { faults, findings }
     }

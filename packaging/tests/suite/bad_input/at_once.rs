@@ -93,6 +93,11 @@ fn several_rows_and_several_missing_keys_are_all_told() {
     let found = said(&toml.replace("summary = ", "# "));
     assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].ends_with("missing field `summary`"), "{found:#?}");
+    // Tables that only dotted keys bring into being.
+    let dotted = said(&SAMPLE.replace("[component]", "[x]\ncomponent.name = 5\n[y]"));
+    assert!(dotted.len() > 2, "{dotted:#?}");
+    let each: std::collections::BTreeSet<_> = dotted.iter().collect();
+    assert_eq!(each.len(), dotted.len(), "{dotted:#?}");
     let empty = said("");
     assert!(empty.len() > 8, "{empty:#?}");
     assert!(empty.iter().all(|text| text.contains("missing field")));
