@@ -7,6 +7,7 @@
 
 mod furnish;
 mod package;
+mod processes;
 mod session;
 mod syslog;
 
@@ -23,6 +24,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, Uid};
 
+use self::processes::ProcessTable;
 use self::syslog::Syslog;
 pub(crate) use self::{
     package::{Edits, Package},
@@ -48,6 +50,18 @@ const DATASTORE_LABEL: &str = "datastore1";
 pub(crate) const WATCHDOG: &str = "/sbin/watchdog.sh";
 /// The stand-in for it.
 pub(crate) const WATCHDOG_SCRIPT: &str = include_str!("watchdog.sh");
+/// Where a host has its tool that finds processes by name.
+pub(crate) const PIDOF: &str = "/bin/pidof";
+/// The stand-in for it.
+pub(crate) const PIDOF_SCRIPT: &str = include_str!("pidof.sh");
+/// Where a host has its script that saves edited files.
+pub(crate) const AUTO_BACKUP: &str = "/sbin/auto-backup.sh";
+/// The directory in which it saves them, as files below `state`.
+pub(crate) const BOOT_BANK: &str = "bootbank";
+const AUTO_BACKUP_SCRIPT: &str = include_str!("auto-backup.sh");
+/// What the stand-ins ask for the host's processes.
+const PROCESSES: &str = "/sbin/processes.sh";
+const PROCESSES_SCRIPT: &str = include_str!("processes.sh");
 /// What the stand-ins for the host's commands were called with, one call a line.
 pub(crate) const CALLS: &str = "/var/log/calls";
 const COMMAND_SCRIPT: &str = include_str!("command.sh");
@@ -64,6 +78,7 @@ const RUN_LIMIT: Duration = Duration::from_secs(40);
 pub(crate) struct HostRoot {
     root: PathBuf,
     syslog: Option<Syslog>,
+    processes: Option<ProcessTable>,
     _guard: Guard,
 }
 
@@ -88,43 +103,49 @@ impl HostRoot {
         let mut host = Self {
             root,
             syslog: None,
+            processes: None,
             _guard: guard,
         };
         host.furnish()?;
         Ok(host)
     }
 
-    /// What is there before any package, the log service included.
+    /// What is there before any package, the log service and the process table included.
     fn furnish(&mut self) -> Result<()> {
         furnish::furnish(&self.root)
             .with_context(|| format!("furnishing the host root {}", self.root.display()))?;
         furnish::check_bare(&self.root)?;
         self.syslog = Some(Syslog::start(&self.root)?);
+        self.install(PROCESSES, PROCESSES_SCRIPT)?;
+        self.processes = Some(ProcessTable::start(&self.root)?);
         Ok(())
     }
 
-    /// Adds stand-ins for what a host has beyond busybox: `watchdog.sh`, `esxcli`, `localcli` and
-    /// `vim-cmd`.
+    /// Adds stand-ins for what a host has beyond busybox: `watchdog.sh`, `pidof`, `auto-backup.sh`,
+    /// `esxcli`, `localcli` and `vim-cmd`.
     ///
     /// # Errors
     /// If they cannot be written.
     pub(crate) fn add_commands(&self) -> Result<()> {
         self.install(WATCHDOG, WATCHDOG_SCRIPT)?;
+        self.install(PIDOF, PIDOF_SCRIPT)?;
+        self.install(AUTO_BACKUP, AUTO_BACKUP_SCRIPT)?;
         let mut commands = COMMANDS.iter();
         commands.try_for_each(|command| self.install(command, COMMAND_SCRIPT))
     }
 
     /// Loses what a host loses when it is switched off: all processes, and every file but those on
-    /// datastores. Then it is a host without packages again.
+    /// datastores and in the boot bank. Then it is a host without packages again.
     ///
     /// # Errors
     /// If a file cannot be removed.
     pub(crate) fn reset(&mut self) -> Result<()> {
         self.end_processes();
         self.syslog = None;
+        self.processes = None;
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
-            if entry.file_name() == "vmfs" {
+            if entry.file_name() == "vmfs" || entry.file_name() == BOOT_BANK {
                 continue;
             }
             if entry.file_type()?.is_dir() {
@@ -228,13 +249,7 @@ impl HostRoot {
 
     /// The ids of all processes that run in the host.
     pub(crate) fn processes(&self) -> Result<Vec<i32>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc").context("/proc of this machine")? {
-            let name = entry?.file_name();
-            let pid = name.to_str().and_then(|name| name.parse().ok());
-            found.extend(pid.filter(|&pid| is_inside(pid, &self.root)));
-        }
-        Ok(found)
+        processes_inside(&self.root)
     }
 
     /// Waits in the background for the end of every process of the host, as init does.
@@ -283,6 +298,17 @@ fn helper(program: &str, args: &[&str], dir: &Path) -> Result<Finished> {
 fn utf8(path: &Path) -> Result<&str> {
     path.to_str()
         .with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// The ids of all processes with this root.
+fn processes_inside(root: &Path) -> Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("/proc of this machine")? {
+        let name = entry?.file_name();
+        let pid = name.to_str().and_then(|name| name.parse().ok());
+        found.extend(pid.filter(|&pid| is_inside(pid, root)));
+    }
+    Ok(found)
 }
 
 /// The kernel shows no root for a zombie.

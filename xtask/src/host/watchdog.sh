@@ -3,8 +3,12 @@
 #     watchdog.sh [++PARAMETERS] [-d] [-n] [-u SECONDS] [-q NUMBER] [-t NUMBER] [-i SECONDS] -s TAG COMMAND
 # runs COMMAND and starts it again when it ends: at once, or after -i SECONDS and then for ever. A run shorter than -u
 # (60) is a quick failure; after more than -q (5) of them, or -t failures at all, it gives up. A file restart-TAG beside the
-# pid file marks the next end as planned. -k TAG ends the watchdog and nothing else, -r TAG prints its pid.
-# With a file /tmp/patient it waits a minute before it starts COMMAND again.
+# pid file marks the next end as planned.
+# -k TAG ends the watchdog and nothing else. It knows the pid file only, gives up without it, and waits 5 s at most.
+# -r TAG prints the pids of all watchdogs with this tag, whatever is in the pid file.
+# Two that start at once do not see each other; whoever ends removes the pid file, even if it is the other's.
+# Files in /tmp change its manners: `patient` (waits a minute before it starts COMMAND again), `forgetful` (loses its pid
+# file), `hidden` (-r does not find it).
 detach=
 min_uptime=60
 max_quick=5
@@ -34,15 +38,30 @@ running() {
     [ -r "$pid_file" ] && read -r pid <"$pid_file" && kill -0 "$pid" 2>/dev/null
 }
 
+# Of those that supervise only: `-d` is gone from their command.
+watchdogs() {
+    [ ! -e /tmp/hidden ] || return
+    /sbin/processes.sh | while read -r found _ script _ _ option named _; do
+        if [ "$script $option $named" = "$0 -s $tag" ]; then echo "$found"; fi
+    done
+}
+
 case $verb in
     -r)
-        running && echo "$pid" && exit 0
-        exit 1
+        all=$(watchdogs)
+        [ -n "$all" ] || exit 1
+        echo "$all"
+        exit 0
         ;;
     -k)
         running || exit 1
         kill "$pid"
-        rm -f "$pid_file"
+        waited=0
+        while kill -0 "$pid" 2>/dev/null; do
+            if [ "$waited" -ge 50 ]; then exit 1; fi
+            usleep 100000
+            waited=$((waited + 1))
+        done
         exit 0
         ;;
 esac
@@ -53,11 +72,14 @@ if [ -n "$detach" ]; then
     exit 0
 fi
 running && exit 1
+# Another one that starts now has not seen this one.
+usleep 300000
 echo "$$" >"$pid_file"
+if [ -e /tmp/forgetful ]; then rm -f "$pid_file"; fi
 quick=0
 total=0
 pause=
-trap '[ -z "$pause" ] || kill "$pause"; exit 0' TERM
+trap '[ -z "$pause" ] || kill "$pause"; rm -f "$pid_file"; exit 0' TERM
 while [ "$quick" -le "$max_quick" ] && { [ -z "$max_total" ] || [ "$total" -le "$max_total" ]; }; do
     began=$(date +%s)
     eval "setsid env $* &"

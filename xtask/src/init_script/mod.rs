@@ -4,10 +4,13 @@
 //! Needs root. Nothing here can show what a real host does; it shows what the script does when the
 //! host behaves as documented.
 
+mod removal;
 mod scene;
+mod watchdog;
 
 use std::{
     fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -35,8 +38,12 @@ fn chkconfig_header_is_enabled_and_well_formed() {
 
 #[test]
 fn shellcheck_has_no_finding() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
     let checked = process::run(
-        process::command("shellcheck").arg(script_path()),
+        process::command("shellcheck")
+            .arg(script_path())
+            .arg(packaging.join("host/shutdown.sh"))
+            .args(["--shell=dash"]),
         b"",
         Duration::from_mins(1),
     )
@@ -161,7 +168,7 @@ fn stop_returns_only_when_the_process_is_gone() {
     }
 }
 
-/// The script with a SIGKILL after 2 s instead of 20 s.
+/// The script with a SIGKILL after 2 s instead of 15 s.
 fn hurried_script() -> String {
     let patient = format!("TERM_SECONDS={}", seconds("TERM_SECONDS"));
     let hurried = script_text().replacen(&patient, "TERM_SECONDS=2", 1);
@@ -191,8 +198,6 @@ fn pid_that_is_recycled_during_the_stop_is_not_killed() {
     scene.install(SCRIPT, &hurried_script());
     scene.tmp("stubborn", "");
     let pid = scene.start();
-    scene.install(PIDOF, include_str!("pidof.sh"));
-    scene.tmp("pidof", &format!("{pid}\n"));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_secs(1));
@@ -201,12 +206,6 @@ fn pid_that_is_recycled_during_the_stop_is_not_killed() {
         scene.expect(&["stop"], 0);
     });
     assert!(scene.host.is_running(pid));
-}
-
-#[test]
-fn stop_answers_before_hostd_kills_the_script() {
-    assert_eq!(seconds("TERM_SECONDS"), 20);
-    assert!(seconds("TERM_SECONDS") + seconds("GRACE_SECONDS") + 1 < 29);
 }
 
 #[test]
@@ -225,8 +224,6 @@ fn stale_pid_file_is_ignored() {
 #[test]
 fn recycled_pid_is_not_killed_when_the_host_can_tell() {
     let scene = Scene::new(ByHand);
-    scene.install(PIDOF, include_str!("pidof.sh"));
-    scene.tmp("pidof", "");
     let bystander = scene.bystander();
     fs::write(scene.host.path(PID_FILE), format!("{bystander}\n")).unwrap();
     scene.expect(&["status"], 3);
@@ -234,8 +231,7 @@ fn recycled_pid_is_not_killed_when_the_host_can_tell() {
     scene.expect(&["ssl_reset"], 0);
     assert!(scene.host.is_running(bystander));
 
-    let check = scene.bystander();
-    scene.tmp("pidof", &format!("{check}\n"));
+    scene.prompt();
     scene.expect(&["status"], 3);
 }
 
@@ -243,9 +239,7 @@ fn recycled_pid_is_not_killed_when_the_host_can_tell() {
 fn another_process_of_the_binary_is_not_taken_for_the_daemon() {
     let scene = Scene::new(ByHand);
     let daemon = scene.start();
-    let check = scene.bystander();
-    scene.install(PIDOF, include_str!("pidof.sh"));
-    scene.tmp("pidof", &format!("{check} {daemon}\n"));
+    let check = scene.prompt();
     let status = scene.expect(&["status"], 0);
     assert!(status.stdout.contains(&format!("pid {daemon}")), "{status}");
     scene.expect(&["stop"], 0);
@@ -257,29 +251,30 @@ fn another_process_of_the_binary_is_not_taken_for_the_daemon() {
 #[test]
 fn another_process_of_the_binary_does_not_keep_the_daemon_from_starting() {
     let scene = Scene::new(ByHand);
-    let prompt = scene.bystander();
-    scene.install(PIDOF, include_str!("pidof.sh"));
-    scene.tmp("pidof", &format!("{prompt}\n"));
+    let prompt = scene.prompt();
     scene.expect(&["status"], 3);
     scene.expect(&["ssl_reset"], 0);
     assert!(scene.host.is_running(prompt));
-    // What the daemon writes is what counts, although pidof does not see it.
-    scene.expect(&["start"], 0);
-    let daemon = scene.pid();
-    scene.tmp("pidof", &format!("{prompt} {daemon}\n"));
+    let daemon = scene.start();
     scene.expect(&["stop"], 0);
     assert!(!scene.host.is_running(daemon));
 }
 
 #[test]
-fn stop_ends_a_daemon_without_a_pid_file() {
-    let scene = Scene::new(ByHand);
-    let daemon = scene.start();
-    scene.install(PIDOF, include_str!("pidof.sh"));
-    scene.tmp("pidof", &format!("{daemon}\n"));
-    fs::remove_file(scene.host.path(PID_FILE)).unwrap();
-    scene.expect(&["stop"], 0);
-    assert!(!scene.host.is_running(daemon));
+fn stop_ends_a_daemon_whose_pid_file_is_lost() {
+    for (supervision, args) in [
+        (ByHand, &["stop"][..]),
+        (Watchdog, &["stop"]),
+        (ByHand, &["stop", "upgrade"]),
+        (Watchdog, &["stop", "remove"]),
+    ] {
+        let scene = Scene::new(supervision);
+        let daemon = scene.start();
+        fs::remove_file(scene.host.path(PID_FILE)).unwrap();
+        let stopped = scene.expect(args, 0);
+        assert_eq!(stopped.stdout, "esxftpd: stopped\n", "{supervision:?}");
+        assert!(!scene.host.is_running(daemon), "{supervision:?}: {args:?}");
+    }
 }
 
 #[test]
@@ -302,6 +297,11 @@ fn daemon_that_refuses_to_start_is_explained_but_no_failure() {
         let start = scene.expect(&["start", "install"], 0);
         let hint = "/opt/esxftpd/bin/esxftpd check --config /etc/config/esxftpd/esxftpd.toml";
         assert!(start.stderr.contains(hint), "{supervision:?}: {start}");
+        // `check` says nothing of a port that is in use.
+        assert!(
+            start.stderr.contains("/var/log/syslog.log"),
+            "{supervision:?}: {start}"
+        );
         assert!(
             scene.read("/tmp/log").contains(hint),
             "{supervision:?}: {}",
