@@ -4,6 +4,7 @@
 //! Needs root. Nothing here can show what a real host does; it shows what the script does when the
 //! host behaves as documented.
 
+mod installer;
 mod removal;
 mod scene;
 mod watchdog;
