@@ -37,7 +37,7 @@ const SHIPPED_TLS: &str = "\
 ";
 
 /// The sticky bit is what makes the host keep an edited file.
-const CONFIG_MODE: u32 = 0o1644;
+const CONFIG_MODE: u32 = 0o1640;
 /// The default range, as shipped.
 const PASSIVE_PORTS: RangeInclusive<u16> = 49152..=49407;
 /// For the port to answer or close, and for a reload to take effect.

@@ -72,10 +72,11 @@ fn the_payload_lands_where_it_should() {
     assert_eq!(
         files,
         [
-            ("etc/config/esxftpd/esxftpd.toml", 0o1644),
+            ("etc/config/esxftpd/esxftpd.toml", 0o1640),
             ("etc/init.d/esxftpd", 0o755),
             ("etc/vmware/firewall/esxftpd.xml", 0o444),
             ("etc/vmware/service/esxftpd.xml", 0o444),
+            ("etc/vmware/shutdown/shutdown.d/esxftpd", 0o755),
             ("etc/vmware/vm-support/esxftpd.mfx", 0o444),
             ("opt/esxftpd/bin/esxftpd", 0o755),
             ("opt/esxftpd/share/LICENSE", 0o444),
@@ -162,7 +163,7 @@ fn the_sources_that_belong_to_this_folder_exist() {
         .sources()
         .filter(|source| !source.starts_with("../"))
         .collect();
-    assert_eq!(own.len(), 2);
+    assert_eq!(own.len(), 3);
     for source in own {
         assert!(
             !fs::read(folder.join(source)).unwrap().is_empty(),

@@ -17,8 +17,14 @@ use walkdir::WalkDir;
 use super::{CONFIG, CONFIG_MODE, Trial, random_password, step, wait_for_greeting, wait_until};
 use crate::{
     clients::{self, Samples, Target, expect_same},
-    host::{CALLS, Edits, LOG, PID_FILE, Package},
+    host::{
+        AUTO_BACKUP, BOOT_BANK, CALLS, DAEMON, Edits, HostRoot, LOG, PID_FILE, PIDOF, Package,
+        SCRIPT,
+    },
 };
+
+/// Where the package has the script for the installer.
+const SHUTDOWN: &str = "/etc/vmware/shutdown/shutdown.d/esxftpd";
 
 /// Lives through it once. Everything that it starts has ended when it returns.
 ///
@@ -38,7 +44,7 @@ pub(crate) fn run(vib: &Path) -> Result<()> {
     step("installation", || life.install())?;
     step("crash", || life.crash())?;
     step("upgrade", || life.upgrade(vib))?;
-    let saved = life.trial.package.edits(&life.trial.host)?;
+    let saved = step("saving the configuration", || life.save())?;
     step("reboot after the configuration was saved", || {
         life.reboot(&saved)?;
         life.expect_service()
@@ -47,6 +53,9 @@ pub(crate) fn run(vib: &Path) -> Result<()> {
     step("reboot without any saved file", || life.forget_all())?;
     step("start before the datastore is there", || {
         life.wait_for_datastore(&saved)
+    })?;
+    step("restart with descriptors of the caller", || {
+        life.restart_with_descriptors()
     })?;
     step("removal", || life.remove())?;
     println!("life of the package passed: {}", vib.display());
@@ -75,6 +84,52 @@ impl Life {
         wait_until("another daemon runs", || {
             Ok(self.pid().is_ok_and(|pid| pid != crashed))
         })?;
+        self.expect_service()?;
+        // The crashed one could not remove its control socket.
+        let sessions = self.trial.host.run(&[DAEMON, "sessions"])?;
+        sessions.success().map(drop)
+    }
+
+    /// The host's script has to save what was edited, and that only.
+    fn save(&self) -> Result<Edits> {
+        let host = &self.trial.host;
+        let edits = self.trial.package.edits(host)?;
+        host.run(&["/bin/sh", "-c", &format!("{AUTO_BACKUP} >/dev/null 2>&1")])?
+            .success()?;
+        for (file, content) in &edits {
+            let saved = host.path(BOOT_BANK).join("state").join(file);
+            ensure!(
+                fs::read(&saved).with_context(|| format!("{}", saved.display()))? == *content,
+                "{} has another content",
+                saved.display()
+            );
+            let mode = fs::metadata(&saved)?.permissions().mode() & 0o7777;
+            ensure!(
+                mode == CONFIG_MODE,
+                "{} has the mode {mode:o}",
+                saved.display()
+            );
+        }
+        Ok(edits)
+    }
+
+    /// The shell closes those of one digit; the others are the daemon's business.
+    fn restart_with_descriptors(&self) -> Result<()> {
+        let host = &self.trial.host;
+        let caller = format!("exec 7>/tmp/low 12>/tmp/high; exec {SCRIPT} restart");
+        host.run(&["/bin/sh", "-c", &caller])?.success()?;
+        let held = host.path("/tmp").canonicalize()?;
+        for entry in fs::read_dir(format!("/proc/{}/fd", self.pid()?))? {
+            // It may have been closed since.
+            let Ok(target) = fs::read_link(entry?.path()) else {
+                continue;
+            };
+            ensure!(
+                !target.starts_with(&held),
+                "the daemon holds {} of the caller",
+                target.display()
+            );
+        }
         self.expect_service()
     }
 
@@ -82,6 +137,7 @@ impl Life {
     fn upgrade(&mut self, vib: &Path) -> Result<()> {
         let old = self.pid()?;
         self.stop("upgrade")?;
+        self.shutdown_script()?;
         let trial = &mut self.trial;
         let edits = trial.package.edits(&trial.host)?;
         let names: Vec<_> = edits
@@ -128,7 +184,7 @@ impl Life {
             self.trial.package.edits(host)?.is_empty(),
             "{CONFIG} is not as shipped"
         );
-        host.run_alone(&[super::SCRIPT, "start"])?.success()?;
+        host.run_alone(&[SCRIPT, "start"])?.success()?;
         self.trial.expect_running(self.pid()?)
     }
 
@@ -160,11 +216,14 @@ impl Life {
             log.contains("esxftpd"),
             "{LOG} does not name the daemon:\n{log}"
         );
-        self.stop("remove")?;
+        self.remove_processes()?;
         let Trial { host, package, .. } = self.trial;
         package.check_untouched(&host)?;
         package.remove(&host)?;
-        for entry in WalkDir::new(host.path("/")) {
+        // What was saved stays until the host saves the next time.
+        let kept = host.path(BOOT_BANK);
+        let walk = WalkDir::new(host.path("/")).into_iter();
+        for entry in walk.filter_entry(|entry| entry.path() != kept) {
             let entry = entry?;
             let ours = entry.file_name().to_string_lossy().contains("esxftpd");
             ensure!(!ours, "left behind: {}", entry.path().display());
@@ -172,6 +231,32 @@ impl Life {
         for sample in self.samples.whole() {
             expect_same(&host.datastore().join(sample.name), &sample.path)?;
         }
+        Ok(())
+    }
+
+    /// The service is switched off and was started by hand: the installer does not ask the init
+    /// script to stop it. Somebody is about to enter a password.
+    fn remove_processes(&self) -> Result<()> {
+        let host = &self.trial.host;
+        let prompt =
+            format!("mkfifo /tmp/typed; {DAEMON} hash-password <>/tmp/typed >/dev/null 2>&1 &");
+        host.run(&["/bin/sh", "-c", &prompt])?.success()?;
+        let daemon = self.pid()?;
+        wait_until("a process waits for a password", || {
+            Ok(pids_of_the_program(host)?.iter().any(|pid| *pid != daemon))
+        })?;
+        self.shutdown_script()?;
+        self.expect_no_process()
+    }
+
+    /// Runs what the installer runs before it unmounts the package's files.
+    fn shutdown_script(&self) -> Result<()> {
+        self.trial.host.run(&[SHUTDOWN])?.success().map(drop)
+    }
+
+    fn expect_no_process(&self) -> Result<()> {
+        let left = self.trial.host.processes()?;
+        ensure!(left.is_empty(), "processes of the host still run: {left:?}");
         Ok(())
     }
 
@@ -197,9 +282,7 @@ impl Life {
     /// files would be busy.
     fn stop(&self, reason: &str) -> Result<()> {
         self.trial.script(&["stop", reason], 0)?;
-        let left = self.trial.host.processes()?;
-        ensure!(left.is_empty(), "processes of the host still run: {left:?}");
-        Ok(())
+        self.expect_no_process()
     }
 
     /// The account can log in and finds its files.
@@ -224,4 +307,11 @@ impl Life {
         ensure!(self.trial.host.is_running(pid), "pid {pid} does not run");
         Ok(pid)
     }
+}
+
+/// The pids that the host's tool prints.
+fn pids_of_the_program(host: &HostRoot) -> Result<Vec<i32>> {
+    let printed = host.run(&[PIDOF, DAEMON])?.stdout;
+    let pids = printed.split_whitespace().map(str::parse);
+    pids.collect::<Result<_, _>>().context(PIDOF)
 }

@@ -10,6 +10,8 @@ mod package;
 mod processes;
 mod session;
 mod syslog;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
