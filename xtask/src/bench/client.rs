@@ -68,6 +68,30 @@ impl Client {
 
     /// Connects and logs in.
     pub(super) fn log_in(target: &Target, tls: Option<&Tls>) -> Result<Self> {
+        let mut client = match tls {
+            Some(tls) => Self::secured(target, tls)?,
+            None => Self::greeted(target)?,
+        };
+        client.expect(&format!("USER {}", target.user), "3")?;
+        client.expect(&format!("PASS {}", target.password), "2")?;
+        Ok(client)
+    }
+
+    /// Connects and does the TLS handshake.
+    pub(super) fn secured(target: &Target, tls: &Tls) -> Result<Self> {
+        let mut client = Self::greeted(target)?;
+        client.expect("AUTH TLS", "2")?;
+        let Stream::Plain(stream) = client.control.into_inner() else {
+            bail!("TLS twice");
+        };
+        let stream = tls.connect(&target.host, stream)?;
+        Ok(Self {
+            control: BufReader::new(Stream::Tls(Box::new(stream))),
+            tls: Some(tls.clone()),
+        })
+    }
+
+    fn greeted(target: &Target) -> Result<Self> {
         let address = SocketAddr::new(target.host.parse()?, target.port);
         let stream = connect(address)?;
         let mut client = Self {
@@ -75,19 +99,6 @@ impl Client {
             tls: None,
         };
         client.expect_reply("2")?;
-        if let Some(tls) = tls {
-            client.expect("AUTH TLS", "2")?;
-            let Stream::Plain(stream) = client.control.into_inner() else {
-                bail!("TLS twice");
-            };
-            let stream = tls.connect(&target.host, stream)?;
-            client = Self {
-                control: BufReader::new(Stream::Tls(Box::new(stream))),
-                tls: Some(tls.clone()),
-            };
-        }
-        client.expect(&format!("USER {}", target.user), "3")?;
-        client.expect(&format!("PASS {}", target.password), "2")?;
         Ok(client)
     }
 
@@ -203,8 +214,9 @@ impl Data {
             stream.flush()?;
             stream.sock.shutdown(Shutdown::Write)?;
             // A connection that is closed with session tickets unread is reset, and a reset can
-            // overtake what was sent. How servers end it is their business.
-            let _ended = stream.sock.read_to_end(&mut Vec::new());
+            // overtake what was sent. A ticket is used once, so the next handshake needs one of
+            // these. How servers end it is their business.
+            let _ended = stream.read_to_end(&mut Vec::new());
         }
         Ok(())
     }

@@ -93,8 +93,8 @@ const CALLS: &str = "system calls for RETR of 10 KiB";
 pub(super) const MEASURES: &[Measure] = &[
     Measure {
         quantities: &[
-            higher("RETR 1 GiB", "MB/s", Bar::Ratio(1.4)),
-            lower("RETR, CPU of the server per GiB", "s", Bar::Ratio(1.0)),
+            higher("RETR 1 GiB", "MB/s", Bar::Ratio(1.1)),
+            lower("RETR, CPU of the server per GiB", "s", Bar::Ratio(1.3)),
             lower("RETR, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: 0,
@@ -102,7 +102,7 @@ pub(super) const MEASURES: &[Measure] = &[
     },
     Measure {
         quantities: &[
-            higher("STOR 1 GiB", "MB/s", Bar::Ratio(1.2)),
+            higher("STOR 1 GiB", "MB/s", Bar::Ratio(1.1)),
             lower("STOR, CPU of the server per GiB", "s", Bar::Ratio(1.0)),
             lower("STOR, CPU of the client per GiB", "s", Bar::None),
         ],
@@ -138,9 +138,39 @@ pub(super) const MEASURES: &[Measure] = &[
         run: transfers::store_small,
     },
     Measure {
+        quantities: &[higher("RETR 10 KiB, TLS 1.3", "files/s", Bar::Ratio(1.0))],
+        stores: 0,
+        run: transfers::retrieve_small_tls,
+    },
+    Measure {
+        quantities: &[higher("STOR 10 KiB, TLS 1.3", "files/s", Bar::Ratio(1.0))],
+        stores: 0,
+        run: transfers::store_small_tls,
+    },
+    Measure {
+        quantities: &[higher("RETR 64 KiB", "MB/s", Bar::None)],
+        stores: 0,
+        run: |subject| transfers::retrieve_files(subject, transfers::KIB_64),
+    },
+    Measure {
+        quantities: &[higher("STOR 64 KiB", "MB/s", Bar::None)],
+        stores: transfers::KIB_64.total(),
+        run: |subject| transfers::store_files(subject, transfers::KIB_64),
+    },
+    Measure {
+        quantities: &[higher("RETR 1 MiB", "MB/s", Bar::None)],
+        stores: 0,
+        run: |subject| transfers::retrieve_files(subject, transfers::MIB_1),
+    },
+    Measure {
+        quantities: &[higher("STOR 1 MiB", "MB/s", Bar::None)],
+        stores: transfers::MIB_1.total(),
+        run: |subject| transfers::store_files(subject, transfers::MIB_1),
+    },
+    Measure {
         quantities: &[
-            lower(CALLS, "calls", Bar::None),
-            lower("system calls for STOR of 10 KiB", "calls", Bar::None),
+            lower(CALLS, "calls", Bar::Value(26.0)),
+            lower("system calls for STOR of 10 KiB", "calls", Bar::Value(32.0)),
         ],
         stores: 0,
         run: calls::of_small_files,
@@ -190,7 +220,7 @@ pub(super) const MEASURES: &[Measure] = &[
         run: sessions::log_in,
     },
     Measure {
-        quantities: &[lower("NOOP", "µs", Bar::Value(60.0))],
+        quantities: &[lower("NOOP", "µs", Bar::Ratio(1.0))],
         stores: 0,
         run: sessions::noop,
     },
@@ -200,7 +230,12 @@ pub(super) const MEASURES: &[Measure] = &[
             lower(
                 "private memory of an idle session",
                 "KiB",
-                Bar::Difference(64.0),
+                Bar::Difference(32.0),
+            ),
+            lower(
+                "private memory of an idle session after a transfer",
+                "KiB",
+                Bar::Difference(36.0),
             ),
         ],
         stores: 0,

@@ -13,6 +13,7 @@ mod measures;
 mod report;
 mod sessions;
 mod subject;
+mod tickets;
 mod transfers;
 mod usage;
 
@@ -27,6 +28,7 @@ use self::machine::Machine;
 use self::measures::{MEASURES, Measure};
 use self::report::Table;
 use self::subject::{GIB, Subject};
+use self::tickets::Tickets;
 use crate::compile;
 use crate::conformance::Tls;
 use crate::peers::{Bench, Caps, Peer};
@@ -91,7 +93,8 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         .tempdir_in(MEMORY)
         .with_context(|| format!("{MEMORY}: files must be in memory to be no bottleneck"))?;
     let bench = Bench::prepare(root, work.path(), daemon, CAPS)?;
-    let tls = Tls::aes_256_only(&bench.certificate.ca)?;
+    let tickets = Tickets::new();
+    let tls = Tls::aes_256_only(&bench.certificate.ca, tickets.clone())?;
     let files = work.path().join("root");
     let mut peers = vec![Peer::Esxftpd];
     peers.extend(&options.servers);
@@ -121,6 +124,7 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
                 let subject = Subject {
                     server: &server,
                     tls: &tls,
+                    tickets: &tickets,
                     block: &block,
                 };
                 match measure.run(&subject) {

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::client::Client;
 use super::median;
 use super::subject::Subject;
+use super::transfers::SMALL_BYTES;
 use super::usage::{Memory, memory_kib};
 
 const IDLE: usize = 300;
@@ -41,19 +42,28 @@ pub(super) fn noop(subject: &Subject<'_>) -> Result<Vec<f64>> {
     Ok(vec![median(&mut times)])
 }
 
-/// Seconds, and KiB of private memory for each session.
+/// Seconds, and KiB of private memory for each session: before its first transfer, and after it.
 pub(super) fn many_log_ins(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    subject.file("small", SMALL_BYTES as u64)?;
     let first = subject.client(false)?;
     let before = memory_kib(subject.server, Memory::Private)?;
     let start = Instant::now();
     let clients: Result<Vec<_>> = (0..IDLE).map(|_| subject.client(false)).collect();
-    let clients = clients?;
+    let mut clients = clients?;
     let time = start.elapsed().as_secs_f64();
-    // Until they idle.
-    thread::sleep(Duration::from_secs(3));
-    let after = memory_kib(subject.server, Memory::Private)?;
+    let each = || {
+        // Until they idle.
+        thread::sleep(Duration::from_secs(3));
+        let now = memory_kib(subject.server, Memory::Private)?;
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        Ok::<_, anyhow::Error>((now - before) / IDLE as f64)
+    };
+    let idle = each()?;
+    let mut buffer = vec![0; SMALL_BYTES];
+    for client in &mut clients {
+        client.download("RETR small", &mut buffer)?;
+    }
+    let used = each()?;
     drop((first, clients));
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let each = (after - before) / IDLE as f64;
-    Ok(vec![time, each])
+    Ok(vec![time, idle, used])
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::client::Client;
+use super::tickets::Tickets;
 use crate::conformance::Tls;
 use crate::peers::Server;
 
@@ -18,6 +19,8 @@ pub(super) const GIB: u64 = 1 << 30;
 pub(super) struct Subject<'a> {
     pub(super) server: &'a Server,
     pub(super) tls: &'a Tls,
+    /// Those that connections with `tls` get and use.
+    pub(super) tickets: &'a Tickets,
     /// For uploads: a block without runs of zeros.
     pub(super) block: &'a [u8],
 }

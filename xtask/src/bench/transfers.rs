@@ -10,13 +10,30 @@ use anyhow::{Result, anyhow, ensure};
 
 use super::client::{BLOCK_BYTES, Client};
 use super::subject::{GIB, MIB, Subject, megabytes_per_second, per_second};
+use super::tickets;
 use super::usage::{Memory, cpu_seconds, memory_kib, own_cpu_seconds};
 
 /// A server has just been started, and its first transfer touches buffers for the first time; it is
 /// not counted.
 const FIRST_BLOCKS: usize = 64;
-const SMALL_FILES: usize = 500;
 pub(super) const SMALL_BYTES: usize = 10 << 10;
+const SMALL: Batch = Batch {
+    bytes: SMALL_BYTES,
+    files: 500,
+};
+const SMALL_TLS: Batch = Batch {
+    bytes: SMALL_BYTES,
+    files: 300,
+};
+/// Between the small files and the large one.
+pub(super) const KIB_64: Batch = Batch {
+    bytes: 64 << 10,
+    files: 2_048,
+};
+pub(super) const MIB_1: Batch = Batch {
+    bytes: 1 << 20,
+    files: 256,
+};
 const PARALLEL: usize = 8;
 /// What each of the parallel sessions stores.
 const PARALLEL_BLOCKS: usize = 512;
@@ -29,6 +46,21 @@ const ACTIVE: usize = 50;
 pub(super) const STORES: u64 = GIB + FIRST_BLOCKS as u64 * MIB;
 pub(super) const STORES_IN_PARALLEL: u64 = PARALLEL as u64 * PARALLEL_BLOCKS as u64 * MIB;
 pub(super) const STORES_THIN: u64 = THIN_BYTES;
+
+/// Files of one size that one session moves one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Batch {
+    /// Of each; at most [`BLOCK_BYTES`].
+    bytes: usize,
+    files: usize,
+}
+
+impl Batch {
+    /// Bytes of all files.
+    pub(super) const fn total(self) -> u64 {
+        self.bytes as u64 * self.files as u64
+    }
+}
 
 /// MB/s, and seconds of the processor time of the server and of the client per GiB.
 pub(super) fn retrieve(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
@@ -69,35 +101,81 @@ fn of_a_gibibyte(subject: &Subject<'_>, transfer: impl FnOnce() -> Result<()>) -
     Ok(vec![megabytes_per_second(GIB, time), server, client])
 }
 
+/// Files a second.
 pub(super) fn retrieve_small(subject: &Subject<'_>) -> Result<Vec<f64>> {
-    subject.file("small", SMALL_BYTES as u64)?;
-    let mut client = subject.client(false)?;
-    let mut buffer = vec![0; BLOCK_BYTES];
-    let start = Instant::now();
-    for _ in 0..SMALL_FILES {
-        client.download("RETR small", &mut buffer)?;
-    }
-    Ok(vec![per_second(SMALL_FILES, start.elapsed())])
+    let time = retrieve_batch(subject, SMALL, false)?;
+    Ok(vec![per_second(SMALL.files, time)])
 }
 
+/// Files a second.
 pub(super) fn store_small(subject: &Subject<'_>) -> Result<Vec<f64>> {
-    let mut client = subject.client(false)?;
-    let content = subject.block.get(..SMALL_BYTES).unwrap_or_default();
+    let time = store_batch(subject, SMALL, false)?;
+    Ok(vec![per_second(SMALL.files, time)])
+}
+
+/// Files a second; each data connection has its handshake, which resumes the session of the
+/// control connection where the server allows it.
+pub(super) fn retrieve_small_tls(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    tickets::collect(subject, SMALL_TLS.files)?;
+    let time = retrieve_batch(subject, SMALL_TLS, true)?;
+    Ok(vec![per_second(SMALL_TLS.files, time)])
+}
+
+/// The same the other way.
+pub(super) fn store_small_tls(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    tickets::collect(subject, SMALL_TLS.files)?;
+    let time = store_batch(subject, SMALL_TLS, true)?;
+    Ok(vec![per_second(SMALL_TLS.files, time)])
+}
+
+/// MB/s.
+pub(super) fn retrieve_files(subject: &Subject<'_>, batch: Batch) -> Result<Vec<f64>> {
+    let time = retrieve_batch(subject, batch, false)?;
+    Ok(vec![megabytes_per_second(batch.total(), time)])
+}
+
+/// MB/s.
+pub(super) fn store_files(subject: &Subject<'_>, batch: Batch) -> Result<Vec<f64>> {
+    let time = store_batch(subject, batch, false)?;
+    Ok(vec![megabytes_per_second(batch.total(), time)])
+}
+
+/// Retrieves one file again and again.
+fn retrieve_batch(subject: &Subject<'_>, batch: Batch, tls: bool) -> Result<Duration> {
+    let name = format!("file-of-{}", batch.bytes);
+    subject.file(&name, batch.bytes as u64)?;
+    let mut client = subject.client(tls)?;
+    let mut buffer = vec![0; BLOCK_BYTES];
+    let line = format!("RETR {name}");
     let start = Instant::now();
-    for number in 0..SMALL_FILES {
-        client.upload(&format!("STOR small{number}"), once(content))?;
+    let mut came = 0;
+    for _ in 0..batch.files {
+        came += client.download(&line, &mut buffer)?;
     }
     let time = start.elapsed();
-    for number in 0..SMALL_FILES {
-        let name = format!("small{number}");
+    ensure!(came == batch.total(), "{came} bytes came");
+    Ok(time)
+}
+
+/// Stores files of different names in one session.
+fn store_batch(subject: &Subject<'_>, batch: Batch, tls: bool) -> Result<Duration> {
+    let mut client = subject.client(tls)?;
+    let content = subject.block.get(..batch.bytes).unwrap_or_default();
+    let start = Instant::now();
+    for number in 0..batch.files {
+        client.upload(&format!("STOR stored{number}"), once(content))?;
+    }
+    let time = start.elapsed();
+    for number in 0..batch.files {
+        let name = format!("stored{number}");
         let stored = subject.size(&name)?;
         ensure!(
-            stored == SMALL_BYTES as u64,
+            stored == batch.bytes as u64,
             "{stored} bytes of {name} were stored"
         );
         subject.remove(&name)?;
     }
-    Ok(vec![per_second(SMALL_FILES, time)])
+    Ok(time)
 }
 
 pub(super) fn retrieve_in_parallel(subject: &Subject<'_>) -> Result<Vec<f64>> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use rustls::client::{ClientSessionStore, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
@@ -34,13 +35,16 @@ impl Tls {
     }
 
     /// The same, and offers nothing but TLS 1.3 with AES-256-GCM, which every server has: what one
-    /// of them would choose may be slower than another one's choice.
-    pub(crate) fn aes_256_only(file: &Path) -> Result<Self> {
+    /// of them would choose may be slower than another one's choice. Sessions to resume are kept in
+    /// `sessions`.
+    pub(crate) fn aes_256_only(file: &Path, sessions: Arc<dyn ClientSessionStore>) -> Result<Self> {
         let mut provider = default_provider();
         let wanted = CipherSuite::TLS13_AES_256_GCM_SHA384;
         let suites = &mut provider.cipher_suites;
         suites.retain(|suite| suite.suite() == wanted);
-        Self::new(file, provider, &[&TLS13])
+        let mut tls = Self::new(file, provider, &[&TLS13])?;
+        Arc::make_mut(&mut tls.config).resumption = Resumption::store(sessions);
+        Ok(tls)
     }
 
     fn new(
