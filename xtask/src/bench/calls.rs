@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::client::BLOCK_BYTES;
-use super::subject::Subject;
+use super::subject::{Link, Subject};
 use super::transfers::SMALL_BYTES;
 use crate::peers::Process;
 use crate::process;
@@ -26,7 +26,7 @@ const POLL: Duration = Duration::from_millis(10);
 pub(super) fn of_small_files(subject: &Subject<'_>) -> Result<Vec<f64>> {
     subject.file("small", SMALL_BYTES as u64)?;
     let content = subject.block.get(..SMALL_BYTES).unwrap_or_default();
-    let mut client = subject.client(false)?;
+    let mut client = subject.client(Link::NEAR)?;
     let mut buffer = vec![0; BLOCK_BYTES];
     // What is done only once is not counted.
     client.download("RETR small", &mut buffer)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::socket::{MsgFlags, recv};
 
+use super::relay;
 use crate::clients::Target;
 use crate::conformance::{Tls, TlsStream};
 
@@ -48,16 +49,38 @@ impl Write for Stream {
     }
 }
 
+/// The way to a server.
+#[derive(Clone, Copy)]
+pub(super) enum Route {
+    Direct,
+    /// 10 ms there and back, for control and data connections.
+    Relayed,
+}
+
+impl Route {
+    fn connect(self, address: SocketAddr) -> Result<TcpStream> {
+        let stream = match self {
+            Self::Direct => TcpStream::connect_timeout(&address, PATIENCE)?,
+            Self::Relayed => relay::connect(address)?,
+        };
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+}
+
 /// A session that has logged in.
 pub(super) struct Client {
     control: BufReader<Stream>,
     tls: Option<Tls>,
+    route: Route,
 }
 
 impl Client {
     /// A session that is ready for binary transfers, over TLS if `tls` is given.
-    pub(super) fn ready(target: &Target, tls: Option<&Tls>) -> Result<Self> {
-        let mut client = Self::log_in(target, tls)?;
+    pub(super) fn ready(target: &Target, tls: Option<&Tls>, route: Route) -> Result<Self> {
+        let mut client = Self::log_in(target, tls, route)?;
         if tls.is_some() {
             client.expect("PBSZ 0", "2")?;
             client.expect("PROT P", "2")?;
@@ -67,10 +90,10 @@ impl Client {
     }
 
     /// Connects and logs in.
-    pub(super) fn log_in(target: &Target, tls: Option<&Tls>) -> Result<Self> {
+    pub(super) fn log_in(target: &Target, tls: Option<&Tls>, route: Route) -> Result<Self> {
         let mut client = match tls {
-            Some(tls) => Self::secured(target, tls)?,
-            None => Self::greeted(target)?,
+            Some(tls) => Self::secured(target, tls, route)?,
+            None => Self::greeted(target, route)?,
         };
         client.expect(&format!("USER {}", target.user), "3")?;
         client.expect(&format!("PASS {}", target.password), "2")?;
@@ -78,8 +101,8 @@ impl Client {
     }
 
     /// Connects and does the TLS handshake.
-    pub(super) fn secured(target: &Target, tls: &Tls) -> Result<Self> {
-        let mut client = Self::greeted(target)?;
+    pub(super) fn secured(target: &Target, tls: &Tls, route: Route) -> Result<Self> {
+        let mut client = Self::greeted(target, route)?;
         client.expect("AUTH TLS", "2")?;
         let Stream::Plain(stream) = client.control.into_inner() else {
             bail!("TLS twice");
@@ -88,15 +111,17 @@ impl Client {
         Ok(Self {
             control: BufReader::new(Stream::Tls(Box::new(stream))),
             tls: Some(tls.clone()),
+            route,
         })
     }
 
-    fn greeted(target: &Target) -> Result<Self> {
+    fn greeted(target: &Target, route: Route) -> Result<Self> {
         let address = SocketAddr::new(target.host.parse()?, target.port);
-        let stream = connect(address)?;
+        let stream = route.connect(address)?;
         let mut client = Self {
             control: BufReader::new(Stream::Plain(stream)),
             tls: None,
+            route,
         };
         client.expect_reply("2")?;
         Ok(client)
@@ -139,7 +164,8 @@ impl Client {
             .split('|')
             .nth(3)
             .context("no port in the reply to EPSV")?;
-        connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)))
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?));
+        self.route.connect(address)
     }
 
     /// Opens a data connection for `line`.
@@ -220,12 +246,4 @@ impl Data {
         }
         Ok(())
     }
-}
-
-fn connect(address: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(stream)
 }

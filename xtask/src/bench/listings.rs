@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use memchr::memchr_iter;
 
 use super::client::{BLOCK_BYTES, Client};
-use super::subject::Subject;
+use super::subject::{Link, Subject};
 use super::usage::Peak;
 
 const ENTRIES: usize = 100_000;
@@ -23,7 +23,7 @@ pub(super) fn list(subject: &Subject<'_>, command: &str) -> Result<Vec<f64>> {
             File::create(directory.join(format!("file number {number:06}.vmdk")))?;
         }
     }
-    let mut client = subject.client(false)?;
+    let mut client = subject.client(Link::NEAR)?;
     client.expect("CWD /many", "2")?;
     let peak = Peak::of(subject.server)?;
     let start = Instant::now();

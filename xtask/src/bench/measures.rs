@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::subject::Subject;
+use super::subject::{Link, Subject};
 use super::{calls, listings, sessions, transfers};
 
 /// Whether more is better.
@@ -98,7 +98,7 @@ pub(super) const MEASURES: &[Measure] = &[
             lower("RETR, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: 0,
-        run: |subject| transfers::retrieve(subject, false),
+        run: |subject| transfers::retrieve(subject, Link::NEAR),
     },
     Measure {
         quantities: &[
@@ -107,7 +107,7 @@ pub(super) const MEASURES: &[Measure] = &[
             lower("STOR, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: transfers::STORES,
-        run: |subject| transfers::store(subject, false),
+        run: |subject| transfers::store(subject, Link::NEAR),
     },
     Measure {
         quantities: &[
@@ -116,7 +116,7 @@ pub(super) const MEASURES: &[Measure] = &[
             lower("RETR, TLS 1.3, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: 0,
-        run: |subject| transfers::retrieve(subject, true),
+        run: |subject| transfers::retrieve(subject, Link::NEAR_TLS),
     },
     Measure {
         quantities: &[
@@ -125,7 +125,7 @@ pub(super) const MEASURES: &[Measure] = &[
             lower("STOR, TLS 1.3, CPU of the client per GiB", "s", Bar::None),
         ],
         stores: transfers::STORES,
-        run: |subject| transfers::store(subject, true),
+        run: |subject| transfers::store(subject, Link::NEAR_TLS),
     },
     Measure {
         quantities: &[higher("RETR 10 KiB", "files/s", Bar::Ratio(1.0))],
@@ -217,7 +217,7 @@ pub(super) const MEASURES: &[Measure] = &[
     Measure {
         quantities: &[lower("log-in", "ms", Bar::Value(1.0))],
         stores: 0,
-        run: sessions::log_in,
+        run: |subject| sessions::log_in(subject, Link::NEAR, sessions::LOG_INS),
     },
     Measure {
         quantities: &[lower("NOOP", "µs", Bar::Ratio(1.0))],
@@ -240,5 +240,35 @@ pub(super) const MEASURES: &[Measure] = &[
         ],
         stores: 0,
         run: sessions::many_log_ins,
+    },
+    Measure {
+        quantities: &[higher("RETR 1 GiB at 10 ms", "MB/s", Bar::None)],
+        stores: 0,
+        run: transfers::retrieve_distant,
+    },
+    Measure {
+        quantities: &[higher("STOR 1 GiB at 10 ms", "MB/s", Bar::None)],
+        stores: transfers::STORES,
+        run: transfers::store_distant,
+    },
+    Measure {
+        quantities: &[higher("RETR 10 KiB at 10 ms", "files/s", Bar::None)],
+        stores: 0,
+        run: transfers::retrieve_small_distant,
+    },
+    Measure {
+        quantities: &[higher("STOR 10 KiB at 10 ms", "files/s", Bar::None)],
+        stores: 0,
+        run: transfers::store_small_distant,
+    },
+    Measure {
+        quantities: &[lower("log-in at 10 ms", "ms", Bar::None)],
+        stores: 0,
+        run: |subject| sessions::log_in(subject, Link::DISTANT, sessions::DISTANT_LOG_INS),
+    },
+    Measure {
+        quantities: &[lower("log-in with TLS 1.3 at 10 ms", "ms", Bar::None)],
+        stores: 0,
+        run: |subject| sessions::log_in(subject, Link::DISTANT_TLS, sessions::DISTANT_LOG_INS),
     },
 ];

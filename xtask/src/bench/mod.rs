@@ -10,6 +10,7 @@ mod interrupt;
 mod listings;
 mod machine;
 mod measures;
+mod relay;
 mod report;
 mod sessions;
 mod subject;

@@ -22,6 +22,8 @@ const NOTES: &[&str] = &[
     "TLS is 1.3 with AES-256-GCM for all servers: the client offers nothing else. Each data \
      connection has its handshake, which resumes a session where the server allows it; Pure-FTPd \
      does not.",
+    "At 10 ms, all connections go through a relay of this program, which holds bytes for 5 ms in each \
+     direction. It shares the machine, too, and it does not limit windows as a real distance does.",
     "esxftpd runs with its defaults: it writes uploads under another name, syncs and then renames \
      them. The others write in place and do not sync.",
 ];

@@ -7,13 +7,41 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::client::Client;
+use super::client::{Client, Route};
 use super::tickets::Tickets;
 use crate::conformance::Tls;
 use crate::peers::Server;
 
 pub(super) const MIB: u64 = 1 << 20;
 pub(super) const GIB: u64 = 1 << 30;
+
+/// The connections of a session.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    tls: bool,
+    route: Route,
+}
+
+impl Link {
+    pub(super) const NEAR: Self = Self {
+        tls: false,
+        route: Route::Direct,
+    };
+    pub(super) const NEAR_TLS: Self = Self {
+        tls: true,
+        route: Route::Direct,
+    };
+    /// At 10 ms.
+    pub(super) const DISTANT: Self = Self {
+        tls: false,
+        route: Route::Relayed,
+    };
+    /// At 10 ms.
+    pub(super) const DISTANT_TLS: Self = Self {
+        tls: true,
+        route: Route::Relayed,
+    };
+}
 
 /// A server under measurement and what the measures need.
 pub(super) struct Subject<'a> {
@@ -27,8 +55,17 @@ pub(super) struct Subject<'a> {
 
 impl Subject<'_> {
     /// A session that is ready for transfers.
-    pub(super) fn client(&self, tls: bool) -> Result<Client> {
-        Client::ready(&self.server.target, tls.then_some(self.tls))
+    pub(super) fn client(&self, link: Link) -> Result<Client> {
+        Client::ready(&self.server.target, self.tls_of(link), link.route)
+    }
+
+    /// A session that has logged in and done nothing else.
+    pub(super) fn logged_in(&self, link: Link) -> Result<Client> {
+        Client::log_in(&self.server.target, self.tls_of(link), link.route)
+    }
+
+    fn tls_of(&self, link: Link) -> Option<&Tls> {
+        link.tls.then_some(self.tls)
     }
 
     /// A file in the server's root. It stays: the next server is asked for the same file, which so

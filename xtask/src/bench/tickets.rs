@@ -12,7 +12,7 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 
-use super::client::Client;
+use super::client::{Client, Route};
 use super::subject::Subject;
 
 /// Tickets that are kept at the most.
@@ -37,6 +37,11 @@ impl Tickets {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So that the next handshake is a whole one.
+    pub(super) fn forget(&self) {
+        self.kept().tickets.clear();
     }
 
     fn count(&self) -> usize {
@@ -95,7 +100,7 @@ impl ClientSessionStore for Tickets {
 /// If the server cannot be reached.
 pub(super) fn collect(subject: &Subject<'_>, wanted: usize) -> Result<()> {
     let tickets = subject.tickets;
-    tickets.kept().tickets.clear();
+    tickets.forget();
     tickets.set_collecting(true);
     let collected = connect_until(subject, wanted);
     tickets.set_collecting(false);
@@ -109,7 +114,7 @@ fn connect_until(subject: &Subject<'_>, wanted: usize) -> Result<Vec<Client>> {
     let mut before = None;
     while subject.tickets.count() < wanted && before != Some(subject.tickets.count()) {
         before = Some(subject.tickets.count());
-        let mut client = Client::secured(&subject.server.target, subject.tls)?;
+        let mut client = Client::secured(&subject.server.target, subject.tls, Route::Direct)?;
         // The tickets come before the reply.
         client.expect("FEAT", "2")?;
         sessions.push(client);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 
 use super::client::{BLOCK_BYTES, Client};
-use super::subject::{GIB, MIB, Subject, megabytes_per_second, per_second};
+use super::subject::{GIB, Link, MIB, Subject, megabytes_per_second, per_second};
 use super::tickets;
 use super::usage::{Memory, cpu_seconds, memory_kib, own_cpu_seconds};
 
@@ -24,6 +24,11 @@ const SMALL: Batch = Batch {
 const SMALL_TLS: Batch = Batch {
     bytes: SMALL_BYTES,
     files: 300,
+};
+/// A file takes three or four round trips of 10 ms.
+const SMALL_DISTANT: Batch = Batch {
+    bytes: SMALL_BYTES,
+    files: 60,
 };
 /// Between the small files and the large one.
 pub(super) const KIB_64: Batch = Batch {
@@ -63,10 +68,10 @@ impl Batch {
 }
 
 /// MB/s, and seconds of the processor time of the server and of the client per GiB.
-pub(super) fn retrieve(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
+pub(super) fn retrieve(subject: &Subject<'_>, link: Link) -> Result<Vec<f64>> {
     subject.file("first", FIRST_BLOCKS as u64 * MIB)?;
     subject.file("large", GIB)?;
-    let mut client = subject.client(tls)?;
+    let mut client = subject.client(link)?;
     let mut buffer = vec![0; BLOCK_BYTES];
     client.download("RETR first", &mut buffer)?;
     of_a_gibibyte(subject, || {
@@ -76,9 +81,23 @@ pub(super) fn retrieve(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
     })
 }
 
+/// MB/s; the relay uses processor time, too, so that of the others says little.
+pub(super) fn retrieve_distant(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let mut figures = retrieve(subject, Link::DISTANT)?;
+    figures.truncate(1);
+    Ok(figures)
+}
+
+/// MB/s.
+pub(super) fn store_distant(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let mut figures = store(subject, Link::DISTANT)?;
+    figures.truncate(1);
+    Ok(figures)
+}
+
 /// MB/s, and seconds of the processor time of the server and of the client per GiB.
-pub(super) fn store(subject: &Subject<'_>, tls: bool) -> Result<Vec<f64>> {
-    let mut client = subject.client(tls)?;
+pub(super) fn store(subject: &Subject<'_>, link: Link) -> Result<Vec<f64>> {
+    let mut client = subject.client(link)?;
     client.upload("STOR first-stored", repeat_n(subject.block, FIRST_BLOCKS))?;
     subject.remove("first-stored")?;
     let figures = of_a_gibibyte(subject, || {
@@ -103,54 +122,66 @@ fn of_a_gibibyte(subject: &Subject<'_>, transfer: impl FnOnce() -> Result<()>) -
 
 /// Files a second.
 pub(super) fn retrieve_small(subject: &Subject<'_>) -> Result<Vec<f64>> {
-    let time = retrieve_batch(subject, SMALL, false)?;
+    let time = retrieve_batch(subject, SMALL, Link::NEAR)?;
     Ok(vec![per_second(SMALL.files, time)])
 }
 
 /// Files a second.
 pub(super) fn store_small(subject: &Subject<'_>) -> Result<Vec<f64>> {
-    let time = store_batch(subject, SMALL, false)?;
+    let time = store_batch(subject, SMALL, Link::NEAR)?;
     Ok(vec![per_second(SMALL.files, time)])
+}
+
+/// Files a second.
+pub(super) fn retrieve_small_distant(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let time = retrieve_batch(subject, SMALL_DISTANT, Link::DISTANT)?;
+    Ok(vec![per_second(SMALL_DISTANT.files, time)])
+}
+
+/// Files a second.
+pub(super) fn store_small_distant(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let time = store_batch(subject, SMALL_DISTANT, Link::DISTANT)?;
+    Ok(vec![per_second(SMALL_DISTANT.files, time)])
 }
 
 /// Files a second; each data connection has its handshake, which resumes the session of the
 /// control connection where the server allows it.
 pub(super) fn retrieve_small_tls(subject: &Subject<'_>) -> Result<Vec<f64>> {
     tickets::collect(subject, SMALL_TLS.files)?;
-    let time = retrieve_batch(subject, SMALL_TLS, true)?;
+    let time = retrieve_batch(subject, SMALL_TLS, Link::NEAR_TLS)?;
     Ok(vec![per_second(SMALL_TLS.files, time)])
 }
 
 /// The same the other way.
 pub(super) fn store_small_tls(subject: &Subject<'_>) -> Result<Vec<f64>> {
     tickets::collect(subject, SMALL_TLS.files)?;
-    let time = store_batch(subject, SMALL_TLS, true)?;
+    let time = store_batch(subject, SMALL_TLS, Link::NEAR_TLS)?;
     Ok(vec![per_second(SMALL_TLS.files, time)])
 }
 
 /// MB/s.
 pub(super) fn retrieve_files(subject: &Subject<'_>, batch: Batch) -> Result<Vec<f64>> {
-    let time = retrieve_batch(subject, batch, false)?;
+    let time = retrieve_batch(subject, batch, Link::NEAR)?;
     Ok(vec![megabytes_per_second(batch.total(), time)])
 }
 
 /// MB/s.
 pub(super) fn store_files(subject: &Subject<'_>, batch: Batch) -> Result<Vec<f64>> {
-    let time = store_batch(subject, batch, false)?;
+    let time = store_batch(subject, batch, Link::NEAR)?;
     Ok(vec![megabytes_per_second(batch.total(), time)])
 }
 
 /// Retrieves one file again and again.
-fn retrieve_batch(subject: &Subject<'_>, batch: Batch, tls: bool) -> Result<Duration> {
+fn retrieve_batch(subject: &Subject<'_>, batch: Batch, link: Link) -> Result<Duration> {
     let name = format!("file-of-{}", batch.bytes);
     subject.file(&name, batch.bytes as u64)?;
-    let mut client = subject.client(tls)?;
+    let mut client = subject.client(link)?;
     let mut buffer = vec![0; BLOCK_BYTES];
-    let line = format!("RETR {name}");
+    let command = format!("RETR {name}");
     let start = Instant::now();
     let mut came = 0;
     for _ in 0..batch.files {
-        came += client.download(&line, &mut buffer)?;
+        came += client.download(&command, &mut buffer)?;
     }
     let time = start.elapsed();
     ensure!(came == batch.total(), "{came} bytes came");
@@ -158,8 +189,8 @@ fn retrieve_batch(subject: &Subject<'_>, batch: Batch, tls: bool) -> Result<Dura
 }
 
 /// Stores files of different names in one session.
-fn store_batch(subject: &Subject<'_>, batch: Batch, tls: bool) -> Result<Duration> {
-    let mut client = subject.client(tls)?;
+fn store_batch(subject: &Subject<'_>, batch: Batch, link: Link) -> Result<Duration> {
+    let mut client = subject.client(link)?;
     let content = subject.block.get(..batch.bytes).unwrap_or_default();
     let start = Instant::now();
     for number in 0..batch.files {
@@ -208,7 +239,7 @@ fn in_parallel(
     subject: &Subject<'_>,
     transfer: impl Fn(&mut Client, usize) -> Result<u64> + Sync,
 ) -> Result<(u64, Duration)> {
-    let clients: Result<Vec<_>> = (0..PARALLEL).map(|_| subject.client(false)).collect();
+    let clients: Result<Vec<_>> = (0..PARALLEL).map(|_| subject.client(Link::NEAR)).collect();
     let clients = clients?;
     let transfer = &transfer;
     let start = Instant::now();
@@ -239,7 +270,7 @@ pub(super) fn store_thin(subject: &Subject<'_>) -> Result<Vec<f64>> {
             &zeros
         }
     });
-    let mut client = subject.client(false)?;
+    let mut client = subject.client(Link::NEAR)?;
     let start = Instant::now();
     client.upload("STOR thin", blocks)?;
     let time = start.elapsed().as_secs_f64();
@@ -261,7 +292,7 @@ pub(super) fn memory_of_transfers(subject: &Subject<'_>) -> Result<Vec<f64>> {
     let mut sessions = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     for _ in 0..ACTIVE {
-        let mut client = subject.client(false)?;
+        let mut client = subject.client(Link::NEAR)?;
         let mut data = client.open("RETR large")?;
         ensure!(data.read(&mut buffer)? > 0, "nothing comes");
         sessions.push((client, data));
