@@ -6,7 +6,7 @@ use super::subject::{Link, Subject};
 use super::{calls, listings, sessions, transfers};
 
 /// Whether more is better.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Better {
     Higher,
     Lower,

@@ -6,10 +6,12 @@
 mod ballast;
 mod calls;
 mod client;
+mod groups;
 mod interrupt;
 mod listings;
 mod machine;
 mod measures;
+mod plot;
 mod relay;
 mod report;
 mod sessions;
@@ -67,6 +69,9 @@ pub(crate) struct Options {
     /// Where to write the results for programs
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Where to draw the results as bars, an SVG
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
 }
 
 /// What the measures need beside what they store: files to retrieve, and the servers.
@@ -141,6 +146,9 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         eprint!("{}", table.rows(measure));
         if let Some(path) = &options.json {
             table.write_json(path)?;
+        }
+        if let Some(path) = &options.plot {
+            table.write_plot(path)?;
         }
     }
     print!("{table}");

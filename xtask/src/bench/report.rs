@@ -8,9 +8,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
+use super::groups::GROUPS;
 use super::machine::Machine;
 use super::measures::{Bar, Better, Measure, Quantity};
 use super::median;
+use super::plot::{self, Bars, COLOURS, Chart};
 use crate::peers::Peer;
 
 /// What a reader must know.
@@ -96,15 +98,50 @@ impl Table {
     /// # Errors
     /// If the file cannot be written; what was there before then stays.
     pub(super) fn write_json(&self, path: &Path) -> Result<()> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let dir = dir.unwrap_or(Path::new("."));
-        let context = || path.display().to_string();
-        // It gets its name when it is complete: a run may be ended at any time.
-        let mut file = tempfile::NamedTempFile::new_in(dir).with_context(context)?;
-        serde_json::to_writer_pretty(&mut file, &self.to_json())?;
-        file.write_all(b"\n").with_context(context)?;
-        file.persist(path).with_context(context)?;
-        Ok(())
+        replace(path, &format!("{:#}\n", self.to_json()))
+    }
+
+    /// Draws an SVG with a chart for each group of rows that has values.
+    ///
+    /// # Errors
+    /// If the file cannot be written; what was there before then stays.
+    pub(super) fn write_plot(&self, path: &Path) -> Result<()> {
+        let servers = self.servers.iter().map(|(peer, version)| {
+            let mut colours = Peer::ALL.iter().zip(COLOURS);
+            let colour = colours.find(|(other, _)| *other == peer);
+            let colour = colour.map_or(COLOURS[0], |(_, colour)| colour);
+            (format!("{} {version}", peer.name()), colour)
+        });
+        replace(
+            path,
+            &plot::svg(&servers.collect::<Vec<_>>(), &self.charts())?,
+        )
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        let charts = GROUPS.iter().filter_map(|group| {
+            let named = |name| self.rows.iter().find(move |row| row.quantity.name == name);
+            let rows = group.rows.iter().filter_map(|name| named(*name));
+            let rows: Vec<_> = rows.filter(|row| !row.values.is_empty()).collect();
+            let Quantity { unit, better, .. } = rows.first()?.quantity;
+            let better = match better {
+                Better::Higher => "more",
+                Better::Lower => "less",
+            };
+            let bars = rows.iter().map(|row| Bars {
+                name: row.quantity.name,
+                values: self
+                    .servers
+                    .iter()
+                    .map(|(peer, _)| row.value(*peer))
+                    .collect(),
+            });
+            Some(Chart {
+                title: format!("{}: {unit}, {better} is better", group.title),
+                bars: bars.collect(),
+            })
+        });
+        charts.collect()
     }
 
     fn to_json(&self) -> Value {
@@ -235,8 +272,19 @@ impl fmt::Display for Table {
     }
 }
 
+/// Writes a file that gets its name when it is complete: a run may be ended at any time.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new("."));
+    let context = || path.display().to_string();
+    let mut file = tempfile::NamedTempFile::new_in(dir).with_context(context)?;
+    file.write_all(text.as_bytes()).with_context(context)?;
+    file.persist(path).with_context(context)?;
+    Ok(())
+}
+
 /// Three digits that count.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 => format!("{value:.0}"),
         medium if medium >= 10.0 => format!("{value:.1}"),
@@ -297,6 +345,24 @@ mod tests {
             table.fail(Peer::Vsftpd, &anyhow!("500 Unknown command"));
         }
         assert_eq!(table.to_string().matches("500 Unknown command").count(), 1);
+    }
+
+    #[test]
+    fn a_chart_has_the_rows_of_its_group_that_were_measured() {
+        let (table, _) = table("RETR 1 GiB", 300.0, 200.0);
+        let charts = table.charts();
+        let titles: Vec<_> = charts.iter().map(|chart| chart.title.as_str()).collect();
+        assert_eq!(
+            titles,
+            [
+                "Large files: MB/s, more is better",
+                "Processor time of the server for a GiB: s, less is better"
+            ]
+        );
+        for chart in &charts {
+            assert_eq!(chart.bars.len(), 1);
+            assert_eq!(chart.bars[0].values, [Some(300.0), Some(200.0)]);
+        }
     }
 
     #[test]
