@@ -13,7 +13,7 @@ use xshell::Shell;
 
 use crate::{
     bench, bench_pack, ci, clients, conformance, dist, e2e, extract, faults, fuzz, host, inspect,
-    package, sign, test, tidy, tools, twice, userworld, verify,
+    package, sign, soak, test, tidy, tools, twice, userworld, verify,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -154,6 +154,8 @@ enum Command {
     },
     /// Measure the daemon beside other FTP servers, driven by one client in one run
     Bench(bench::Options),
+    /// Let many clients use the daemon for a while, compare every byte, and see what it keeps
+    Soak(soak::Options),
     /// Play the conformance suite against an FTP server, or compare servers with it
     Conformance(conformance::Options),
     /// Let the medium, the datastore and the clock of the daemon fail, and see what comes of it
@@ -234,6 +236,7 @@ impl Xtask {
                 report.check()?;
             }
             Command::Bench(options) => bench::run(&sh, root, &options)?,
+            Command::Soak(options) => soak::run(&sh, root, &options)?,
             Command::Conformance(options) => options.run(&sh, root)?,
             Command::Faults(options) => options.run(&sh, root)?,
         }

@@ -32,6 +32,7 @@ mod progress;
 #[cfg(test)]
 mod samples;
 mod sign;
+mod soak;
 mod steps;
 mod supply;
 mod test;

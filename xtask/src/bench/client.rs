@@ -51,7 +51,7 @@ impl Write for Stream {
 
 /// The way to a server.
 #[derive(Clone, Copy)]
-pub(super) enum Route {
+pub(crate) enum Route {
     Direct,
     /// 10 ms there and back, for control and data connections.
     Relayed,
@@ -71,7 +71,7 @@ impl Route {
 }
 
 /// A session that has logged in.
-pub(super) struct Client {
+pub(crate) struct Client {
     control: BufReader<Stream>,
     tls: Option<Tls>,
     route: Route,
@@ -79,7 +79,7 @@ pub(super) struct Client {
 
 impl Client {
     /// A session that is ready for binary transfers, over TLS if `tls` is given.
-    pub(super) fn ready(target: &Target, tls: Option<&Tls>, route: Route) -> Result<Self> {
+    pub(crate) fn ready(target: &Target, tls: Option<&Tls>, route: Route) -> Result<Self> {
         let mut client = Self::log_in(target, tls, route)?;
         if tls.is_some() {
             client.expect("PBSZ 0", "2")?;
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Connects and logs in.
-    pub(super) fn log_in(target: &Target, tls: Option<&Tls>, route: Route) -> Result<Self> {
+    pub(crate) fn log_in(target: &Target, tls: Option<&Tls>, route: Route) -> Result<Self> {
         let mut client = match tls {
             Some(tls) => Self::secured(target, tls, route)?,
             None => Self::greeted(target, route)?,
@@ -128,14 +128,15 @@ impl Client {
     }
 
     /// Sends a line whose reply must begin with `code`.
-    pub(super) fn expect(&mut self, line: &str, code: &str) -> Result<String> {
+    pub(crate) fn expect(&mut self, line: &str, code: &str) -> Result<String> {
         let control = self.control.get_mut();
         control.write_all(format!("{line}\r\n").as_bytes())?;
         control.flush()?;
         self.expect_reply(code).with_context(|| line.to_owned())
     }
 
-    fn expect_reply(&mut self, code: &str) -> Result<String> {
+    /// Waits for a reply that must begin with `code`.
+    pub(crate) fn expect_reply(&mut self, code: &str) -> Result<String> {
         let reply = self.reply()?;
         ensure!(reply.starts_with(code), "expected {code}.., got {reply}");
         Ok(reply)
@@ -169,7 +170,7 @@ impl Client {
     }
 
     /// Opens a data connection for `line`.
-    pub(super) fn open(&mut self, line: &str) -> Result<Data> {
+    pub(crate) fn open(&mut self, line: &str) -> Result<Data> {
         let stream = self.passive()?;
         self.expect(line, "1")?;
         let stream = match &self.tls {
@@ -180,7 +181,7 @@ impl Client {
     }
 
     /// Waits for the end of a transfer.
-    pub(super) fn finished(&mut self) -> Result<()> {
+    pub(crate) fn finished(&mut self) -> Result<()> {
         self.expect_reply("2").map(drop)
     }
 
@@ -192,7 +193,7 @@ impl Client {
     }
 
     /// Uploads what `blocks` gives.
-    pub(super) fn upload<'a>(
+    pub(crate) fn upload<'a>(
         &mut self,
         line: &str,
         blocks: impl Iterator<Item = &'a [u8]>,
@@ -207,12 +208,17 @@ impl Client {
 }
 
 /// A data connection.
-pub(super) struct Data(Stream);
+pub(crate) struct Data(Stream);
 
 impl Data {
     /// Reads once.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         Ok(self.0.read(buffer)?)
+    }
+
+    /// Writes all.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.0.write_all(bytes)?)
     }
 
     /// Reads to the end. Without TLS, the kernel throws the bytes away and nothing is copied.

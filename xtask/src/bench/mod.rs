@@ -5,9 +5,9 @@
 
 mod ballast;
 mod calls;
-mod client;
+pub(crate) mod client;
 mod groups;
-mod interrupt;
+pub(crate) mod interrupt;
 mod listings;
 mod machine;
 mod measures;
@@ -18,7 +18,7 @@ mod sessions;
 mod subject;
 mod tickets;
 mod transfers;
-mod usage;
+pub(crate) mod usage;
 
 use std::path::{Path, PathBuf};
 

@@ -23,7 +23,7 @@ pub(super) fn own_cpu_seconds() -> Result<f64> {
 
 /// How memory is counted.
 #[derive(Clone, Copy)]
-pub(super) enum Memory {
+pub(crate) enum Memory {
     /// What no other process shares.
     Private,
     /// Shared pages count for each sharer in part.
@@ -31,7 +31,7 @@ pub(super) enum Memory {
 }
 
 /// KiB that the server uses.
-pub(super) fn memory_kib(server: &Server, memory: Memory) -> Result<f64> {
+pub(crate) fn memory_kib(server: &Server, memory: Memory) -> Result<f64> {
     let wanted: &[&str] = match memory {
         Memory::Private => &["Private_Clean:", "Private_Dirty:"],
         Memory::Proportional => &["Pss:"],
