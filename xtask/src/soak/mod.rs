@@ -31,8 +31,9 @@ use crate::peers::{Bench, Caps, Peer, Server};
 const SAY_EVERY: Duration = Duration::from_secs(10);
 /// Between two looks at the daemon.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Sessions that have left and are not gone yet.
-const LEAVING: u16 = 20;
+/// Connections beyond those of all sessions twice: who comes back may come before the daemon has seen
+/// that it left.
+const OTHERS: u16 = 20;
 
 /// How long, and with how many clients.
 #[derive(Debug, clap::Args)]
@@ -98,9 +99,10 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
         root.join(compile::DAEMON)
     };
     let work = tempfile::Builder::new().prefix("esxftpd-soak").tempdir()?;
+    let connections = 2 * options.sessions + OTHERS;
     let caps = Caps {
-        sessions: options.sessions + LEAVING,
-        per_address: options.sessions + LEAVING,
+        sessions: connections,
+        per_address: connections,
     };
     let bench = Bench::prepare(root, work.path(), daemon, caps)?;
     let server = bench.start(Peer::Esxftpd)?;
