@@ -10,11 +10,11 @@ use crate::{cargo::cargo, compile::TARGET, fuzz, steps::Steps, test, tidy};
 /// Enough to notice a target that does not build, or breaks at once; not a search.
 const FUZZ_SECONDS: u32 = 10;
 
-/// Runs every check and reports all failures.
+/// Runs every check and reports all failures; the tests only if they have not been run already.
 ///
 /// # Errors
 /// If a check fails.
-pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
+pub(crate) fn run(sh: &Shell, root: &Path, tested: bool) -> Result<()> {
     let clippy = |packages: &[&str]| {
         let head = ["clippy", "--locked", "--all-targets"];
         Ok(cargo(sh, &[&head, packages, &["--", "-D", "warnings"]].concat()).run()?)
@@ -41,8 +41,10 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
         ];
         Ok(cargo(sh, &doc).env("RUSTDOCFLAGS", "-D warnings").run()?)
     });
-    // Tests include `dist`.
-    steps.run("tests", || test::run(sh, root));
+    if !tested {
+        // Tests include `dist`.
+        steps.run("tests", || test::run(sh, root));
+    }
     steps.run("fuzzing, briefly", || {
         fuzz::if_possible(sh, root, FUZZ_SECONDS)
     });

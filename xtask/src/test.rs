@@ -21,14 +21,18 @@ pub(crate) fn run(sh: &Shell, root: &Path) -> Result<()> {
     tools::ensure_root()?;
     tools::ensure(sh)?;
     let mut steps = Steps::default();
-    steps.run("unit and integration tests of packaging and xtask", || {
-        let packages = ["--package", "packaging", "--package", "xtask"];
-        Ok(cargo(
-            sh,
-            &[&["test", "--locked", "--no-fail-fast"], &packages[..]].concat(),
-        )
-        .run()?)
-    });
+    steps.run(
+        "unit and integration tests of packaging, protocol and xtask",
+        || {
+            let packages = ["packaging", "protocol", "xtask"].map(|name| ["--package", name]);
+            let packages = packages.concat();
+            Ok(cargo(
+                sh,
+                &[&["test", "--locked", "--no-fail-fast"], &packages[..]].concat(),
+            )
+            .run()?)
+        },
+    );
     // The daemon is tested as the program that ships: the build for this machine uses other system
     // calls.
     steps.run("unit and integration tests of the daemon", || {
