@@ -42,6 +42,7 @@ impl Protocol {
     }
 
     pub(crate) fn rnfr(&mut self, path: &[u8]) {
+        self.parameters.rename_from = None;
         if let Some(path) = self.resolve(path) {
             self.perform(Job::RenameFrom(path.clone()), Operation::Facts(path));
         }
@@ -49,7 +50,7 @@ impl Protocol {
 
     pub(crate) fn rnto(&mut self, path: &[u8]) {
         let Some(from) = self.parameters.rename_from.take() else {
-            self.reply(Reply::new(503, "Send RNFR just before."));
+            self.reply(Reply::new(503, "Send RNFR first."));
             return;
         };
         self.change(
@@ -110,8 +111,6 @@ impl Protocol {
     }
 
     pub(crate) fn site(&mut self, site: Site) {
-        // SITE CPFR holds for the very next command.
-        let copy_from = self.parameters.copy_from.take();
         match site {
             Site::Mode(mode, path) => self.change(
                 &path,
@@ -119,17 +118,18 @@ impl Protocol {
                 |path| Reply::new(200, format!("The mode of {path} is 0{mode:o}.")),
             ),
             Site::CopyFrom(path) => {
+                self.parameters.copy_from = None;
                 if let Some(path) = self.resolve(&path) {
                     self.perform(Job::CopyFrom(path.clone()), Operation::Facts(path));
                 }
             }
-            Site::CopyTo(path) => match copy_from {
+            Site::CopyTo(path) => match self.parameters.copy_from.take() {
                 Some(from) => self.change(
                     &path,
                     |to| Operation::Copy { from, to },
                     |path| Reply::new(250, format!("Copied to {path}.")),
                 ),
-                None => self.reply(Reply::new(503, "Send SITE CPFR just before.")),
+                None => self.reply(Reply::new(503, "Send SITE CPFR first.")),
             },
             Site::Space(path) => self.space(&path),
             Site::Help => self.reply(Self::site_help()),

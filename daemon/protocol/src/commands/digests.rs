@@ -2,7 +2,7 @@
 
 use crate::{
     parse::{arguments::algorithm_name, command::DigestReply, file_arguments::Part},
-    protocol::{Protocol, operation::Job},
+    protocol::{Protocol, operation::Job, state::Position},
     reply::{Reply, shown},
     request::{Algorithm, Operation},
     virtual_path::VirtualPath,
@@ -10,9 +10,13 @@ use crate::{
 };
 
 impl Protocol {
-    /// HASH, with the algorithm of OPTS HASH and the range of RANG or REST.
+    /// HASH, with the algorithm of OPTS HASH and the range of RANG or REST. It uses a range up; the
+    /// position of REST stays for the transfer that it is meant for.
     pub(crate) fn hash(&mut self, path: &[u8]) {
-        let position = std::mem::take(&mut self.parameters.position);
+        let position = self.parameters.position;
+        if position.end.is_some() {
+            self.parameters.position = Position::default();
+        }
         let part = Part {
             path: path.to_vec(),
             start: position.start,

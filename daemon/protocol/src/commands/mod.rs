@@ -11,7 +11,7 @@ mod security;
 mod transfers;
 
 use crate::{
-    parse::{command::Command, verb::Verb},
+    parse::{command::Command, file_arguments::Site},
     protocol::{
         Protocol,
         state::{Position, State, Who},
@@ -24,18 +24,13 @@ use crate::{
 const CSID: &str = "Name=esxftpd; CaseSensitive=1; DirSep=/;";
 
 impl Protocol {
-    /// What REST, RANG, RNFR and SITE CPFR have said holds for the very next command. Only those
-    /// that set up a data connection may come between.
-    pub(crate) fn forget_position(&mut self, verb: Option<Verb>) {
-        let keeps = |kept: &[Verb]| verb.is_some_and(|verb| kept.contains(&verb));
-        let set_up = verb.is_some_and(Verb::keeps_position);
-        if !set_up && !keeps(&[Verb::Retr, Verb::Stor, Verb::Appe, Verb::Hash]) {
-            self.parameters.position = Position::default();
-        }
-        if !keeps(&[Verb::Rnto]) {
+    /// RNFR and SITE CPFR stay in force until a command changes files: their source may then be
+    /// another file.
+    pub(crate) fn forget_sources_unless_used_by(&mut self, command: &Command) {
+        if !matches!(command, Command::Rnto(_)) {
             self.parameters.rename_from = None;
         }
-        if !keeps(&[Verb::Site]) {
+        if !matches!(command, Command::Site(Site::CopyTo(_))) {
             self.parameters.copy_from = None;
         }
     }
@@ -111,6 +106,9 @@ impl Protocol {
             // Whatever it would have ended has ended.
             Command::Abor => {
                 self.forget_data_connection();
+                self.parameters.position = Position::default();
+                self.parameters.rename_from = None;
+                self.parameters.copy_from = None;
                 self.reply(Reply::new(226, "Nothing is being transferred."));
             }
             Command::Noop => self.reply(Reply::new(200, "OK.")),

@@ -9,8 +9,21 @@ use crate::{
 };
 
 impl Protocol {
-    pub(crate) fn retr(&mut self, path: &[u8]) {
+    /// Takes what REST or RANG has set. TYPE A may have come after it, and positions in converted
+    /// text mean nothing (RFC 3659, section 5.2): that is a reply.
+    fn take_position(&mut self) -> Option<Position> {
         let position = std::mem::take(&mut self.parameters.position);
+        if self.converts() && position != Position::default() {
+            self.reply(Reply::new(504, "REST and RANG need TYPE I."));
+            return None;
+        }
+        Some(position)
+    }
+
+    pub(crate) fn retr(&mut self, path: &[u8]) {
+        let Some(position) = self.take_position() else {
+            return;
+        };
         if let Some(path) = self.resolve(path) {
             self.prepare(Transfer::Download {
                 path,
@@ -22,7 +35,9 @@ impl Protocol {
     }
 
     pub(crate) fn stor(&mut self, path: &[u8]) {
-        let position = std::mem::take(&mut self.parameters.position);
+        let Some(position) = self.take_position() else {
+            return;
+        };
         if position.end.is_some() {
             self.reply(Reply::new(503, "RANG is for RETR and HASH; use REST."));
             return;
@@ -42,6 +57,8 @@ impl Protocol {
 
     /// Some clients name a file; its directory is where the new one goes.
     pub(crate) fn stou(&mut self, path: &[u8]) {
+        // The file is new: there is no position in it.
+        self.parameters.position = Position::default();
         let directory = match self.resolve(path) {
             Some(_) if path.is_empty() => self.parameters.directory.clone(),
             Some(path) => path.parent().unwrap_or_else(VirtualPath::root),

@@ -111,6 +111,25 @@ pub(crate) fn split(line: &[u8]) -> Option<(&'static Known, &[u8])> {
 }
 
 impl Command {
+    /// Whether it may change, make or remove a file or directory.
+    pub(crate) fn changes_files(&self) -> bool {
+        match self {
+            Self::Appe(_)
+            | Self::Dele(_)
+            | Self::Mff(_)
+            | Self::Mkd(_)
+            | Self::Rmd(_)
+            | Self::Rnto(_)
+            | Self::SetModified(..)
+            | Self::Stor(_)
+            | Self::Stou(_) => true,
+            Self::Site(site) => {
+                matches!(site, Site::Mode(..) | Site::CopyTo(_) | Site::Modified(..))
+            }
+            _ => false,
+        }
+    }
+
     /// The command with its argument.
     ///
     /// # Errors

@@ -179,13 +179,6 @@ known! {
     "XSHA512" Xsha512 LogIn "file [first byte [byte behind the last]]"
 }
 
-impl Verb {
-    /// Whether REST and RANG stay in force for the command behind this one.
-    pub(crate) fn keeps_position(self) -> bool {
-        matches!(self, Self::Pasv | Self::Epsv | Self::Port | Self::Eprt)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -313,7 +313,6 @@ impl Protocol {
     /// Parses a command and does it.
     pub(crate) fn command(&mut self, line: &[u8]) {
         let Some((known, argument)) = split(line) else {
-            self.forget_position(None);
             self.reply(Reply::new(
                 500,
                 "Unknown command. HELP lists the known ones.",
@@ -324,13 +323,14 @@ impl Protocol {
             self.reply(Reply::new(530, "Log in with USER and PASS first."));
             return;
         }
-        self.forget_position(Some(known.verb));
         match Command::parse(known, argument) {
-            Ok(command) => self.run(command),
-            Err(reply) => {
-                self.forget_position(None);
-                self.reply(reply);
+            Ok(command) => {
+                if command.changes_files() {
+                    self.forget_sources_unless_used_by(&command);
+                }
+                self.run(command);
             }
+            Err(reply) => self.reply(reply),
         }
     }
 }

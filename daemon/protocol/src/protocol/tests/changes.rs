@@ -71,11 +71,22 @@ fn renames_and_copies_take_two_commands_in_a_row() {
         rig.expect(first, "350");
         check(&mut rig, second, reply, operation);
         rig.expect(second, "503");
-        for between in ["NOOP", "SITE HELP", "XYZZY"] {
+        for between in [
+            "ABOR",
+            "DELE c",
+            "MKD c",
+            "SITE CHMOD 644 c",
+            "USER bob",
+            "REIN",
+        ] {
             rig.expect(first, "350");
             rig.send(between);
+            if matches!(between, "USER bob" | "REIN") {
+                rig.log_in();
+            }
             rig.expect(second, "503");
         }
+        rig.expect(first, "350");
         rig.outcomes.push_back(Err(Failure::NotFound));
         rig.expect(first, "550");
         rig.expect(second, "503");
@@ -84,6 +95,21 @@ fn renames_and_copies_take_two_commands_in_a_row() {
     }
     // Files only are copied.
     Rig::logged_in().talk("SITE CPFR dir | SITE CPTO b", &[550, 503]);
+}
+
+#[test]
+fn a_rename_or_copy_survives_commands_that_change_nothing() {
+    let lines = "NOOP | TYPE I | PWD | SIZE a.txt | FEAT | CWD / | EPSV | SITE HELP | SITE DF | \
+        MDTM a.txt | LIST | RETR a.txt | XYZZY | STAT";
+    for (first, second) in [("RNFR a.txt", "RNTO b"), ("SITE CPFR a.txt", "SITE CPTO b")] {
+        for between in lines.split(" | ") {
+            let mut rig = Rig::logged_in();
+            rig.expect(first, "350");
+            rig.send(between);
+            let reply = rig.send(second);
+            assert!(reply.starts_with("250"), "{between}: {reply}");
+        }
+    }
 }
 
 #[test]

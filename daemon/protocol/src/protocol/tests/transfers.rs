@@ -136,7 +136,7 @@ fn what_cannot_be_done_is_refused_before_150() {
 }
 
 #[test]
-fn the_position_is_for_the_very_next_transfer() {
+fn the_position_is_for_the_next_transfer_alone() {
     use UploadStart::{At, End, Replace};
     let mut rig = Rig::logged_in();
     for (before, line, expected) in [
@@ -153,13 +153,74 @@ fn the_position_is_for_the_very_next_transfer() {
 }
 
 #[test]
-fn the_position_is_forgotten_by_failures_and_other_commands() {
+fn a_confirmed_position_is_not_forgotten_and_the_file_not_replaced() {
     for between in [
-        "NOOP", "PWD", "RETR", "XYZZY", "TYPE I", "REST x", "RANG 1 0",
+        "NOOP",
+        "PWD",
+        "TYPE I",
+        "TYPE A",
+        "SIZE a.txt",
+        "CWD /",
+        "MODE S",
+        "STRU F",
+        "FEAT",
+        "STAT",
+        "LIST",
+        "MKD d",
+        "HASH a.txt",
+        "RETR",
+        "XYZZY",
+        "REST x",
+        "RNFR a.txt",
+        "SITE HELP",
+        "EPSV",
     ] {
         let mut rig = Rig::logged_in();
         rig.talk("EPSV | REST 100", &[229, 350]);
         rig.send(between);
+        rig.expect("EPSV", "229");
+        rig.expect_codes("STOR a.txt", &[150, 226]);
+        let expected = upload("/a.txt", UploadStart::At(100), None);
+        assert_eq!(*prepared(&rig), expected, "{between}");
+    }
+    let mut rig = Rig::logged_in();
+    rig.talk("REST 100 | ALLO 10 | EPSV", &[350, 200, 229]);
+    rig.expect_codes("STOR a.txt", &[150, 226]);
+    let expected = upload("/a.txt", UploadStart::At(100), Some(10));
+    assert_eq!(*prepared(&rig), expected);
+}
+
+#[test]
+fn a_range_is_kept_until_a_transfer_or_digest_uses_it() {
+    for between in [
+        "NOOP",
+        "TYPE I",
+        "CWD /",
+        "SIZE a.txt",
+        "LIST",
+        "XCRC a.txt",
+    ] {
+        let mut rig = Rig::logged_in();
+        rig.talk("EPSV | RANG 10 19", &[229, 350]);
+        rig.send(between);
+        rig.expect("EPSV", "229");
+        rig.expect_codes("RETR a.txt", &[150, 226]);
+        let expected = download("/a.txt", 10, Some(20));
+        assert_eq!(*prepared(&rig), expected, "{between}");
+    }
+}
+
+#[test]
+fn the_position_ends_with_what_uses_or_replaces_it() {
+    let lines = "ABOR | REST 0 | RANG 1 0 | REIN | USER alice | STOU | APPE b.txt | RETR b.txt";
+    for between in lines.split(" | ") {
+        let mut rig = Rig::logged_in();
+        rig.talk("EPSV | REST 100", &[229, 350]);
+        rig.send(between);
+        if matches!(between, "REIN" | "USER alice") {
+            rig.log_in();
+        }
+        rig.expect("EPSV", "229");
         rig.expect_codes("STOR a.txt", &[150, 226]);
         let expected = upload("/a.txt", UploadStart::Replace, None);
         assert_eq!(*prepared(&rig), expected, "{between}");
@@ -278,6 +339,11 @@ fn text_is_converted_only_if_that_is_configured() {
     });
     rig.talk("SIZE a.txt | TYPE A | SIZE a.txt", &[213, 200, 550]);
     rig.talk("REST 5 | RANG 0 5 | REST 0", &[504, 504, 350]);
+    // A position that TYPE A has made meaningless is refused, not ignored.
+    for transfer in ["RETR a.txt", "STOR a.txt"] {
+        rig.talk("TYPE I | REST 5 | TYPE A | EPSV", &[200, 350, 200, 229]);
+        rig.expect(transfer, "504");
+    }
     let expected = Transfer::Upload {
         path: path("a.txt"),
         start: UploadStart::Replace,
