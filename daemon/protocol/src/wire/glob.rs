@@ -5,72 +5,110 @@
 /// Whether a name matches a pattern. What is not well formed, such as an open bracket, stands for
 /// itself. Takes at most time in proportion to the product of both lengths.
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut position) = (0, 0);
-    // Where to go on if what follows the last star does not match: the star is then one byte
-    // longer. Earlier stars need not be tried again.
-    let mut star: Option<(usize, usize)> = None;
-    loop {
-        let rest = pattern.get(at..).unwrap_or_default();
-        if rest.first() == Some(&b'*') {
-            star = Some((at + 1, position));
-            at += 1;
-            continue;
-        }
-        let Some(byte) = name.get(position) else {
-            return rest.is_empty();
-        };
-        match one(rest, *byte) {
-            Some(length) => {
-                at += length;
-                position += 1;
-            }
-            None => match &mut star {
-                Some((after, taken)) => {
-                    *taken += 1;
-                    (at, position) = (*after, *taken);
-                }
-                None => return false,
-            },
-        }
-    }
+    Pattern::new(pattern).matches(name)
 }
 
-/// The length of the pattern's first element, if it matches this byte.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
-    match *pattern {
-        [] => None,
-        [b'?', ..] => Some(1),
-        [b'[', ref class @ ..] => match bracket(class, byte) {
-            Some((length, inside)) => inside.then_some(1 + length),
-            None => (byte == b'[').then_some(1),
-        },
-        [b'\\', literal, ..] => (literal == byte).then_some(2),
-        [literal, ..] => (literal == byte).then_some(1),
-    }
+struct Pattern<'p> {
+    bytes: &'p [u8],
+    /// The last closing bracket. No class begins after it, so an open bracket there costs no search
+    /// for its end.
+    last_close: usize,
+    /// Bytes of the pattern that were looked at.
+    #[cfg(test)]
+    looks: usize,
 }
 
-/// The length of a class behind its opening bracket, and whether the byte is in it. Nothing if the
-/// class has no end.
-fn bracket(class: &[u8], byte: u8) -> Option<(usize, bool)> {
-    let negated = matches!(class.first(), Some(b'!' | b'^'));
-    let start = usize::from(negated);
-    let mut at = start;
-    let mut inside = false;
-    loop {
-        let first = *class.get(at)?;
-        // A bracket in the first place is a member.
-        if first == b']' && at > start {
-            return Some((at + 1, inside != negated));
+impl<'p> Pattern<'p> {
+    fn new(bytes: &'p [u8]) -> Self {
+        let last_close = bytes.iter().rposition(|&byte| byte == b']');
+        Self {
+            bytes,
+            last_close: last_close.unwrap_or(0),
+            #[cfg(test)]
+            looks: 0,
         }
-        match class.get(at + 1..at + 3) {
-            Some(&[b'-', last]) if last != b']' => {
-                inside |= (first..=last).contains(&byte);
-                at += 3;
-            }
-            _ => {
-                inside |= first == byte;
+    }
+
+    fn matches(&mut self, name: &[u8]) -> bool {
+        let (mut at, mut position) = (0, 0);
+        // Where to go on if what follows the last star does not match: the star is then one byte
+        // longer. Earlier stars need not be tried again.
+        let mut star: Option<(usize, usize)> = None;
+        loop {
+            if self.bytes.get(at) == Some(&b'*') {
+                star = Some((at + 1, position));
                 at += 1;
+                continue;
             }
+            let Some(byte) = name.get(position) else {
+                return at == self.bytes.len();
+            };
+            match self.one(at, *byte) {
+                Some(length) => {
+                    at += length;
+                    position += 1;
+                }
+                None => match &mut star {
+                    Some((after, taken)) => {
+                        *taken += 1;
+                        (at, position) = (*after, *taken);
+                    }
+                    None => return false,
+                },
+            }
+        }
+    }
+
+    /// The length of the element at this place of the pattern, if it matches this byte.
+    fn one(&mut self, at: usize, byte: u8) -> Option<usize> {
+        self.look();
+        match *self.bytes.get(at..)? {
+            [] => None,
+            [b'?', ..] => Some(1),
+            [b'[', ..] => match self.bracket(at + 1, byte) {
+                Some((end, inside)) => inside.then_some(end - at),
+                None => (byte == b'[').then_some(1),
+            },
+            [b'\\', literal, ..] => (literal == byte).then_some(2),
+            [literal, ..] => (literal == byte).then_some(1),
+        }
+    }
+
+    /// Where the class ends that begins at `class`, after its opening bracket, and whether the byte
+    /// is in it. Nothing if the class has no end.
+    fn bracket(&mut self, class: usize, byte: u8) -> Option<(usize, bool)> {
+        let negated = matches!(self.bytes.get(class), Some(b'!' | b'^'));
+        let start = class + usize::from(negated);
+        // A bracket in the first place is a member.
+        if self.last_close <= start {
+            return None;
+        }
+        let mut at = start;
+        let mut inside = false;
+        loop {
+            self.look();
+            let first = *self.bytes.get(at)?;
+            if first == b']' && at > start {
+                return Some((at + 1, inside != negated));
+            }
+            match self.bytes.get(at + 1..at + 3) {
+                Some(&[b'-', last]) if last != b']' => {
+                    inside |= (first..=last).contains(&byte);
+                    at += 3;
+                }
+                _ => {
+                    inside |= first == byte;
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests count"))]
+    fn look(&mut self) {
+        #[cfg(test)]
+        {
+            self.looks += 1;
         }
     }
 }
@@ -102,6 +140,13 @@ mod tests {
             ("\\*", "*", true),
             ("\\*", "a", false),
             ("a\\", "a\\", true),
+            ("[]", "[]", true),
+            ("[!]", "[!]", true),
+            ("[]a]b", "]b", true),
+            ("[!]]", "a", true),
+            ("[a]]", "a]", true),
+            ("[a][", "a[", true),
+            ("*[[", "a[[", true),
         ] {
             let matched = matches(pattern.as_bytes(), name.as_bytes());
             assert_eq!(matched, expected, "{pattern} {name}");
@@ -114,6 +159,30 @@ mod tests {
         let pattern = b"a*".repeat(120);
         let name = [b'a'; 255];
         assert!(!matches(&[pattern, b"b".to_vec()].concat(), &name));
+    }
+
+    /// What a match costs, in bytes of the pattern.
+    fn looks(pattern: &[u8], name: &[u8]) -> usize {
+        let mut pattern = Pattern::new(pattern);
+        pattern.matches(name);
+        pattern.looks
+    }
+
+    #[test]
+    fn open_brackets_are_not_searched_for_their_end_again_and_again() {
+        let name = [b'['; 255];
+        for pattern in [
+            b"[".repeat(100),
+            [b"*", b"[".repeat(100).as_slice(), b"x"].concat(),
+            [b"[a]*", b"[".repeat(100).as_slice(), b"x"].concat(),
+            b"*[".repeat(100),
+            b"[!".repeat(100),
+            b"[]".repeat(100),
+        ] {
+            let looks = looks(&pattern, &name);
+            let most = (pattern.len() + 1) * (name.len() + 1);
+            assert!(looks <= most, "{}: {looks}", pattern.escape_ascii());
+        }
     }
 
     /// The plainest definition, for patterns without brackets and backslashes.
@@ -137,8 +206,18 @@ mod tests {
         }
 
         #[test]
+        fn the_cost_is_linear_in_pattern_times_name(
+            pattern in "[ab*?\\[\\]!\\-]{0,60}",
+            name in "[ab\\[]{0,60}",
+        ) {
+            let most = (pattern.len() + 1) * (name.len() + 1);
+            prop_assert!(looks(pattern.as_bytes(), name.as_bytes()) <= most);
+        }
+
+        #[test]
         fn no_pattern_is_too_much(pattern: Vec<u8>, name: Vec<u8>) {
-            let _matched = matches(&pattern, &name);
+            let most = (pattern.len() + 1) * (name.len() + 1);
+            prop_assert!(looks(&pattern, &name) <= most);
         }
 
         #[test]
