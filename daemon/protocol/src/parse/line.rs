@@ -21,6 +21,9 @@ const WILL: u8 = 251;
 const SUBNEGOTIATION: u8 = 250;
 const SUBNEGOTIATION_END: u8 = 240;
 
+/// The most bytes of a subnegotiation (RFC 855). What follows belongs to a line again.
+const SUBNEGOTIATION_BYTES: u16 = 256;
+
 /// What a client has sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -43,8 +46,12 @@ enum Telnet {
     Text,
     Escape,
     Option(u8),
-    Subnegotiation,
-    SubnegotiationEscape,
+    Subnegotiation {
+        /// Bytes since its beginning.
+        bytes: u16,
+        /// Whether the last one was IAC.
+        escape: bool,
+    },
 }
 
 /// Takes bytes and gives lines.
@@ -126,28 +133,38 @@ impl LineReader {
                     _ => self.skip(),
                 }
             }
-            Telnet::Subnegotiation => {
-                if byte == IAC {
-                    self.telnet = Telnet::SubnegotiationEscape;
-                }
-                self.skip()
-            }
-            Telnet::SubnegotiationEscape => {
-                self.telnet = if byte == SUBNEGOTIATION_END {
-                    Telnet::Text
-                } else {
-                    Telnet::Subnegotiation
-                };
-                self.skip()
+            Telnet::Subnegotiation { bytes, escape } => {
+                self.take_subnegotiation(byte, bytes, escape)
             }
         }
+    }
+
+    /// A byte of a subnegotiation. One without an end would take in all lines to come, so it ends at
+    /// a line end, too, and has a limit.
+    fn take_subnegotiation(&mut self, byte: u8, bytes: u16, escape: bool) -> Option<Line> {
+        if byte == b'\n' || bytes >= SUBNEGOTIATION_BYTES {
+            self.telnet = Telnet::Text;
+            return self.take(byte);
+        }
+        self.telnet = if escape && byte == SUBNEGOTIATION_END {
+            Telnet::Text
+        } else {
+            Telnet::Subnegotiation {
+                bytes: bytes + 1,
+                escape: byte == IAC && !escape,
+            }
+        };
+        self.skip()
     }
 
     /// A byte behind IAC.
     fn take_escaped(&mut self, byte: u8) -> Option<Line> {
         self.telnet = match byte {
             DO | DONT | WILL | WONT => Telnet::Option(byte),
-            SUBNEGOTIATION => Telnet::Subnegotiation,
+            SUBNEGOTIATION => Telnet::Subnegotiation {
+                bytes: 0,
+                escape: false,
+            },
             _ => Telnet::Text,
         };
         match byte {
@@ -249,6 +266,20 @@ mod tests {
         assert_eq!(lines(b"\xff\xf4\xff\xf2ABOR\r\n"), [text("ABOR")]);
         assert_eq!(lines(b"\xff\xf5AB\xff\xf1OR\r\n"), [text("ABOR")]);
         assert_eq!(lines(b"\xff\xfa\x18\0x\xff\xf0NOOP\r\n"), [text("NOOP")]);
+    }
+
+    #[test]
+    fn a_subnegotiation_without_an_end_takes_in_no_later_line() {
+        let expected = [text(""), text("PWD"), text("NOOP")];
+        assert_eq!(lines(b"\xff\xfaUSER x\r\nPWD\r\nNOOP\r\n"), expected);
+        assert_eq!(lines(b"\xff\xfa\x18\xff\nPWD\r\nNOOP\r\n"), expected);
+        // What came before it is still a line.
+        let expected = [text("NOOP"), text("PWD")];
+        assert_eq!(lines(b"NOOP\xff\xfa\x18\r\nPWD\r\n"), expected);
+        let long = [b"\xff\xfa".as_slice(), &[b'x'; 256], b"PWD\r\n"].concat();
+        assert_eq!(lines(&long), [text("PWD")]);
+        let doubled = b"\xff\xfa\x18\xff\xff\xf0\xff\xf0PWD\r\n";
+        assert_eq!(lines(doubled), [text("PWD")]);
     }
 
     #[test]
