@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use protocol::request::{Denied, Failure, Outcome};
+use protocol::request::{Denied, Failure, Outcome, PathFailure};
 use tracing::{Span, error, info};
 
 use super::status::Status;
@@ -30,7 +30,7 @@ pub(super) enum Message {
     /// A log-in has been looked at.
     LoggedIn(LogIn),
     /// An operation has ended, and has left a transfer ready if it was to.
-    Performed(Result<(Outcome, Option<Prepared>), Failure>),
+    Performed(Result<(Outcome, Option<Prepared>), PathFailure>),
     /// The transfer has ended.
     Ended(Result<(), Failure>),
 }

@@ -10,7 +10,10 @@ use nix::{
     errno::Errno,
     unistd::{Whence, lseek},
 };
-use protocol::{request::Failure, virtual_path::VirtualPath};
+use protocol::{
+    request::{Failure, PathFailure},
+    virtual_path::VirtualPath,
+};
 
 use super::{
     errno::{io_failure, uninterrupted},
@@ -44,25 +47,25 @@ pub(super) fn copy(
     task: &Task,
     from: &VirtualPath,
     to: &VirtualPath,
-) -> Result<(), Failure> {
+) -> Result<(), PathFailure> {
     let (root, rights) = (files.root(), files.rights());
     allowed(rights.retrieve() && rights.store())?;
-    let (source, stat) = root.open_read(from)?;
+    let (source, stat) = root.open_read(from).map_err(PathFailure::source)?;
     let to = root.resolve(to)?;
     not_for_part(&to)?;
     let _writing = Writing::begin(root, &to)?;
     match root.entry(&to) {
         Err(Failure::NotFound) => {}
         Ok(target) if (target.device, target.inode) == (stat.device, stat.inode) => {
-            return Err(Failure::Exists);
+            return Err(Failure::Exists.into());
         }
         Ok(target) => match target.what {
             What::File => allowed(rights.overwrite())?,
-            What::Directory => return Err(Failure::IsADirectory),
-            What::Link => return Err(Failure::LinkRefused),
-            What::Special => return Err(Failure::NotAFile),
+            What::Directory => return Err(Failure::IsADirectory.into()),
+            What::Link => return Err(Failure::LinkRefused.into()),
+            What::Special => return Err(Failure::NotAFile.into()),
         },
-        Err(failure) => return Err(failure),
+        Err(failure) => return Err(failure.into()),
     }
     let part = Part::create(root, &to, rights.masked(stat.mode & 0o777))?;
     let mut job = Job {
@@ -74,7 +77,7 @@ pub(super) fn copy(
     };
     job.copy(stat.size)?;
     done(part.file.sync_all())?;
-    part.rename(&to)
+    Ok(part.rename(&to)?)
 }
 
 /// The file that a copy is written to. It is removed unless it gets its name.
@@ -158,11 +161,12 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn copy(&mut self, size: u64) -> Result<(), Failure> {
+    fn copy(&mut self, size: u64) -> Result<(), PathFailure> {
         let mut buffer = vec![0; BLOCK_BYTES];
         let mut position = 0;
         while position < size {
-            let Some((start, end)) = data_after(self.source, position, size)? else {
+            let data = data_after(self.source, position, size).map_err(PathFailure::source)?;
+            let Some((start, end)) = data else {
                 break;
             };
             position = start;
@@ -173,16 +177,16 @@ impl Job<'_> {
                 let (block, _) = buffer.split_at_mut(wanted);
                 let read = match self.source.read_at(block, position) {
                     // Somebody makes it shorter; what there was is no whole copy.
-                    Ok(0) => return Err(Failure::Device),
+                    Ok(0) => return Err(PathFailure::source(Failure::Device)),
                     Ok(read) => read,
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(error) => return Err(io_failure(&error)),
+                    Err(error) => return Err(PathFailure::source(io_failure(&error))),
                 };
                 self.write(block.get(..read).unwrap_or_default(), position)?;
                 position += read as u64;
             }
         }
-        done(self.part.file.set_len(size))
+        Ok(done(self.part.file.set_len(size))?)
     }
 
     fn write(&mut self, block: &[u8], position: u64) -> Result<(), Failure> {

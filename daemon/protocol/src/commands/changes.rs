@@ -53,11 +53,24 @@ impl Protocol {
             self.reply(Reply::new(503, "Send RNFR first."));
             return;
         };
-        self.change(
-            path,
-            |to| Operation::Rename { from, to },
-            |path| Reply::new(250, format!("Renamed to {path}.")),
-        );
+        if let Some(to) = self.resolve(path) {
+            let reply = Reply::new(250, format!("Renamed to {}.", shown(&to)));
+            let job = Job::TwoPaths(from.clone(), to.clone(), reply);
+            self.perform(job, Operation::Rename { from, to });
+        }
+    }
+
+    /// SITE CPTO.
+    fn copy_to(&mut self, path: &[u8]) {
+        let Some(from) = self.parameters.copy_from.take() else {
+            self.reply(Reply::new(503, "Send SITE CPFR first."));
+            return;
+        };
+        if let Some(to) = self.resolve(path) {
+            let reply = Reply::new(250, format!("Copied to {}.", shown(&to)));
+            let job = Job::TwoPaths(from.clone(), to.clone(), reply);
+            self.perform(job, Operation::Copy { from, to });
+        }
     }
 
     /// MFMT, MDTM with a time, and SITE UTIME.
@@ -123,14 +136,7 @@ impl Protocol {
                     self.perform(Job::CopyFrom(path.clone()), Operation::Facts(path));
                 }
             }
-            Site::CopyTo(path) => match self.parameters.copy_from.take() {
-                Some(from) => self.change(
-                    &path,
-                    |to| Operation::Copy { from, to },
-                    |path| Reply::new(250, format!("Copied to {path}.")),
-                ),
-                None => self.reply(Reply::new(503, "Send SITE CPFR first.")),
-            },
+            Site::CopyTo(path) => self.copy_to(&path),
             Site::Space(path) => self.space(&path),
             Site::Help => self.reply(Self::site_help()),
             Site::Modified(time, path) => self.set_modified(time, &path),

@@ -13,7 +13,7 @@ use crate::{
         Protocol,
         interface::{Action, DataFailure, Event, Settings, Times, TlsPolicy},
     },
-    request::{Access, Denied, Failure, Operation, Outcome},
+    request::{Access, Denied, Failure, Operation, Outcome, PathFailure},
     virtual_path::VirtualPath,
 };
 
@@ -159,7 +159,7 @@ impl World<'_> {
                     3 => Event::Began,
                     4 => Event::Ended(Ok(3)),
                     5 => Event::Performed(Ok(Outcome::Done)),
-                    6 => Event::Performed(Err(Failure::Locked)),
+                    6 => Event::Performed(Err(PathFailure::source(Failure::Locked))),
                     _ => Event::TlsFailed,
                 };
                 self.deliver(event);
@@ -275,7 +275,8 @@ impl World<'_> {
         self.pending
             .retain(|event| !matches!(event, Event::Performed(_)));
         let outcome = match self.byte() % 16 {
-            0 | 4 | 8 | 12 => Err(Failure::NotFound),
+            0 | 4 | 8 => Err(Failure::NotFound.into()),
+            12 => Err(PathFailure::source(Failure::NotFound)),
             15 => {
                 self.waits = true;
                 return;
@@ -339,7 +340,7 @@ impl World<'_> {
     fn cancel(&mut self) {
         for event in &mut self.pending {
             match event {
-                Event::Performed(outcome) => *outcome = Err(Failure::Cancelled),
+                Event::Performed(outcome) => *outcome = Err(Failure::Cancelled.into()),
                 Event::Ended(result) => *result = Err(Failure::Cancelled),
                 _ => {}
             }

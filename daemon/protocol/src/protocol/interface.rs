@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::request::{Access, Denied, Failure, Operation, Outcome, Password};
+use crate::request::{Access, Denied, Failure, Operation, Outcome, Password, PathFailure};
 
 /// What the protocol knows from the start.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ pub enum Event {
     /// There is no data connection, and will be none.
     DataUnavailable(DataFailure),
     /// What [`Action::Perform`] asked for has ended.
-    Performed(Result<Outcome, Failure>),
+    Performed(Result<Outcome, PathFailure>),
     /// The transfer has its data connection, and TLS on it if that is asked for.
     Began,
     /// Bytes that the operation or transfer has moved since it began.

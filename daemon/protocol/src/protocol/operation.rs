@@ -8,7 +8,7 @@ use super::{
 use crate::{
     parse::command::DigestReply,
     reply::Reply,
-    request::{Algorithm, Failure, Listing, Operation, Outcome, Transfer},
+    request::{Algorithm, Failure, Listing, Operation, Outcome, PathFailure, PathRole, Transfer},
     virtual_path::VirtualPath,
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct Performing {
 pub(crate) enum Job {
     /// A reply that does not depend on the outcome.
     Simple(VirtualPath, Reply),
+    /// RNTO and SITE CPTO, with the path of RNFR or SITE CPFR before the new one.
+    TwoPaths(VirtualPath, VirtualPath, Reply),
     /// CWD and CDUP.
     Directory(VirtualPath),
     /// RNFR.
@@ -66,10 +68,12 @@ pub(crate) enum Job {
 }
 
 impl Job {
-    /// What the client named.
-    fn path(&self) -> &VirtualPath {
+    /// The path that a failure is about.
+    fn path(&self, role: PathRole) -> &VirtualPath {
         match self {
-            Self::Simple(path, _)
+            Self::TwoPaths(from, _, _) if role == PathRole::Source => from,
+            Self::TwoPaths(_, path, _)
+            | Self::Simple(path, _)
             | Self::Directory(path)
             | Self::RenameFrom(path)
             | Self::CopyFrom(path)
@@ -102,7 +106,7 @@ impl Protocol {
     }
 
     /// Goes on with what the storage has found.
-    pub(crate) fn performed(&mut self, job: Job, outcome: Result<Outcome, Failure>) {
+    pub(crate) fn performed(&mut self, job: Job, outcome: Result<Outcome, PathFailure>) {
         self.state = State::Ready;
         self.since = self.now;
         match outcome {
@@ -111,7 +115,7 @@ impl Protocol {
         }
     }
 
-    fn job_failed(&mut self, job: Job, failure: Failure) {
+    fn job_failed(&mut self, job: Job, PathFailure { failure, role }: PathFailure) {
         match job {
             Job::Glob {
                 pattern, transfer, ..
@@ -121,13 +125,16 @@ impl Protocol {
                 let reply = Reply::failure_of(&path, failure);
                 self.reply(reply.with_text(text));
             }
-            job => self.reply(Reply::failure_of(job.path(), failure)),
+            job => self.reply(Reply::failure_of(job.path(role), failure)),
         }
     }
 
     fn job_done(&mut self, job: Job, outcome: Outcome) {
         let reply = match (job, outcome) {
-            (Job::Simple(_, reply) | Job::ModeAfterTime(_, reply), _) => reply,
+            (
+                Job::Simple(_, reply) | Job::TwoPaths(.., reply) | Job::ModeAfterTime(_, reply),
+                _,
+            ) => reply,
             (Job::Directory(path), Outcome::Facts(facts)) => self.directory_found(path, &facts),
             (Job::RenameFrom(path), Outcome::Facts(_)) => {
                 self.parameters.rename_from = Some(path);
@@ -163,7 +170,7 @@ impl Protocol {
                 self.list_or_tell(name, transfer);
                 return;
             }
-            (job, _) => Reply::failure_of(job.path(), Failure::Internal),
+            (job, _) => Reply::failure_of(job.path(PathRole::Target), Failure::Internal),
         };
         self.reply(reply);
     }

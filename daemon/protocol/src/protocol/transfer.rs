@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     reply::{Reply, shown},
-    request::{Failure, Operation, Outcome, Transfer, UploadStart},
+    request::{Failure, Operation, Outcome, PathFailure, Transfer, UploadStart},
     virtual_path::VirtualPath,
     wire::name,
 };
@@ -197,7 +197,7 @@ impl Protocol {
     }
 
     /// Goes on when the storage has looked.
-    fn prepared(&mut self, mut transfer: Transferring, outcome: Result<Outcome, Failure>) {
+    fn prepared(&mut self, mut transfer: Transferring, outcome: Result<Outcome, PathFailure>) {
         let setup = self.parameters.setup.take();
         match (outcome, transfer.cancelled, setup) {
             (Ok(Outcome::Ready { size, path }), None, Some(setup)) => {
@@ -214,7 +214,7 @@ impl Protocol {
             }
             (outcome, cancelled, _) => {
                 self.abandon();
-                let failure = outcome.err().unwrap_or(Failure::Internal);
+                let failure = outcome.map_or_else(|refused| refused.failure, |_| Failure::Internal);
                 self.finish(match cancelled {
                     Some(_) => Reply::new(426, "The transfer was aborted."),
                     None => Reply::failure_of(&transfer.path, failure),

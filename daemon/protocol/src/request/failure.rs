@@ -71,6 +71,40 @@ pub enum Failure {
     Internal,
 }
 
+/// Which path of an operation a failure is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PathRole {
+    /// The only path, or the new one of a rename or copy.
+    #[default]
+    Target,
+    /// What is renamed or copied.
+    Source,
+}
+
+/// A failure, and the path that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathFailure {
+    /// Why it could not be done.
+    pub failure: Failure,
+    /// Which path.
+    pub role: PathRole,
+}
+
+impl PathFailure {
+    /// A failure of what is renamed or copied.
+    pub fn source(failure: Failure) -> Self {
+        let role = PathRole::Source;
+        Self { failure, role }
+    }
+}
+
+impl From<Failure> for PathFailure {
+    fn from(failure: Failure) -> Self {
+        let role = PathRole::Target;
+        Self { failure, role }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

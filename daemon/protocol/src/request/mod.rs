@@ -8,7 +8,7 @@ mod log_in;
 
 pub use self::{
     facts::{Algorithm, Fact, FactSet, Facts, Kind, Permissions, Space, Timestamp},
-    failure::Failure,
+    failure::{Failure, PathFailure, PathRole},
     listing::{ListForm, Listing, Order, OrderBy},
     log_in::{Access, Denied, Password},
 };

@@ -17,7 +17,7 @@ use anyhow::Result;
 use nix::poll::PollFlags;
 use protocol::{
     Action, Activity, Event, Protocol,
-    request::{Denied, Failure, Operation, Outcome, Password},
+    request::{Denied, Failure, Operation, Outcome, Password, PathFailure},
 };
 use tracing::{debug, info};
 
@@ -341,7 +341,7 @@ impl EventLoop {
         self.prepared = None;
         let files = match self.files() {
             Ok(files) => files,
-            Err(failure) => return Some(Event::Performed(Err(failure))),
+            Err(failure) => return Some(Event::Performed(Err(failure.into()))),
         };
         if !is_long(&operation) {
             let performed = work(&files, &self.setup, operation, &self.task);
@@ -349,17 +349,19 @@ impl EventLoop {
         }
         let (setup, task) = (self.setup.clone(), self.task.clone());
         let sender = self.workers.sender();
-        let panicked = Message::Performed(Err(Failure::Internal));
+        let panicked = Message::Performed(Err(Failure::Internal.into()));
         let started = self.workers.start(sender, panicked, move || {
             Message::Performed(work(&files, &setup, operation, &task))
         });
-        started.err().map(|failure| Event::Performed(Err(failure)))
+        started
+            .err()
+            .map(|failure| Event::Performed(Err(failure.into())))
     }
 
     fn performed(
         &mut self,
-        performed: Result<(Outcome, Option<Prepared>), Failure>,
-    ) -> Result<Outcome, Failure> {
+        performed: Result<(Outcome, Option<Prepared>), PathFailure>,
+    ) -> Result<Outcome, PathFailure> {
         performed.map(|(outcome, prepared)| {
             self.prepared = prepared;
             outcome
@@ -401,7 +403,7 @@ fn work(
     setup: &Setup,
     operation: Operation,
     task: &Task,
-) -> Result<(Outcome, Option<Prepared>), Failure> {
+) -> Result<(Outcome, Option<Prepared>), PathFailure> {
     match operation {
         Operation::Prepare(transfer) => {
             let (prepared, outcome) = Prepared::new(files, &setup.config, transfer, task)?;

@@ -1,7 +1,7 @@
 //! The operations that are answered on the control connection.
 
 use protocol::{
-    request::{Failure, Listing, Operation, Outcome},
+    request::{Failure, Listing, Operation, Outcome, PathFailure},
     virtual_path::VirtualPath,
 };
 
@@ -34,12 +34,21 @@ pub(crate) fn is_long(operation: &Operation) -> bool {
 /// Does everything but [`Operation::Prepare`]; it may block.
 ///
 /// # Errors
-/// Why it could not be done. Nothing has been changed then.
+/// Why it could not be done, and which path is the cause. Nothing has been changed then.
 pub(crate) fn perform(
     files: &Files,
     task: &Task,
     operation: Operation,
-) -> Result<Outcome, Failure> {
+) -> Result<Outcome, PathFailure> {
+    match operation {
+        Operation::Rename { from, to } => rename(files, &from, &to)?,
+        Operation::Copy { from, to } => copy::copy(files, task, &from, &to)?,
+        operation => return Ok(with_one_path(files, task, operation)?),
+    }
+    Ok(Outcome::Done)
+}
+
+fn with_one_path(files: &Files, task: &Task, operation: Operation) -> Result<Outcome, Failure> {
     let (root, rights) = (files.root(), files.rights());
     let done = |result: Result<(), Failure>| result.map(|()| Outcome::Done);
     match operation {
@@ -66,8 +75,6 @@ pub(crate) fn perform(
             let _writing = Writing::begin(root, &root.locate(&path)?.0)?;
             done(root.remove_file(&path))
         }
-        Operation::Rename { from, to } => done(rename(files, &from, &to)),
-        Operation::Copy { from, to } => done(copy::copy(files, task, &from, &to)),
         Operation::SetMode { path, mode } => {
             allowed(rights.overwrite())?;
             done(root.set_mode(&path, mode))
@@ -87,8 +94,10 @@ pub(crate) fn perform(
         }
         Operation::Space(path) => files.space(&path).map(Outcome::Space),
         Operation::Lines(listing) => lines(files, task, &listing),
-        // It leaves something ready in the session; see `prepare`.
-        Operation::Prepare(_) => Err(Failure::Internal),
+        // The one leaves something ready in the session, see `prepare`; the others have two paths.
+        Operation::Prepare(_) | Operation::Rename { .. } | Operation::Copy { .. } => {
+            Err(Failure::Internal)
+        }
     }
 }
 
@@ -106,24 +115,30 @@ pub(crate) fn not_for_part(path: &VirtualPath) -> Result<(), Failure> {
     }
 }
 
-fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
+fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), PathFailure> {
     allowed(files.rights().rename())?;
     let root = files.root();
     not_for_part(to)?;
-    let source = root.entry(from)?;
+    let source = root.entry(from).map_err(PathFailure::source)?;
     // An upload that is complete replaces what has come to its name meanwhile, and it needs its
     // part file until then.
-    let writing = Writing::begin(root, from)?;
+    let writing = Writing::begin(root, from).map_err(PathFailure::source)?;
     let _writing_too = writing.and(root, to)?;
     match root.entry(to) {
         Err(Failure::NotFound) => {}
         Ok(target) if (target.device, target.inode) == (source.device, source.inode) => {}
         // The kernel would replace an empty one.
-        Ok(target) if target.what == What::Directory => return Err(Failure::Exists),
+        Ok(target) if target.what == What::Directory => return Err(Failure::Exists.into()),
         Ok(_) => allowed(files.rights().overwrite())?,
-        Err(failure) => return Err(failure),
+        Err(failure) => return Err(failure.into()),
     }
-    root.rename(from, to)
+    root.rename(from, to).map_err(|failure| {
+        // It may have gone meanwhile; the kernel does not tell which of the two it missed.
+        match root.entry(from) {
+            Err(gone) if gone == failure => PathFailure::source(failure),
+            _ => failure.into(),
+        }
+    })
 }
 
 /// Collects a listing, up to the bounds.

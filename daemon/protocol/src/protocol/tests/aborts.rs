@@ -65,7 +65,7 @@ fn an_abort_does_not_wait_for_a_connection_to_the_client() {
 #[test]
 fn an_abort_of_the_first_look_leaves_no_transfer() {
     for (way, outcome) in WAYS.into_iter().flat_map(|way| {
-        let outcomes = [Ok(ready("a.txt")), Err(Failure::Cancelled)];
+        let outcomes = [Ok(ready("a.txt")), Err(Failure::Cancelled.into())];
         outcomes.map(|outcome| (way, outcome))
     }) {
         let mut rig = Rig::logged_in();
@@ -117,12 +117,16 @@ fn an_operation_can_be_aborted() {
     let mut rig = Rig::logged_in();
     rig.storage = false;
     for (lines, outcome, codes) in [
-        ("HASH a\r\nABOR", Err(Failure::Cancelled), &[426, 226][..]),
+        (
+            "HASH a\r\nABOR",
+            Err(Failure::Cancelled.into()),
+            &[426, 226][..],
+        ),
         ("HASH a\r\nABOR", Ok(Outcome::Done), &[451, 226]),
         ("MKD a\r\nABOR", Ok(Outcome::Done), &[257, 226]),
         (
             "HASH a\r\nPWD\r\nABOR",
-            Err(Failure::Cancelled),
+            Err(Failure::Cancelled.into()),
             &[426, 257, 226],
         ),
     ] {
@@ -152,5 +156,5 @@ fn noop_does_not_overtake_the_first_reply() {
     rig.expect("EPSV", "229");
     rig.storage = false;
     assert_eq!(rig.send("RETR a.txt\r\nNOOP"), "");
-    rig.expect_after(Event::Performed(Err(Failure::NotFound)), &[550, 200]);
+    rig.expect_after(Event::Performed(Err(Failure::NotFound.into())), &[550, 200]);
 }

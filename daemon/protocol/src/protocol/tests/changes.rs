@@ -1,7 +1,7 @@
 //! What changes files without a data connection.
 
 use super::rig::{Rig, path};
-use crate::request::{Failure, Operation, Outcome, Timestamp};
+use crate::request::{Failure, Operation, Outcome, PathRole, Timestamp};
 
 const EPOCH: Timestamp = Timestamp {
     seconds: 0,
@@ -166,6 +166,35 @@ fn several_facts_are_set_in_turn() {
         line,
         "550 The time is set, the mode is not: permission denied.",
     );
+}
+
+#[test]
+fn a_rename_or_copy_that_fails_blames_the_path_that_is_the_cause() {
+    for (first, second) in [("RNFR a.txt", "RNTO b"), ("SITE CPFR a.txt", "SITE CPTO b")] {
+        for (role, failure, reply) in [
+            (
+                PathRole::Source,
+                Failure::NotFound,
+                "550 \"/a.txt\": no such file or directory.\r\n",
+            ),
+            (
+                PathRole::Source,
+                Failure::BeingWritten,
+                "450 \"/a.txt\": another session is writing this file, try again later.\r\n",
+            ),
+            (
+                PathRole::Target,
+                Failure::NotFound,
+                "550 \"/b\": no such file or directory.\r\n",
+            ),
+        ] {
+            let mut rig = Rig::logged_in();
+            rig.expect(first, "350");
+            rig.role = role;
+            rig.outcomes.push_back(Err(failure));
+            assert_eq!(rig.send(second), reply, "{second}");
+        }
+    }
 }
 
 #[test]

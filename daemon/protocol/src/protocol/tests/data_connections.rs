@@ -34,7 +34,7 @@ fn only_what_was_asked_for_is_taken_for_the_answer() {
     let unavailable = || DataUnavailable(DataFailure::NoPort);
     let listening = [Listening(258), unavailable()];
     let connected = [Connected, unavailable()];
-    let looked = [Performed(Err(Failure::NotFound))];
+    let looked = [Performed(Err(Failure::NotFound.into()))];
     let extended = "229 Extended passive mode (|||258|)\r\n";
     let plain = "227 Passive mode (10,0,0,1,1,2)\r\n";
     for (before, line, expected, answer) in [

@@ -12,7 +12,7 @@ use crate::{
         Protocol,
         interface::{Action, DataFailure, Event, Settings, Times, TlsPolicy},
     },
-    request::{Access, Denied, Failure, Operation, Outcome},
+    request::{Access, Denied, Failure, Operation, Outcome, PathFailure, PathRole},
     virtual_path::VirtualPath,
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct Rig {
     others: Vec<Action>,
     /// The answers of the storage to come; then ones that fit.
     pub(crate) outcomes: VecDeque<Result<Outcome, Failure>>,
+    /// Which path the storage's failures are about.
+    pub(crate) role: PathRole,
     /// The answer to the next log-ins; none if the test answers.
     pub(crate) log_in: Option<Result<Access, Denied>>,
     /// How transfers end; none if the test ends them.
@@ -126,6 +128,7 @@ impl Rig {
             operations: Vec::new(),
             others: Vec::new(),
             outcomes: VecDeque::new(),
+            role: PathRole::Target,
             log_in: Some(Ok(Access::default())),
             transfer: Some(Ok(1234)),
             data: true,
@@ -298,6 +301,8 @@ impl Rig {
                 if self.storage {
                     let fits = || Ok(answers::fitting(operation));
                     let outcome = self.outcomes.pop_front().unwrap_or_else(fits);
+                    let role = self.role;
+                    let outcome = outcome.map_err(|failure| PathFailure { failure, role });
                     self.protocol.event(Event::Performed(outcome), self.now);
                 }
                 return;

@@ -124,7 +124,7 @@ fn a_digest_has_time_as_long_as_it_proceeds() {
     }
     assert_eq!(just(&mut rig, TIMES.stall), "");
     assert_eq!(rig.done(), [Cancel]);
-    rig.expect_after(Event::Performed(Err(Failure::Cancelled)), &[426]);
+    rig.expect_after(Event::Performed(Err(Failure::Cancelled.into())), &[426]);
     rig.expect("NOOP", "200");
 }
 
@@ -137,7 +137,7 @@ fn an_operation_that_cannot_be_cancelled_is_given_up() {
     assert_eq!(codes(&just(&mut rig, TIMES.answer)), [426, 226]);
     assert_eq!(rig.done(), [Abandon]);
     // Late news of it.
-    let late = Event::Performed(Err(Failure::Cancelled));
+    let late = Event::Performed(Err(Failure::Cancelled.into()));
     assert_eq!(rig.event(late), "");
     rig.storage = true;
     rig.expect("SIZE a.txt", "213");

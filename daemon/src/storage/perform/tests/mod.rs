@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink},
 };
 
-use protocol::request::{Algorithm, FactSet, Kind, ListForm, Order, Space, Timestamp};
+use protocol::request::{Algorithm, FactSet, Kind, ListForm, Order, PathRole, Space, Timestamp};
 
 use super::*;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn do_it(files: &Files, operation: Operation) -> Result<Outcome, Failure> {
-    perform(files, &Task::default(), operation)
+    perform(files, &Task::default(), operation).map_err(|refused| refused.failure)
 }
 
 fn rename(from: &str, to: &str) -> Operation {
@@ -284,6 +284,32 @@ fn a_copy_replaces_what_a_link_leads_to() {
 }
 
 #[test]
+fn a_rename_or_copy_blames_the_path_that_is_the_cause() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        sample.write("f", "f");
+        fs::create_dir(sample.path("d")).unwrap();
+        let role = |operation| {
+            let refused = perform(&sample.files, &Task::default(), operation);
+            refused.unwrap_err().role
+        };
+        for two in [rename, copy] {
+            assert_eq!(role(two("/gone", "/g")), PathRole::Source);
+            assert_eq!(role(two("/gone/f", "/g")), PathRole::Source);
+            assert_eq!(role(two("/f", "/gone/g")), PathRole::Target);
+            assert_eq!(role(two("/f", "/d")), PathRole::Target);
+        }
+        let begin = |name| Writing::begin(sample.files.root(), &path(name)).unwrap();
+        let writing = begin("/f");
+        assert_eq!(role(rename("/f", "/g")), PathRole::Source);
+        drop(writing);
+        let _writing = begin("/g");
+        assert_eq!(role(rename("/f", "/g")), PathRole::Target);
+        assert_eq!(role(copy("/f", "/g")), PathRole::Target);
+    }
+}
+
+#[test]
 fn a_copy_that_ends_early_leaves_nothing() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::default());
@@ -292,11 +318,11 @@ fn a_copy_that_ends_early_leaves_nothing() {
         let task = Task::default();
         task.cancel();
         let cancelled = perform(&sample.files, &task, copy("/f", "/g"));
-        assert_eq!(cancelled, Err(Failure::Cancelled));
+        assert_eq!(cancelled, Err(Failure::Cancelled.into()));
         assert_eq!(sample.read("g"), b"old");
         assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 2);
         let cancelled = perform(&sample.files, &task, digest("/f", Algorithm::Sha1, 0, None));
-        assert_eq!(cancelled, Err(Failure::Cancelled));
+        assert_eq!(cancelled, Err(Failure::Cancelled.into()));
     }
 }
 
