@@ -57,6 +57,11 @@ impl Reply {
         Self::new(553, sentence(&problem.to_string()))
     }
 
+    /// The same text with another code.
+    pub(crate) fn with_code(self, code: u16) -> Self {
+        Self { code, ..self }
+    }
+
     /// The same code with another text.
     pub(crate) fn with_text(self, text: String) -> Self {
         Self::new(self.code, text)

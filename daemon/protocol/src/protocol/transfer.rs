@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     reply::{Reply, shown},
-    request::{Failure, Operation, Outcome, PathFailure, Transfer, UploadStart},
+    request::{Failure, ListForm, Operation, Outcome, PathFailure, Transfer, UploadStart},
     virtual_path::VirtualPath,
     wire::name,
 };
@@ -37,6 +37,8 @@ enum Direction {
     /// An upload to a name of our choice (STOU).
     UniqueUpload,
     Listing,
+    /// A listing of a directory and of nothing else (MLSD).
+    MachineListing,
 }
 
 /// How far a transfer is.
@@ -79,7 +81,7 @@ impl Transferring {
         let what = match self.direction {
             Direction::Download => "Sending",
             Direction::Upload | Direction::UniqueUpload => "Receiving",
-            Direction::Listing => "Listing",
+            Direction::Listing | Direction::MachineListing => "Listing",
         };
         let path = shown(&self.path);
         let progress = match &self.phase {
@@ -110,9 +112,21 @@ impl Transferring {
                 (Direction::UniqueUpload, _) => {
                     format!("FILE: {}", name::encode(self.path.as_bytes()))
                 }
-                (Direction::Listing, _) => format!("Listing {path}."),
+                (Direction::Listing | Direction::MachineListing, _) => {
+                    format!("Listing {path}.")
+                }
             },
         )
+    }
+
+    /// The reply when it cannot begin.
+    fn refusal(&self, failure: Failure) -> Reply {
+        let reply = Reply::failure_of(&self.path, failure);
+        match (self.direction, failure) {
+            // RFC 3659, section 7.2.1, has a code of its own for a path that is no directory.
+            (Direction::MachineListing, Failure::NotADirectory) => reply.with_code(501),
+            _ => reply,
+        }
     }
 
     /// The reply when it has ended.
@@ -150,7 +164,13 @@ impl Protocol {
                 (Direction::UniqueUpload, path.clone())
             }
             Transfer::Upload { path, .. } => (Direction::Upload, path.clone()),
-            Transfer::List(listing) => (Direction::Listing, listing.path.clone()),
+            Transfer::List(listing) => {
+                let direction = match listing.form {
+                    ListForm::Machine(_) => Direction::MachineListing,
+                    ListForm::Long { .. } | ListForm::Names { .. } => Direction::Listing,
+                };
+                (direction, listing.path.clone())
+            }
         };
         self.act(Action::Perform(Operation::Prepare(transfer)));
         self.enter(State::Transferring(Transferring {
@@ -217,7 +237,7 @@ impl Protocol {
                 let failure = outcome.map_or_else(|refused| refused.failure, |_| Failure::Internal);
                 self.finish(match cancelled {
                     Some(_) => Reply::new(426, "The transfer was aborted."),
-                    None => Reply::failure_of(&transfer.path, failure),
+                    None => transfer.refusal(failure),
                 });
             }
         }

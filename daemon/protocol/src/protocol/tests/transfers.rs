@@ -295,6 +295,20 @@ fn listings_take_options_and_globs() {
 }
 
 #[test]
+fn mlsd_of_a_file_is_501() {
+    for (line, failure, code) in [
+        ("MLSD a.txt", Failure::NotADirectory, 501),
+        ("MLSD a.txt", Failure::NotFound, 550),
+        ("LIST a.txt/", Failure::NotADirectory, 550),
+    ] {
+        let mut rig = Rig::logged_in();
+        rig.expect("EPSV", "229");
+        rig.outcomes.push_back(Err(failure));
+        rig.expect_codes(line, &[code]);
+    }
+}
+
+#[test]
 fn a_glob_that_is_no_name_is_matched() {
     let mut rig = Rig::logged_in();
     rig.expect("CWD dir", "250");
