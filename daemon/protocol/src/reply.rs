@@ -130,7 +130,7 @@ fn code(failure: Failure) -> u16 {
         | Failure::TooMuch
         | Failure::Internal => 451,
         Failure::NoSpace => 452,
-        Failure::Unsupported => 504,
+        Failure::InvalidTime | Failure::Unsupported => 504,
         // RFC 4217, section 10: the data connection's TLS is not what it has to be.
         Failure::Handshake | Failure::NotResumed => 522,
         Failure::NotFound

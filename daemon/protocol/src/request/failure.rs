@@ -49,6 +49,8 @@ pub enum Failure {
     /// The file is whole and has its name, but the medium did not confirm the name. A power cut may
     /// bring the old file back.
     Unsynced,
+    /// The file system cannot hold this time.
+    InvalidTime,
     /// The kernel or the file system cannot do it.
     Unsupported,
     /// There were too many entries, names or bytes for this kind of answer.
@@ -135,6 +137,7 @@ impl fmt::Display for Failure {
             Self::Unsynced => {
                 "the new file is in place, but the storage does not confirm that it lasts, store it again"
             }
+            Self::InvalidTime => "the file system cannot hold this time",
             Self::Unsupported => "the host does not support this",
             Self::TooMuch => "too many entries",
             Self::ConnectionLost => "the data connection broke",

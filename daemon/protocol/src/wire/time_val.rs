@@ -5,10 +5,8 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _};
 use super::line_buffer::LineBuffer;
 use crate::request::Timestamp;
 
-const MILLISECOND: u32 = 1_000_000;
-
-/// `YYYYMMDDHHMMSS` in UTC, with milliseconds if there are any. Absent for years that do not have
-/// four digits.
+/// `YYYYMMDDHHMMSS` in UTC. Absent for years that do not have four digits. Fractions of a second
+/// are left out: no other server sends them, and many programs parse 14 digits.
 pub fn format(time: Timestamp) -> Option<String> {
     let mut text = LineBuffer::default();
     write(&mut text, time)?;
@@ -33,13 +31,6 @@ pub fn write(text: &mut LineBuffer, time: Timestamp) -> Option<()> {
         .into_iter()
         .fold(year, |digits, two| digits * 100 + u64::from(two));
     text.number::<10>(digits, 14, b'0');
-    match time.nanoseconds / MILLISECOND {
-        0 => {}
-        milliseconds => {
-            text.push(*b".");
-            text.number::<10>(milliseconds.into(), 3, b'0');
-        }
-    }
     Some(())
 }
 
@@ -86,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn milliseconds_are_told_only_if_there_are_any() {
+    fn times_have_14_digits_and_no_fraction() {
         assert_eq!(format(at(0, 0)).unwrap(), "19700101000000");
-        assert_eq!(format(at(951_782_400, 999)).unwrap(), "20000229000000");
-        assert_eq!(
-            format(at(951_782_400, 7_000_000)).unwrap(),
-            "20000229000000.007"
-        );
+        for nanoseconds in [999, 7_000_000, 999_999_999] {
+            let time = at(951_782_400, nanoseconds);
+            assert_eq!(format(time).unwrap(), "20000229000000");
+        }
+        assert_eq!(format(at(-1, 999_999_999)).unwrap(), "19691231235959");
     }
 
     #[test]
@@ -135,19 +126,16 @@ mod tests {
         fn times_are_as_the_library_writes_them(
             seconds in -62_200_000_000i64..253_500_000_000,
             nanoseconds in 0u32..1_000_000_000,
-            whole: bool,
         ) {
-            let nanoseconds = if whole { 0 } else { nanoseconds };
             let date = DateTime::from_timestamp(seconds, nanoseconds).unwrap();
-            let fraction = if nanoseconds < MILLISECOND { "" } else { "%.3f" };
-            let expected = date.format(&format!("%Y%m%d%H%M%S{fraction}")).to_string();
+            let expected = date.format("%Y%m%d%H%M%S").to_string();
             let expected = (0..=9999).contains(&date.year()).then_some(expected);
             prop_assert_eq!(format(at(seconds, nanoseconds)), expected);
         }
 
         #[test]
-        fn times_come_back(seconds in -62_135_596_800i64..253_402_300_800, ms in 0u32..1000) {
-            let time = at(seconds, ms * MILLISECOND);
+        fn times_come_back(seconds in -62_135_596_800i64..253_402_300_800) {
+            let time = at(seconds, 0);
             prop_assert_eq!(parse(format(time).unwrap().as_bytes()), Some(time));
         }
 

@@ -111,6 +111,7 @@ fn what_cannot_be_done_is_refused_before_150() {
         (Failure::Device, 451),
         (Failure::Displaced, 451),
         (Failure::Unsynced, 451),
+        (Failure::InvalidTime, 504),
         (Failure::Unsupported, 504),
         (Failure::TooMuch, 451),
         (Failure::ConnectionLost, 426),

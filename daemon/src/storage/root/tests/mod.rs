@@ -177,6 +177,32 @@ fn times_are_set() {
 }
 
 #[test]
+fn a_time_that_the_file_system_cannot_hold_is_refused_and_changes_nothing() {
+    with_both(|host| {
+        host.write("f", "");
+        let at = |seconds| Timestamp {
+            seconds,
+            nanoseconds: 0,
+        };
+        let old = at(951_782_400);
+        host.root.set_modified(&path("/f"), old).unwrap();
+        // The years 1 and 9999. Some file systems hold even these.
+        for seconds in [-62_135_596_800, 253_402_300_799] {
+            let expected = match host.root.set_modified(&path("/f"), at(seconds)) {
+                Ok(()) => at(seconds),
+                Err(refused) => {
+                    assert_eq!(refused, Failure::InvalidTime);
+                    old
+                }
+            };
+            let held = host.root.stat(&path("/f")).unwrap().modified;
+            assert_eq!(held, expected);
+            host.root.set_modified(&path("/f"), old).unwrap();
+        }
+    });
+}
+
+#[test]
 fn links_inside_work() {
     with_both(|host| {
         fs::create_dir_all(host.at("d/e")).unwrap();
