@@ -22,12 +22,7 @@ impl Protocol {
     /// Why there is no data connection now, the same for each way to one.
     pub(crate) fn data_refusal(&self) -> Option<Reply> {
         let missing = self.data_required() && !self.security.data;
-        missing.then(|| {
-            Reply::new(
-                521,
-                "Data connections need TLS: send PBSZ 0 and PROT P first.",
-            )
-        })
+        missing.then(|| Reply::new(521, "Data connections need TLS: send PROT P first."))
     }
 
     fn data_required(&self) -> bool {
@@ -75,7 +70,6 @@ impl Protocol {
             self.reply(Reply::new(503, "Send AUTH TLS first."));
             return;
         }
-        self.security.buffer_size = true;
         // TLS has no such buffer; the reply says the size in force (RFC 2228, section 3).
         self.reply(if size == 0 {
             Reply::new(200, "PBSZ=0")
@@ -84,13 +78,11 @@ impl Protocol {
         });
     }
 
+    /// RFC 4217, section 9, wants PBSZ before it. Other servers do not insist, some clients never
+    /// send it, and with TLS it sets nothing.
     pub(crate) fn prot(&mut self, protection: Protection) {
         if !self.security.tls() {
             self.reply(Reply::new(503, "Send AUTH TLS first."));
-            return;
-        }
-        if !self.security.buffer_size {
-            self.reply(Reply::new(503, "Send PBSZ 0 first."));
             return;
         }
         let data = match protection {

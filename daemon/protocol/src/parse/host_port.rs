@@ -11,9 +11,10 @@ pub(crate) enum Extended {
     UnknownProtocol,
 }
 
-/// The argument of PORT: `h1,h2,h3,h4,p1,p2`.
+/// The argument of PORT: `h1,h2,h3,h4,p1,p2`. Some clients put spaces after the commas.
 pub(crate) fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
-    let mut numbers = str::from_utf8(argument).ok()?.trim().split(',').map(number);
+    let fields = str::from_utf8(argument).ok()?.trim().split(',');
+    let mut numbers = fields.map(|field| number(field.trim_start_matches(' ')));
     let mut next = || numbers.next()?;
     let [a, b, c, d, high, low] = [next()?, next()?, next()?, next()?, next()?, next()?];
     if numbers.next().is_some() {
@@ -71,8 +72,15 @@ mod tests {
             parse_port(b"127,0,0,1,4,1"),
             Some("127.0.0.1:1025".parse().unwrap())
         );
+        for spaced in ["127, 0, 0, 1, 4, 1", " 127,0,0,1,  4,1 "] {
+            let expected = Some("127.0.0.1:1025".parse().unwrap());
+            assert_eq!(parse_port(spaced.as_bytes()), expected, "{spaced}");
+        }
         let wrong: &[&[u8]] = &[
             b"",
+            b"127,0 0,0,1,4,1",
+            b"127,0,0,1, ,1",
+            b"127 0 0 1 4 1",
             b"1,2,3,4,5",
             b"1,2,3,4,5,6,7",
             b"256,0,0,1,4,1",

@@ -112,8 +112,6 @@ impl Default for Parameters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Security {
     pub(crate) control: Control,
-    /// PBSZ has been sent.
-    pub(crate) buffer_size: bool,
     /// Data connections are protected (PROT P).
     pub(crate) data: bool,
 }
@@ -128,12 +126,10 @@ pub(crate) enum Control {
 }
 
 impl Security {
-    /// Without what PBSZ and PROT say; with implicit TLS, PBSZ 0 and PROT P hold without being
-    /// sent.
+    /// Without what PROT says; with implicit TLS, PROT P holds without being sent.
     pub(crate) fn new(control: Control, implicit: bool) -> Self {
         Self {
             control,
-            buffer_size: implicit,
             data: implicit,
         }
     }

@@ -54,7 +54,7 @@ fn auth_ends_the_log_in_and_what_was_set_up() {
     rig.expect_codes("CWD dir\r\nAUTH TLS", &[250, 234]);
     assert_eq!(rig.done(), [LogOut, StartTls]);
     assert_eq!(rig.event(Event::TlsEstablished), "");
-    rig.talk("PWD | PROT P", &[530, 503]);
+    rig.expect("PWD", "530");
     rig.log_in();
     rig.expect("PWD", "257 \"/\"");
 }
@@ -76,7 +76,7 @@ fn protection_is_chosen_in_order() {
     rig.log_in();
     rig.talk("PBSZ 0 | PROT P | CCC", &[503, 503, 533]);
     let mut rig = protected();
-    rig.talk("PROT P | PBSZ x", &[503, 501]);
+    rig.expect("PBSZ x", "501");
     rig.expect("PBSZ 1024", "200 PBSZ=0");
     rig.expect("PBSZ 0", "200 PBSZ=0\r\n");
     rig.talk("PROT S | PROT E | PROT X | PROT", &[536, 536, 504, 501]);
@@ -85,6 +85,14 @@ fn protection_is_chosen_in_order() {
     assert_eq!(rig.done(), [Protect(true)]);
     rig.expect("PROT C", "200");
     assert_eq!(rig.done(), [Protect(false)]);
+}
+
+#[test]
+fn prot_without_pbsz_is_accepted() {
+    let mut rig = protected();
+    rig.expect("PROT P", "200");
+    assert_eq!(rig.done(), [Protect(true)]);
+    rig.expect("EPSV", "229");
 }
 
 #[test]
@@ -180,5 +188,5 @@ fn rein_ends_the_protection_of_data_but_not_tls() {
     rig.done();
     rig.expect("REIN", "220");
     assert_eq!(rig.done(), [Abandon, LogOut, Protect(false)]);
-    rig.each("503", "PROT P | AUTH TLS");
+    rig.expect("AUTH TLS", "503");
 }
