@@ -81,7 +81,7 @@ impl Prepared {
                 upload.reserve_space(expected)?;
                 // What the client called it; STOU leaves that to us.
                 let path = match start {
-                    UploadStart::Unique => upload.path().clone(),
+                    UploadStart::Unique | UploadStart::Suggested => upload.path().clone(),
                     _ => path,
                 };
                 (path, None, Content::Upload(Box::new(upload)))

@@ -125,11 +125,17 @@ impl Protocol {
 
     pub(crate) fn site(&mut self, site: Site) {
         match site {
-            Site::Mode(mode, path) => self.change(
-                &path,
-                |path| Operation::SetMode { path, mode },
-                |path| Reply::new(200, format!("The mode of {path} is 0{mode:o}.")),
-            ),
+            Site::Mode(mode, path) => {
+                if let Some(path) = self.resolve(&path) {
+                    self.set_mode(path, mode);
+                }
+            }
+            Site::ModeChange(changes, path) => {
+                if let Some(path) = self.resolve(&path) {
+                    let job = Job::ModeChange(path.clone(), changes);
+                    self.perform(job, Operation::Facts(path));
+                }
+            }
             Site::CopyFrom(path) => {
                 self.parameters.copy_from = None;
                 if let Some(path) = self.resolve(&path) {
@@ -141,8 +147,18 @@ impl Protocol {
             Site::Help => self.reply(Self::site_help()),
             Site::Modified(time, path) => self.set_modified(time, &path),
             Site::Usage(usage) => self.reply(Reply::new(501, format!("Usage: SITE {usage}"))),
-            Site::Unknown => self.reply(Reply::new(504, "SITE HELP lists the commands of SITE.")),
+            Site::Unknown => self.reply(Reply::new(
+                500,
+                "Unknown SITE command. SITE HELP lists the known ones.",
+            )),
         }
+    }
+
+    /// SITE CHMOD, when the bits are known.
+    pub(crate) fn set_mode(&mut self, path: VirtualPath, mode: u32) {
+        let text = format!("The mode of {} is 0{mode:03o}.", shown(&path));
+        let job = Job::Simple(path.clone(), Reply::new(200, text));
+        self.perform(job, Operation::SetMode { path, mode });
     }
 
     pub(crate) fn copy_source_found(&mut self, path: VirtualPath, facts: &Facts) -> Reply {

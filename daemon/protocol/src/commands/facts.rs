@@ -28,8 +28,14 @@ impl Protocol {
         }
     }
 
+    /// `~` is the root, where a session begins, unless something has this name.
     pub(crate) fn cwd(&mut self, path: &[u8]) {
-        self.look(path, Job::Directory);
+        let below = path.strip_prefix(b"~");
+        let below = below.filter(|below| matches!(below, [] | [b'/', ..]));
+        match below.map(|below| VirtualPath::root().join(below)) {
+            Some(Ok(home)) => self.look(path, |path| Job::Home(path, home)),
+            _ => self.look(path, Job::Directory),
+        }
     }
 
     pub(crate) fn directory_found(&mut self, path: VirtualPath, facts: &Facts) -> Reply {

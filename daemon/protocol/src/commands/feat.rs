@@ -3,8 +3,9 @@
 use crate::{
     parse::{
         arguments::ALGORITHMS,
+        command::Help,
         file_arguments::SITE,
-        verb::{KNOWN, Known, Verb},
+        verb::{KNOWN, Verb},
     },
     protocol::Protocol,
     reply::Reply,
@@ -79,13 +80,14 @@ impl Protocol {
     }
 
     /// HELP.
-    pub(crate) fn help(command: Option<&Known>) -> Reply {
-        match command {
-            Some(known) if known.verb == Verb::Unsupported => {
+    pub(crate) fn help(subject: Help) -> Reply {
+        match subject {
+            Help::Unknown => Reply::new(502, "Unknown command. HELP lists the known ones."),
+            Help::Of(known) if known.verb == Verb::Unsupported => {
                 Reply::new(214, format!("{} is known, but not supported.", known.name))
             }
-            Some(known) => Reply::new(214, format!("Usage: {} {}", known.name, known.usage)),
-            None => {
+            Help::Of(known) => Reply::new(214, format!("Usage: {} {}", known.name, known.usage)),
+            Help::All => {
                 let names: Vec<&str> = KNOWN
                     .iter()
                     .filter(|known| known.verb != Verb::Unsupported)

@@ -114,7 +114,7 @@ impl Protocol {
             Command::Noop => self.reply(Reply::new(200, "OK.")),
             Command::Status => self.status(),
             Command::Feat => self.reply(self.feat()),
-            Command::Help(command) => self.reply(Self::help(command)),
+            Command::Help(subject) => self.reply(Self::help(subject)),
             Command::Syst => self.reply(Reply::new(215, "UNIX Type: L8")),
             Command::Unsupported => self.reply(Reply::new(502, "This is not supported.")),
         }

@@ -7,6 +7,9 @@ use crate::{
     request::Fact,
 };
 
+/// More than any datastore's file can have, in bytes: those of VMFS have at most 64 TiB.
+const LARGEST_FILE: u64 = 1 << 50;
+
 impl Protocol {
     /// Whether line ends are converted now.
     pub(crate) fn converts(&self) -> bool {
@@ -117,7 +120,12 @@ impl Protocol {
         }
     }
 
+    /// What no file can have is refused at once, so that it is not held against the next upload.
     pub(crate) fn allo(&mut self, bytes: u64) {
+        if bytes > LARGEST_FILE {
+            self.reply(Reply::new(504, "No file is that large."));
+            return;
+        }
         self.parameters.expected = Some(bytes);
         self.reply(Reply::new(
             200,

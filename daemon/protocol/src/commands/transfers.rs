@@ -5,7 +5,6 @@ use crate::{
     protocol::{Protocol, operation::Job, state::Position},
     reply::Reply,
     request::{ListForm, Listing, Operation, Transfer, UploadStart},
-    virtual_path::VirtualPath,
 };
 
 impl Protocol {
@@ -55,16 +54,17 @@ impl Protocol {
         self.upload(path, UploadStart::End);
     }
 
-    /// Some clients name a file; its directory is where the new one goes.
+    /// Some clients suggest a name.
     pub(crate) fn stou(&mut self, path: &[u8]) {
         // The file is new: there is no position in it.
         self.parameters.position = Position::default();
-        let directory = match self.resolve(path) {
-            Some(_) if path.is_empty() => self.parameters.directory.clone(),
-            Some(path) => path.parent().unwrap_or_else(VirtualPath::root),
+        let start = match self.resolve(path) {
+            Some(_) if path.is_empty() => UploadStart::Unique,
+            Some(path) if path.is_root() => UploadStart::Unique,
+            Some(_) => UploadStart::Suggested,
             None => return,
         };
-        self.upload(directory.as_bytes(), UploadStart::Unique);
+        self.upload(path, start);
     }
 
     fn upload(&mut self, path: &[u8], start: UploadStart) {

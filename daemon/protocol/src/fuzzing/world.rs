@@ -25,7 +25,7 @@ const LINES: &str = "USER alice | PASS secret | PWD | CWD ../../etc | CDUP | TYP
     MFF modify=19700101000000;UNIX.mode=0600; a | RNFR a | RNTO b | SITE CPFR a | SITE CPTO b | \
     SITE CHMOD 644 a | SITE DF | FEAT | HELP | AUTH TLS | PBSZ 0 | PROT P | PROT C | CCC | REIN | \
     HOST a | OPTS MLST size; | ALLO 5 | EPSV ALL | XYZZY |  | QUIT | PORT 10,0,0,9,3,255 | \
-    EPRT |2|2001:db8::9|1025| | EPRT |3|x|1025|";
+    EPRT |2|2001:db8::9|1025| | EPRT |3|x|1025| | STOU x.txt | SITE CHMOD u+x a | CWD ~/a | HELP x";
 
 #[expect(
     clippy::struct_excessive_bools,

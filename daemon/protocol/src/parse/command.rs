@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Epsv(Epsv),
     Feat,
     Hash(RawPath),
-    Help(Option<&'static Known>),
+    Help(Help),
     Host,
     Lang(Vec<u8>),
     List(ListOptions, RawPath),
@@ -88,6 +88,17 @@ pub(crate) enum Command {
     Unsupported,
 }
 
+/// What HELP is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Help {
+    /// All commands.
+    All,
+    /// This one.
+    Of(&'static Known),
+    /// A command that does not exist.
+    Unknown,
+}
+
 /// The replies that the commands for digests have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DigestReply {
@@ -124,7 +135,10 @@ impl Command {
             | Self::Stor(_)
             | Self::Stou(_) => true,
             Self::Site(site) => {
-                matches!(site, Site::Mode(..) | Site::CopyTo(_) | Site::Modified(..))
+                matches!(
+                    site,
+                    Site::Mode(..) | Site::ModeChange(..) | Site::CopyTo(_) | Site::Modified(..)
+                )
             }
             _ => false,
         }
@@ -180,10 +194,13 @@ impl Command {
             Verb::Epsv => Self::Epsv(arguments::epsv(argument)?),
             Verb::Feat => Self::Feat,
             Verb::Hash => Self::Hash(needed()?),
-            Verb::Help => match word() {
-                Some(name) => Self::Help(Some(verb::find(&name)?)),
-                None => Self::Help(None),
-            },
+            Verb::Help => {
+                let mut words = argument.split(|&byte| byte == b' ');
+                Self::Help(match words.find(|word| !word.is_empty()) {
+                    Some(name) => verb::find(name).map_or(Help::Unknown, Help::Of),
+                    None => Help::All,
+                })
+            }
             Verb::Host => arguments::is_host(argument).then_some(Self::Host)?,
             Verb::Lang => Self::Lang(word().unwrap_or_default()),
             Verb::List => {

@@ -1,6 +1,6 @@
 //! Arguments that name a file and say something about it.
 
-use super::arguments;
+use super::{arguments, symbolic_mode::SymbolicMode};
 use crate::{
     request::Timestamp,
     wire::{name, time_val},
@@ -29,8 +29,10 @@ pub(crate) struct ChangeFacts {
 /// The argument of SITE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// CHMOD.
+    /// CHMOD with bits.
     Mode(u32, Vec<u8>),
+    /// CHMOD with a symbolic mode.
+    ModeChange(SymbolicMode, Vec<u8>),
     /// CPFR.
     CopyFrom(Vec<u8>),
     /// CPTO.
@@ -163,9 +165,9 @@ pub(crate) fn site(argument: &[u8]) -> Option<Site> {
     let (name, rest) = split(argument).unwrap_or((argument, b""));
     let path = |form: fn(Vec<u8>) -> Site, usage| decoded(rest).map_or(Site::Usage(usage), form);
     Some(match name.to_ascii_uppercase().as_slice() {
-        b"CHMOD" => split(rest)
-            .and_then(|(mode, path)| Some(Site::Mode(arguments::mode(mode)?, decoded(path)?)))
-            .unwrap_or(Site::Usage("CHMOD mode path, with a mode from 000 to 777")),
+        b"CHMOD" => chmod(rest).unwrap_or(Site::Usage(
+            "CHMOD mode path, with a mode from 000 to 777 or such as u+x,go-w",
+        )),
         b"CPFR" => path(Site::CopyFrom, "CPFR file"),
         b"CPTO" => path(Site::CopyTo, "CPTO file"),
         b"DF" => Site::Space(name::decode(rest).into_owned()),
@@ -174,6 +176,15 @@ pub(crate) fn site(argument: &[u8]) -> Option<Site> {
             "UTIME YYYYMMDDHHMM[SS] path, or UTIME path access modify create UTC",
         )),
         _ => Site::Unknown,
+    })
+}
+
+fn chmod(argument: &[u8]) -> Option<Site> {
+    let (mode, path) = split(argument)?;
+    let path = decoded(path)?;
+    Some(match arguments::mode(mode) {
+        Some(bits) => Site::Mode(bits, path),
+        None => Site::ModeChange(SymbolicMode::parse(mode)?, path),
     })
 }
 
@@ -267,6 +278,11 @@ mod tests {
             Some(Site::Mode(0o644, b"a b".to_vec()))
         );
         assert!(matches!(site(b"CHMOD 4755 a"), Some(Site::Usage(_))));
+        assert!(matches!(
+            site(b"CHMOD u+x,go-w a b"),
+            Some(Site::ModeChange(_, path)) if path == b"a b"
+        ));
+        assert!(matches!(site(b"CHMOD u+s a"), Some(Site::Usage(_))));
         assert_eq!(site(b"CPFR a"), Some(Site::CopyFrom(b"a".to_vec())));
         assert!(matches!(site(b"CPTO"), Some(Site::Usage(_))));
         assert_eq!(site(b"DF"), Some(Site::Space(Vec::new())));

@@ -6,4 +6,5 @@ pub(crate) mod file_arguments;
 pub(crate) mod host_port;
 pub(crate) mod line;
 pub(crate) mod list_arguments;
+pub(crate) mod symbolic_mode;
 pub(crate) mod verb;

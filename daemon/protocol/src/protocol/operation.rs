@@ -6,9 +6,11 @@ use super::{
     state::{Progress, State},
 };
 use crate::{
-    parse::command::DigestReply,
+    parse::{command::DigestReply, symbolic_mode::SymbolicMode},
     reply::Reply,
-    request::{Algorithm, Failure, Listing, Operation, Outcome, PathFailure, PathRole, Transfer},
+    request::{
+        Algorithm, Failure, Kind, Listing, Operation, Outcome, PathFailure, PathRole, Transfer,
+    },
     virtual_path::VirtualPath,
 };
 
@@ -32,6 +34,10 @@ pub(crate) enum Job {
     TwoPaths(VirtualPath, VirtualPath, Reply),
     /// CWD and CDUP.
     Directory(VirtualPath),
+    /// CWD to `~` or below: looks for such a name, and else takes it below the root.
+    Home(VirtualPath, VirtualPath),
+    /// SITE CHMOD with a symbolic mode: looks for the bits that it changes.
+    ModeChange(VirtualPath, SymbolicMode),
     /// RNFR.
     RenameFrom(VirtualPath),
     /// SITE CPFR.
@@ -75,6 +81,8 @@ impl Job {
             Self::TwoPaths(_, path, _)
             | Self::Simple(path, _)
             | Self::Directory(path)
+            | Self::Home(path, _)
+            | Self::ModeChange(path, _)
             | Self::RenameFrom(path)
             | Self::CopyFrom(path)
             | Self::Size(path)
@@ -120,6 +128,9 @@ impl Protocol {
             Job::Glob {
                 pattern, transfer, ..
             } if failure != Failure::Cancelled => self.list_or_tell(pattern, transfer),
+            Job::Home(_, path) if failure == Failure::NotFound => {
+                self.perform(Job::Directory(path.clone()), Operation::Facts(path));
+            }
             Job::ModeAfterTime(path, _) => {
                 let text = format!("The time is set, the mode is not: {failure}.");
                 let reply = Reply::failure_of(&path, failure);
@@ -135,7 +146,14 @@ impl Protocol {
                 Job::Simple(_, reply) | Job::TwoPaths(.., reply) | Job::ModeAfterTime(_, reply),
                 _,
             ) => reply,
-            (Job::Directory(path), Outcome::Facts(facts)) => self.directory_found(path, &facts),
+            (Job::Directory(path) | Job::Home(path, _), Outcome::Facts(facts)) => {
+                self.directory_found(path, &facts)
+            }
+            (Job::ModeChange(path, change), Outcome::Facts(facts)) => {
+                let mode = change.apply(facts.mode, facts.kind == Kind::Directory);
+                self.set_mode(path, mode);
+                return;
+            }
             (Job::RenameFrom(path), Outcome::Facts(_)) => {
                 self.parameters.rename_from = Some(path);
                 Reply::new(350, "Send the new name with RNTO.")

@@ -160,9 +160,11 @@ impl Protocol {
         }
         let (direction, path) = match &transfer {
             Transfer::Download { path, .. } => (Direction::Download, path.clone()),
-            Transfer::Upload { path, start, .. } if *start == UploadStart::Unique => {
-                (Direction::UniqueUpload, path.clone())
-            }
+            Transfer::Upload {
+                path,
+                start: UploadStart::Unique | UploadStart::Suggested,
+                ..
+            } => (Direction::UniqueUpload, path.clone()),
             Transfer::Upload { path, .. } => (Direction::Upload, path.clone()),
             Transfer::List(listing) => {
                 let direction = match listing.form {

@@ -111,8 +111,11 @@ pub enum UploadStart {
     At(u64),
     /// Behind the last byte (APPE).
     End,
-    /// A new file with a name of our choice (STOU).
+    /// A new file in this directory with a name of our choice (STOU).
     Unique,
+    /// A new file of this name if nothing has it, else one with a name of our choice beside it (STOU
+    /// with a name).
+    Suggested,
 }
 
 /// What an operation that succeeded gives back.

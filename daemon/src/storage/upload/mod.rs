@@ -105,10 +105,10 @@ impl Upload {
         if !rights.store() {
             return Err(Failure::AccountForbids);
         }
-        let mut upload = if start == UploadStart::Unique {
-            Self::unique(root, rights, path)?
-        } else {
-            Self::named(root, rights, path, start)?
+        let mut upload = match start {
+            UploadStart::Unique => Self::unique(root, rights, path)?,
+            UploadStart::Suggested => Self::suggested(root, rights, path)?,
+            _ => Self::named(root, rights, path, start)?,
         };
         upload.text = ascii.then(FromWire::default);
         upload.reserve = config.storage.reserve.0;
@@ -247,21 +247,36 @@ impl Upload {
             let path = directory
                 .join(name.as_bytes())
                 .map_err(|_too_long| Failure::InvalidName)?;
-            let writing = match Writing::begin(root, &path) {
-                Err(Failure::BeingWritten) => continue,
-                writing => writing?,
-            };
-            match root.create_new(&path, rights.masked(MODE)) {
-                Err(Failure::Exists) => {}
-                Err(failure) => return Err(failure),
-                Ok(file) => {
-                    let mut upload = Self::on(root, path, None, file, 0, true);
-                    upload.hold(writing);
-                    return Ok(upload);
-                }
+            match Self::new_file(root, rights, path) {
+                Err(Failure::Exists | Failure::BeingWritten) => {}
+                result => return result,
             }
         }
         Err(Failure::Exists)
+    }
+
+    /// A new file of this name, or beside it.
+    fn suggested(root: &Root, rights: &Rights, path: &VirtualPath) -> Result<Self, Failure> {
+        let name = path.file_name().ok_or(Failure::IsADirectory)?;
+        if !part::is_part(name) {
+            match Self::new_file(root, rights, path.clone()) {
+                Err(Failure::Exists | Failure::BeingWritten) => {}
+                result => return result,
+            }
+        }
+        Self::unique(
+            root,
+            rights,
+            &path.parent().unwrap_or_else(VirtualPath::root),
+        )
+    }
+
+    fn new_file(root: &Root, rights: &Rights, path: VirtualPath) -> Result<Self, Failure> {
+        let writing = Writing::begin(root, &path)?;
+        let file = root.create_new(&path, rights.masked(MODE))?;
+        let mut upload = Self::on(root, path, None, file, 0, true);
+        upload.hold(writing);
+        Ok(upload)
     }
 
     fn on(

@@ -138,7 +138,7 @@ fn times_and_modes_are_set_by_all_the_commands_in_use() {
     );
     rig.each(
         "501",
-        "SITE CHMOD u+x a | SITE CHMOD 4755 a | SITE CHMOD 644",
+        "SITE CHMOD u+s a | SITE CHMOD 4755 a | SITE CHMOD 644 | SITE CHMOD nonsense a",
     );
     for line in [
         "MFF UNIX.owner=0; a",
@@ -148,6 +148,23 @@ fn times_and_modes_are_set_by_all_the_commands_in_use() {
         assert!(reply.contains("UNIX."), "{reply}");
     }
     assert_eq!(rig.operations, []);
+}
+
+#[test]
+fn symbolic_modes_change_the_bits_that_are_there() {
+    let mut rig = Rig::logged_in();
+    // It has 0644.
+    for (line, bits) in [
+        ("SITE CHMOD u+x a.txt", 0o744),
+        ("SITE CHMOD go-r,u+x a.txt", 0o700),
+        ("SITE CHMOD a= a.txt", 0),
+    ] {
+        let reply = format!("200 The mode of '/a.txt' is 0{bits:03o}.");
+        check(&mut rig, line, &reply, mode("a.txt", bits));
+        assert_eq!(rig.operations.pop(), Some(Operation::Facts(path("/a.txt"))));
+    }
+    rig.outcomes.push_back(Err(Failure::NotFound));
+    rig.expect("SITE CHMOD u+x a", "550");
 }
 
 #[test]

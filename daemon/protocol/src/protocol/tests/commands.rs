@@ -29,6 +29,30 @@ fn the_working_directory_moves_and_stays_in_the_root() {
 }
 
 #[test]
+fn a_tilde_is_the_root_unless_something_has_this_name() {
+    for (line, tilde, home) in [
+        ("CWD ~", "/a/~", "/"),
+        ("CWD ~/", "/a/~", "/"),
+        ("CWD ~/up", "/a/~/up", "/up"),
+    ] {
+        let mut rig = Rig::logged_in();
+        rig.expect("CWD a", "250");
+        rig.expect(line, "250");
+        rig.expect("PWD", &format!("257 \"{tilde}\""));
+        rig.expect("CWD /a", "250");
+        rig.outcomes.push_back(Err(Failure::NotFound));
+        rig.expect(line, "250");
+        rig.expect("PWD", &format!("257 \"{home}\""));
+    }
+    let mut rig = Rig::logged_in();
+    rig.outcomes
+        .extend([Failure::NotFound, Failure::NotFound].map(Err));
+    rig.expect("CWD ~/up", "550 \"/up\": no such");
+    rig.outcomes.push_back(Err(Failure::NotFound));
+    rig.expect("CWD ~bob", "550 \"/~bob\": no such");
+}
+
+#[test]
 fn a_directory_that_is_none_is_not_entered() {
     let mut rig = Rig::logged_in();
     rig.expect("CWD a.txt", "550");
@@ -221,8 +245,10 @@ fn parameters_are_those_of_this_century() {
     rig.expect("CSID Name=x;", "200 Name=");
     rig.talk("HOST ftp.example.com | HOST | HOST a b", &[503, 501, 501]);
     rig.expect("HELP retr", "214 Usage: RETR file\r\n");
-    rig.talk("HELP | HELP SMNT | HELP XYZZY", &[214, 214, 501]);
-    rig.talk("SITE HELP | SITE | SITE EXEC rm", &[214, 501, 504]);
+    rig.talk("HELP | HELP SMNT | HELP XYZZY", &[214, 214, 502]);
+    rig.expect("HELP site chmod", "214 Usage: SITE ");
+    rig.talk("SITE HELP | SITE", &[214, 501]);
+    rig.expect("SITE SYMLINK a b", "500 Unknown SITE command.");
     rig.talk("ABOR | NOOP", &[226, 200]);
 }
 

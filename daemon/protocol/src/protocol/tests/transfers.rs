@@ -88,6 +88,15 @@ fn an_upload_has_its_own_word() {
 }
 
 #[test]
+fn a_size_that_no_file_can_have_is_not_held_against_the_next_upload() {
+    let mut rig = Rig::logged_in();
+    rig.talk("EPSV | ALLO 18446744073709551615", &[229, 504]);
+    rig.expect_codes("STOR a.txt", &[150, 226]);
+    let expected = upload("/a.txt", UploadStart::Replace, None);
+    assert_eq!(*prepared(&rig), expected);
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_before_150() {
     for (failure, code) in [
         (Failure::NotFound, 550),
@@ -248,12 +257,16 @@ fn a_range_is_for_downloads() {
 fn a_file_with_a_name_of_our_choice_is_named() {
     let mut rig = Rig::logged_in();
     rig.expect("CWD dir", "250");
-    for line in ["STOU", "STOU name"] {
+    for (line, asked, start) in [
+        ("STOU", "/dir", UploadStart::Unique),
+        ("STOU /", "/", UploadStart::Unique),
+        ("STOU name", "/dir/name", UploadStart::Suggested),
+    ] {
         rig.expect("EPSV", "229");
         rig.outcomes.push_back(Ok(ready("/dir/x.1")));
         let replies = "150 FILE: /dir/x.1\r\n226 Received 1234 bytes as /dir/x.1\r\n";
         assert_eq!(rig.send(line), replies);
-        assert_eq!(*prepared(&rig), upload("/dir", UploadStart::Unique, None));
+        assert_eq!(*prepared(&rig), upload(asked, start, None));
     }
 }
 

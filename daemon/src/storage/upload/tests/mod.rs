@@ -225,6 +225,26 @@ fn appending_goes_to_the_end_or_on_with_an_interrupted_upload() {
 }
 
 #[test]
+fn a_suggested_name_is_used_if_it_is_free() {
+    for place in Place::both() {
+        fs::create_dir(place.path("d")).unwrap();
+        let prepare = |name: &str| {
+            let upload = place.prepare(name, UploadStart::Suggested).unwrap();
+            (upload.path().as_bytes().to_vec(), upload)
+        };
+        let (path, _upload) = prepare("d/f");
+        assert_eq!(path, b"/d/f");
+        // Being written, there, and not a name for a file of a user.
+        fs::write(place.path("d/g"), "old").unwrap();
+        for taken in ["d/f", "d/g", "d/.f.esxftpd-part"] {
+            let (path, _upload) = prepare(taken);
+            assert!(path.starts_with(b"/d/stou."), "{}", path.escape_ascii());
+        }
+        assert_eq!(place.read("d/g"), b"old");
+    }
+}
+
+#[test]
 fn a_unique_upload_gets_a_name_of_its_own() {
     for place in Place::both() {
         let mut uploads = Vec::new();
