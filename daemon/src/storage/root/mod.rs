@@ -39,9 +39,6 @@ use self::{
 };
 use crate::storage::errno::{failure, open_failure, uninterrupted};
 
-/// Seconds between two times that a file system can hold. FAT has the coarsest.
-const COARSEST_SECONDS: u64 = 2;
-
 /// How a root keeps a session inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RootKind {
@@ -355,19 +352,7 @@ impl Root {
         if !matches!(old.what, What::File | What::Directory) {
             return Err(Failure::NotAFile);
         }
-        let set = |time| uninterrupted(|| target.parent.set_modified(&target.name, time));
-        set(modified).map_err(|errno| match errno {
-            // The name is good; it is the time that the file system does not take.
-            nix::errno::Errno::EINVAL => Failure::InvalidTime,
-            errno => failure(errno),
-        })?;
-        // Most file systems store the nearest time that they can hold and report success.
-        let held = target.parent.stat(&target.name).map_err(failure)?.modified;
-        if held.seconds.abs_diff(modified.seconds) < COARSEST_SECONDS {
-            return Ok(());
-        }
-        set(old.modified).map_err(failure)?;
-        Err(Failure::InvalidTime)
+        target.set_modified(old, modified)
     }
 
     /// The entries of a directory.

@@ -9,14 +9,17 @@ use std::{
 
 use nix::errno::Errno;
 use protocol::{
-    request::Failure,
+    request::{Failure, Timestamp},
     virtual_path::{PATH_BYTES, VirtualPath},
 };
 
-use super::{Place, Root, Stat, What, failure};
+use super::{Place, Root, Stat, What, failure, uninterrupted};
 
 /// Links that one path may lead through, as many as Linux takes.
 const MOST_LINKS: usize = 40;
+
+/// Seconds between two times that a file system can hold. FAT has the coarsest.
+const COARSEST_SECONDS: u64 = 2;
 
 /// What to do with a link as the last component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,23 @@ impl Target {
             return Ok(self.parent);
         }
         self.parent.enter(&self.name).map_err(failure)
+    }
+
+    /// Sets when the content was changed last, or leaves the time of `old`.
+    pub(super) fn set_modified(&self, old: Stat, modified: Timestamp) -> Result<(), Failure> {
+        let set = |time| uninterrupted(|| self.parent.set_modified(&self.name, time));
+        set(modified).map_err(|errno| match errno {
+            // The name is good; it is the time that the file system does not take.
+            Errno::EINVAL => Failure::InvalidTime,
+            errno => failure(errno),
+        })?;
+        // Most file systems store the nearest time that they can hold and report success.
+        let held = self.parent.stat(&self.name).map_err(failure)?.modified;
+        if held.seconds.abs_diff(modified.seconds) < COARSEST_SECONDS {
+            return Ok(());
+        }
+        set(old.modified).map_err(failure)?;
+        Err(Failure::InvalidTime)
     }
 }
 
