@@ -6,6 +6,7 @@ use std::{
     fs, io,
     os::unix::{fs::FileTypeExt as _, net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use nix::sys::stat::{Mode, umask};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
+    task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 use tracing::{info, warn};
@@ -20,9 +22,11 @@ use tracing::{info, warn};
 use super::{MAX_REQUEST_BYTES, OK, Request};
 use crate::{server::Server, session::registry::Row, sys::uninterrupted};
 
-/// How long one request may take from its connection to the end of its answer. Requests are served
-/// one after the other, so a silent one delays others so long.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long whoever asks may take to send the request, and again to read the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Requests that are served at a time. Further ones wait until one of these has ended.
+const MOST_REQUESTS: usize = 8;
 
 /// How long a session that is to end is waited for.
 const SESSION_EXIT: Duration = Duration::from_secs(2);
@@ -58,13 +62,19 @@ impl Listener {
         }
     }
 
-    /// Serves requests, one after the other.
-    pub(crate) async fn run(&self, server: &Server) -> Infallible {
+    /// Serves requests, several at a time.
+    pub(crate) async fn run(&self, server: &Arc<Server>) -> Infallible {
+        let mut requests = JoinSet::new();
         loop {
+            while requests.len() >= MOST_REQUESTS {
+                let _ended = requests.join_next().await;
+            }
             match self.listener.accept().await {
                 Ok((stream, _)) => {
+                    while requests.try_join_next().is_some() {}
+                    let server = server.clone();
                     // Whoever breaks off needs no answer.
-                    let _answered = timeout(PATIENCE, serve(stream, server)).await;
+                    requests.spawn(async move { serve(stream, &server).await });
                 }
                 Err(error) => {
                     warn!(%error, "the control socket cannot accept for now");
@@ -111,16 +121,18 @@ fn make_way(path: &Path) -> io::Result<()> {
 async fn serve(mut stream: UnixStream, server: &Server) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
-    BufReader::new(reader.take(MAX_REQUEST_BYTES))
-        .read_line(&mut line)
-        .await?;
+    let mut reader = BufReader::new(reader.take(MAX_REQUEST_BYTES));
+    timeout(PATIENCE, reader.read_line(&mut line)).await??;
     let answer = match Request::parse(&line) {
         Some(Request::Sessions { json }) => sessions(server, json),
         Some(Request::Kill(id)) => kill(server, id).await,
         None => "the daemon knows no such request; was it updated and not restarted?\n".to_owned(),
     };
-    writer.write_all(answer.as_bytes()).await?;
-    writer.shutdown().await
+    let write = async {
+        writer.write_all(answer.as_bytes()).await?;
+        writer.shutdown().await
+    };
+    timeout(PATIENCE, write).await?
 }
 
 fn sessions(server: &Server, json: bool) -> String {

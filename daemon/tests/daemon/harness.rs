@@ -73,6 +73,18 @@ impl Daemon {
     /// Starts a daemon. `head` goes before the `listen` table of its configuration, `tail` after
     /// it; the latter is told the directory that serves as root.
     pub(crate) fn start_with(head: &str, tail: impl FnOnce(&Path) -> String) -> Self {
+        Self::start_by(Command::new(PROGRAM), head, tail)
+    }
+
+    /// The same in a shell, after this command.
+    pub(crate) fn start_after(command: &str, tail: impl FnOnce(&Path) -> String) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{command}; exec \"$0\" \"$@\"")]);
+        shell.arg(PROGRAM);
+        Self::start_by(shell, "", tail)
+    }
+
+    fn start_by(mut program: Command, head: &str, tail: impl FnOnce(&Path) -> String) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("root");
         fs::create_dir(&root).unwrap();
@@ -81,7 +93,7 @@ impl Daemon {
         let socket = directory.path().join("control");
         let head = format!("{head}\ncontrol-socket = \"{}\"\n", socket.display());
         fs::write(&config, format!("{head}{listen}{}", tail(&root))).unwrap();
-        let mut child = Command::new(PROGRAM)
+        let mut child = program
             .args(["serve", "--log-to-stderr", "--config"])
             .arg(&config)
             .stdin(Stdio::null())
