@@ -3,6 +3,8 @@
 //! Only our own events are logged. Those of the engine libunftp are not: its spans record
 //! the arguments of nearly every function, credentials included.
 
+mod lost;
+mod stderr;
 mod syslog;
 
 use std::{
@@ -21,7 +23,11 @@ use tracing_subscriber::{
     reload,
 };
 
-use self::syslog::{Severity, Syslog};
+use self::{
+    lost::Lost,
+    stderr::Stderr,
+    syslog::{Severity, Syslog},
+};
 use crate::config::Level;
 
 /// Where log lines go.
@@ -54,14 +60,18 @@ impl LevelControl {
 /// If the process has a log already.
 pub fn init(destination: Destination) -> Result<LevelControl> {
     let (filter, handle) = reload::Layer::new(filter(Level::Info));
-    let syslog = (destination == Destination::Host)
-        .then(|| Arc::new(Syslog::new(PathBuf::from(SYSLOG_SOCKET))));
+    let syslog =
+        (destination == Destination::Host).then(|| Syslog::new(PathBuf::from(SYSLOG_SOCKET)));
+    let logs = Logs {
+        syslog: syslog.map(|syslog| (syslog, Lost::default())),
+        stderr: (Stderr::default(), Lost::default()),
+    };
     let lines = fmt::layer()
         .with_ansi(false)
         .with_level(false)
         .with_target(false)
         .without_time()
-        .with_writer(Writer { syslog })
+        .with_writer(Writer(Arc::new(logs)))
         .with_filter(filter);
     tracing::subscriber::set_global_default(Registry::default().with(lines))
         .context("cannot start the log")?;
@@ -92,17 +102,38 @@ fn log_panics() {
     });
 }
 
-/// Makes one [`Line`] per event.
-struct Writer {
-    syslog: Option<Arc<Syslog>>,
+/// Where lines go, each with the number of lines that it has lost.
+#[derive(Debug)]
+struct Logs {
+    syslog: Option<(Syslog, Lost)>,
+    stderr: (Stderr, Lost),
 }
+
+impl Logs {
+    /// Writes a line to syslog while that takes lines, else to stderr. Waits for neither.
+    fn write(&self, severity: Severity, text: &str) {
+        let line = (severity, text);
+        let sent = self.syslog.as_ref().is_some_and(|(syslog, lost)| {
+            let sent = lost.write(line, |severity, text| syslog.send(severity, text));
+            sent.is_ok()
+        });
+        if !sent {
+            let (stderr, lost) = &self.stderr;
+            // Without syslog and stderr there is nobody left to tell.
+            let _written = lost.write(line, |severity, text| stderr.write(severity, text));
+        }
+    }
+}
+
+/// Makes one [`Line`] per event.
+struct Writer(Arc<Logs>);
 
 impl<'a> MakeWriter<'a> for Writer {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
         Line {
-            syslog: self.syslog.clone(),
+            logs: self.0.clone(),
             severity: Severity::Info,
         }
     }
@@ -117,23 +148,14 @@ impl<'a> MakeWriter<'a> for Writer {
 
 /// Writes one event; tracing-subscriber hands it over in a single call.
 struct Line {
-    syslog: Option<Arc<Syslog>>,
+    logs: Arc<Logs>,
     severity: Severity,
 }
 
 impl io::Write for Line {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = single_line(&String::from_utf8_lossy(event));
-        let sent = self
-            .syslog
-            .as_ref()
-            .is_some_and(|syslog| syslog.send(self.severity, &text).is_ok());
-        if !sent {
-            let now = syslog::now().format("%Y-%m-%dT%H:%M:%SZ");
-            // Without syslog and stderr there is nobody left to tell.
-            let line = format!("{now} {:<7} {text}\n", self.severity.name());
-            let _written = io::stderr().write_all(line.as_bytes());
-        }
+        self.logs.write(self.severity, &text);
         Ok(event.len())
     }
 

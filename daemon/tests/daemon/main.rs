@@ -8,6 +8,7 @@
 )]
 
 mod administration;
+mod blocked_log;
 mod busy_control_socket;
 mod command_line;
 mod data_plane;
