@@ -1,6 +1,8 @@
 //! The command line: options in, exit status out.
 #![expect(clippy::print_stderr, reason = "a command-line tool talks to its user")]
 
+mod terminal;
+
 use std::{
     io::{self, IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -187,10 +189,8 @@ fn print(line: &str) -> Result<()> {
 /// The password: typed twice and unseen at a terminal, else all of stdin but a final line break.
 fn read_password() -> Result<String> {
     if io::stdin().is_terminal() {
-        let password =
-            rpassword::prompt_password("Password: ").context("the terminal cannot be read")?;
-        if rpassword::prompt_password("Again: ").context("the terminal cannot be read")? != password
-        {
+        let [password, again] = terminal::ask_twice()?;
+        if again != password {
             bail!("the two passwords differ; run the command again");
         }
         return Ok(password);

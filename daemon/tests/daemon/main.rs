@@ -22,6 +22,7 @@ mod limits;
 mod log_ins;
 mod logs;
 mod signals;
+mod terminal;
 mod tls;
 mod transfers;
 
