@@ -4,15 +4,17 @@
 use std::{
     any::Any,
     cell::RefCell,
-    io,
+    fmt, io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use nix::poll::{PollTimeout, poll};
+use parking_lot::Mutex;
 use protocol::request::Failure;
 use tracing::Span;
 
@@ -30,31 +32,146 @@ pub(crate) struct Task(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    cancelled: AtomicBool,
+    /// Who has cancelled it, as in [`Canceller::ALL`]; zero if nobody has.
+    cancelled: AtomicU8,
     moved: AtomicU64,
+    pace: Option<Paced>,
+}
+
+/// Who has cancelled a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Canceller {
+    /// The session, which ends or has no use for the result.
+    Session,
+    /// The client, by a command.
+    Client,
+    /// The client, by ending its connection.
+    ClientLeft,
+    /// An administrator.
+    Administrator,
+    /// The daemon, because it stops.
+    Stop,
+    /// A limit on time.
+    Time,
+}
+
+impl Canceller {
+    const ALL: [Self; 6] = [
+        Self::Session,
+        Self::Client,
+        Self::ClientLeft,
+        Self::Administrator,
+        Self::Stop,
+        Self::Time,
+    ];
+
+    /// Whether the client has had it so.
+    pub(crate) fn is_client(self) -> bool {
+        matches!(self, Self::Client | Self::ClientLeft)
+    }
+
+    /// In words for the log.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Session => "the session, which ended",
+            Self::Client => "the client",
+            Self::ClientLeft => "the client, which disconnected",
+            Self::Administrator => "an administrator",
+            Self::Stop => "the daemon, which stops",
+            Self::Time => "a limit on time",
+        }
+    }
+}
+
+/// Limits how fast bytes are moved.
+pub(crate) trait Pace: fmt::Debug + Send + Sync {
+    /// Charges bytes, and returns when they are paid for.
+    fn charge(&self, bytes: u64, now: Instant) -> Option<Instant>;
+}
+
+#[derive(Debug)]
+struct Paced {
+    pace: Box<dyn Pace>,
+    /// When the bytes that have been moved are paid for.
+    paid: Mutex<Option<Instant>>,
 }
 
 impl Task {
-    /// Asks the threads to stop. Loops look often enough for that to take less than 100 ms, unless
-    /// the kernel holds a thread.
-    pub(crate) fn cancel(&self) {
-        self.0.cancelled.store(true, Ordering::Relaxed);
+    /// A task that moves bytes no faster than this: [`Task::check`] waits for their time.
+    pub(crate) fn paced(pace: impl Pace + 'static) -> Self {
+        Self(Arc::new(Shared {
+            pace: Some(Paced {
+                pace: Box::new(pace),
+                paid: Mutex::default(),
+            }),
+            ..Shared::default()
+        }))
     }
 
-    /// Whether to go on.
+    /// Asks the threads to stop, on behalf of the session. See [`Task::cancel_by`].
+    pub(crate) fn cancel(&self) {
+        self.cancel_by(Canceller::Session);
+    }
+
+    /// Asks the threads to stop. Loops look often enough for that to take less than 100 ms, unless
+    /// the kernel holds a thread.
+    pub(crate) fn cancel_by(&self, canceller: Canceller) {
+        let mut codes = (1_u8..).zip(Canceller::ALL);
+        let code = codes.find(|(_, it)| *it == canceller).map_or(1, |it| it.0);
+        let shared = &self.0.cancelled;
+        // The first one had it cancelled.
+        let _before = shared.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Who has cancelled it, if somebody has.
+    pub(crate) fn cancelled_by(&self) -> Option<Canceller> {
+        let code = self.0.cancelled.load(Ordering::Relaxed).checked_sub(1)?;
+        Canceller::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Whether to go on; waits until the bytes that were moved are paid for.
     ///
     /// # Errors
     /// [`Failure::Cancelled`] if not.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        if self.0.cancelled.load(Ordering::Relaxed) {
-            return Err(Failure::Cancelled);
+        match self.0.pace.as_ref().and_then(|paced| *paced.paid.lock()) {
+            Some(paid) => self.wait_until(paid),
+            None => self.is_to_go_on(),
         }
-        Ok(())
+    }
+
+    fn is_to_go_on(&self) -> Result<(), Failure> {
+        match self.0.cancelled.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(Failure::Cancelled),
+        }
+    }
+
+    /// Waits until this time.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(crate) fn wait_until(&self, until: Instant) -> Result<(), Failure> {
+        loop {
+            self.is_to_go_on()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            // Sleeping by std needs a call that old kernels lack.
+            let slice = left.min(CHECK_INTERVAL).as_millis().max(1);
+            let slice = PollTimeout::from(u8::try_from(slice).unwrap_or(u8::MAX));
+            // Nothing is waited for, so nothing but time can come of it.
+            let _waited = poll(&mut [], slice);
+        }
     }
 
     /// Counts bytes that were moved.
     pub(crate) fn add(&self, bytes: u64) {
         self.0.moved.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(Paced { pace, paid }) = &self.0.pace {
+            *paid.lock() = pace.charge(bytes, Instant::now());
+        }
     }
 
     /// Bytes moved so far.
@@ -155,6 +272,39 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
+
+    #[test]
+    fn the_first_who_cancels_a_task_is_named() {
+        let task = Task::default();
+        assert_eq!((task.check(), task.cancelled_by()), (Ok(()), None));
+        for canceller in Canceller::ALL {
+            let task = Task::default();
+            task.cancel_by(canceller);
+            task.cancel();
+            assert_eq!(task.check(), Err(Failure::Cancelled));
+            assert_eq!(task.cancelled_by(), Some(canceller));
+        }
+    }
+
+    #[test]
+    fn a_paced_task_waits_for_its_bytes_and_can_be_cancelled_meanwhile() {
+        #[derive(Debug)]
+        struct BytePerMillisecond;
+        impl Pace for BytePerMillisecond {
+            fn charge(&self, bytes: u64, now: Instant) -> Option<Instant> {
+                Some(now + Duration::from_millis(bytes))
+            }
+        }
+        let task = Task::paced(BytePerMillisecond);
+        let start = Instant::now();
+        task.check().unwrap();
+        task.add(120);
+        task.check().unwrap();
+        assert!(start.elapsed() >= Duration::from_millis(120));
+        task.add(u64::from(u32::MAX));
+        task.cancel();
+        assert_eq!(task.check(), Err(Failure::Cancelled));
+    }
 
     #[test]
     fn a_thread_that_is_stuck_keeps_the_permit_of_its_session() {

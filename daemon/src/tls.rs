@@ -1,10 +1,14 @@
 //! TLS: from the files of the configuration to what sessions need.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result};
 use rustls::{
-    ServerConfig,
+    AlertDescription, Error, ServerConfig,
     crypto::ring::{Ticketer, default_provider},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions},
@@ -142,4 +146,49 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
         path.display()
     );
     Ok(chain)
+}
+/// Why TLS has failed on a connection, in words for the log.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match (inner, error.kind()) {
+        (Some(error), _) => reason_of(error),
+        (None, ErrorKind::UnexpectedEof) => "the client disconnected".to_owned(),
+        (None, _) => error.to_string(),
+    }
+}
+
+/// The same for an error of rustls.
+pub(crate) fn reason_of(error: &Error) -> String {
+    use AlertDescription as Alert;
+    let rejected = |why| format!("the client rejects the certificate of this host: {why}");
+    match error {
+        Error::AlertReceived(alert) => match alert {
+            Alert::UnknownCA => rejected(
+                "it does not trust the issuer; import the CA of this host into the client, or \
+                 configure a certificate that the client trusts",
+            ),
+            Alert::CertificateExpired => rejected("it has expired, or a clock is wrong"),
+            Alert::CertificateRevoked => rejected("it is revoked"),
+            Alert::UnsupportedCertificate => rejected("its kind is not supported"),
+            Alert::BadCertificate | Alert::CertificateUnknown => rejected("it is not accepted"),
+            Alert::ProtocolVersion => "the client needs another version of TLS".to_owned(),
+            Alert::HandshakeFailure | Alert::InsufficientSecurity => {
+                "the client supports none of the ciphers of this host".to_owned()
+            }
+            Alert::CloseNotify | Alert::UserCanceled => "the client ended it".to_owned(),
+            other => format!("the client ended it with alert {}", u8::from(*other)),
+        },
+        Error::InvalidMessage(_) => "the client does not send TLS".to_owned(),
+        Error::PeerIncompatible(_) => {
+            "the client supports no version of TLS or cipher that this host supports".to_owned()
+        }
+        Error::PeerMisbehaved(_) | Error::InappropriateHandshakeMessage { .. } => {
+            "the client does not keep to the rules of TLS".to_owned()
+        }
+        Error::InappropriateMessage { .. } => {
+            "the client sends something else than a handshake".to_owned()
+        }
+        Error::DecryptError => "what the client sent cannot be decrypted".to_owned(),
+        other => other.to_string(),
+    }
 }

@@ -16,7 +16,7 @@ use protocol::{
 };
 
 use super::waker::Waker;
-use crate::task::Task;
+use crate::task::{Canceller, Task};
 
 /// Written by the session's thread, read and ended from another. Locks are held for an assignment.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl State {
     fn begin(&mut self, task: &Task) {
         self.task = task.clone();
         if self.killed {
-            task.cancel();
+            task.cancel_by(Canceller::Administrator);
         }
     }
 }
@@ -145,7 +145,7 @@ impl Status {
     pub(crate) fn kill(&self) {
         let mut state = self.state();
         state.killed = true;
-        state.task.cancel();
+        state.task.cancel_by(Canceller::Administrator);
         drop(state);
         self.waker.wake();
     }

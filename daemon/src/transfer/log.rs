@@ -5,7 +5,11 @@ use std::time::Instant;
 use protocol::{request::Failure, virtual_path::VirtualPath};
 use tracing::{info, warn};
 
-use crate::task::Task;
+use crate::task::{Canceller, Task};
+
+/// What uploads are called when they have ended. A client that ends one early leaves a file that is
+/// not complete.
+const STORED: &str = "stored";
 
 /// Logs how a transfer ended, also when it is dropped in the middle; then it is cancelled, too.
 pub(crate) struct TransferLog {
@@ -33,8 +37,26 @@ impl TransferLog {
         let Self { what, path, .. } = &self;
         let milliseconds = self.start.elapsed().as_millis();
         let bytes = self.task.moved();
+        let cancelled = || self.task.cancelled_by().unwrap_or(Canceller::Session);
         match result {
             Ok(_bytes) => info!(?path, bytes, milliseconds, "{what}"),
+            // Clients that want the front of a file only, or to go on later, do it on purpose.
+            Err(Failure::ConnectionLost) if *what != STORED => {
+                info!(
+                    ?path,
+                    bytes, milliseconds, "{what}: the client ended the transfer early"
+                );
+            }
+            Err(failure @ Failure::Cancelled) => {
+                let by = cancelled();
+                if *what != STORED && by.is_client() {
+                    let by = by.in_words();
+                    info!(?path, bytes, milliseconds, %failure, by, "{what}: ended early");
+                } else {
+                    let by = by.in_words();
+                    warn!(?path, bytes, milliseconds, %failure, by, "{what}: failed");
+                }
+            }
             Err(failure) => warn!(?path, bytes, milliseconds, %failure, "{what}: failed"),
         }
     }

@@ -6,12 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::poll::{PollTimeout, poll};
 use protocol::request::Failure;
 
 use crate::{
     config::Transfers,
-    task::{CHECK_INTERVAL, Task},
+    task::{Pace, Task},
 };
 
 /// Steps per second at a limited rate: what one step moves is in flight at once.
@@ -63,28 +62,19 @@ impl RateLimit {
         let Some(until) = self.charge(bytes, Instant::now()) else {
             return Ok(());
         };
-        loop {
-            task.check()?;
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            // Sleeping by std needs a call that old kernels lack.
-            let slice = left.min(CHECK_INTERVAL).as_millis().max(1);
-            let slice = PollTimeout::from(u8::try_from(slice).unwrap_or(u8::MAX));
-            // Nothing is waited for, so nothing but time can come of it.
-            let _waited = poll(&mut [], slice);
-        }
-    }
-
-    /// Charges bytes to all limits and returns when the slowest of them has been paid.
-    fn charge(&self, bytes: u64, now: Instant) -> Option<Instant> {
-        let paid = self.limits().map(|limit| limit.charge(bytes, now));
-        paid.max()
+        task.wait_until(until)
     }
 
     fn limits(&self) -> impl Iterator<Item = &Limit> {
         self.session.iter().chain(&self.account).map(Arc::as_ref)
+    }
+}
+
+impl Pace for RateLimit {
+    /// Charges bytes to all limits and returns when the slowest of them has been paid.
+    fn charge(&self, bytes: u64, now: Instant) -> Option<Instant> {
+        let paid = self.limits().map(|limit| limit.charge(bytes, now));
+        paid.max()
     }
 }
 

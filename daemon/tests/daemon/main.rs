@@ -12,15 +12,18 @@ mod blocked_log;
 mod busy_control_socket;
 mod command_line;
 mod data_plane;
+mod endings;
 mod faults;
 mod ftp;
 mod harness;
 mod hostile;
+mod left;
 #[cfg(feature = "libunftp")]
 mod libunftp;
 mod limits;
 mod log_ins;
 mod logs;
+mod rates;
 mod signals;
 mod terminal;
 mod tls;

@@ -36,7 +36,7 @@ const DAEMON: Layers = &[
             "accounts", "config", "storage", "sys", "task", "tls", "transfer",
         ],
     ),
-    ("transfer", &["config", "storage", "sys", "task"]),
+    ("transfer", &["config", "storage", "sys", "task", "tls"]),
     ("storage", &["accounts", "config", "sys", "task"]),
     ("accounts", &["config", "sys", "task"]),
     ("logging", &["config"]),

@@ -7,6 +7,7 @@ use protocol::{Activity, Event, Protocol};
 use tracing::info;
 
 use super::{EventLoop, Next};
+use crate::tls;
 
 impl EventLoop {
     /// The handshake of a client that begins with one.
@@ -34,7 +35,8 @@ impl EventLoop {
             if !seen.control.is_empty()
                 && let Err(error) = self.control.shake_hands()
             {
-                info!(%error, "the TLS handshake has failed");
+                let reason = tls::reason(&error);
+                info!("the TLS handshake has failed: {reason}");
                 return Ok(Next::End);
             }
             if !self.control.is_handshaking() {
@@ -60,7 +62,8 @@ impl EventLoop {
     pub(super) fn shake_hands(&mut self, protocol: &mut Protocol) {
         let event = match self.control.shake_hands() {
             Err(error) => {
-                info!(%error, "the TLS handshake has failed");
+                let reason = tls::reason(&error);
+                info!("the TLS handshake has failed: {reason}");
                 Event::TlsFailed
             }
             Ok(()) if self.control.is_handshaking() => return,

@@ -10,7 +10,7 @@ use std::{
     io,
     net::{SocketAddr, TcpStream},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
@@ -37,9 +37,9 @@ use crate::{
         perform::{is_long, perform},
         prepare::Prepared,
     },
-    task::{Kept, Task},
+    task::{Canceller, Kept, Task},
     tls::Sides,
-    transfer::{connection::Protection, log::TransferLog},
+    transfer::{connection::Protection, log::TransferLog, rate::RateLimit},
 };
 
 /// Bytes that are read from the client at once; most lines fit.
@@ -47,6 +47,9 @@ const CLIENT_BYTES: usize = 1024;
 
 /// Bytes that may wait to be sent before nothing more is read from the client.
 const OUTPUT_BYTES: usize = 64 * 1024;
+
+/// How long an operation may go on whose client has ended its side: it may still read the reply.
+const UNHEARD: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(super) struct EventLoop {
@@ -74,8 +77,10 @@ pub(super) struct EventLoop {
     starts_tls: bool,
     /// How a transfer has ended, for the log: the client hears of it first.
     unlogged: Option<(TransferLog, Result<u64, Failure>)>,
-    /// Whether the client has ended its side.
-    client_ended: bool,
+    /// When the client has ended its side, if it has.
+    client_ended: Option<Instant>,
+    /// Who has what is under way cancelled, if the protocol cancels it.
+    canceller: Canceller,
     stopping: bool,
 }
 
@@ -118,7 +123,8 @@ impl EventLoop {
             refused: None,
             starts_tls: false,
             unlogged: None,
-            client_ended: false,
+            client_ended: None,
+            canceller: Canceller::Session,
             stopping: false,
             setup,
         })
@@ -135,7 +141,7 @@ impl EventLoop {
         }
         let mut protocol = Protocol::new(settings, Instant::now());
         while self.turn(&mut protocol)? == Next::GoOn {}
-        self.task.cancel();
+        self.task.cancel_by(self.canceller);
         self.workers.abandon();
         self.data = DataPath::Closed;
         self.log_transfer();
@@ -149,7 +155,7 @@ impl EventLoop {
             return Ok(Next::End);
         }
         if let Err(error) = self.control.flush() {
-            return Ok(lost(&error));
+            return Ok(self.lost(&error));
         }
         self.log_transfer();
         if self.starts_tls && self.control.is_flushed() {
@@ -160,6 +166,7 @@ impl EventLoop {
         let orders = self.status.waits(protocol.activity());
         if orders.killed {
             info!("ended by an administrator");
+            self.canceller = Canceller::Administrator;
             protocol.kill(Instant::now());
             // What waits for everything to be sent waits no longer.
             self.starts_tls = false;
@@ -169,12 +176,20 @@ impl EventLoop {
         if self.told_to_stop(orders, protocol) {
             return Ok(Next::GoOn);
         }
-        let wanted = !self.client_ended
+        let wanted = self.client_ended.is_none()
             && !self.starts_tls
             && protocol.wants_input()
             && self.control.waiting() < OUTPUT_BYTES;
-        let seen = self.wait(wanted, protocol.next_deadline())?;
+        let unheard = self.client_ended.map(|ended| ended + UNHEARD);
+        let unheard = unheard.filter(|_| {
+            protocol.activity() == Activity::Busy && self.task.cancelled_by().is_none()
+        });
+        let deadline = protocol.next_deadline().into_iter().chain(unheard).min();
+        let seen = self.wait(wanted, deadline)?;
         let now = Instant::now();
+        if unheard.is_some_and(|at| at <= now) {
+            self.task.cancel_by(Canceller::ClientLeft);
+        }
         self.status.works(now);
         // Before every decision that may depend on it.
         protocol.event(Event::Moved(self.task.moved()), now);
@@ -199,14 +214,21 @@ impl EventLoop {
             }
         } else if wanted && !seen.control.is_empty() {
             if let Err(error) = self.receive(protocol) {
-                return Ok(lost(&error));
+                return Ok(self.lost(&error));
             }
         } else if seen
             .control
             .intersects(PollFlags::POLLERR | PollFlags::POLLHUP)
         {
             // Nobody is left to talk to, and poll(2) would say so again and again.
-            return Ok(lost(&io::ErrorKind::ConnectionReset.into()));
+            return Ok(self.lost(&io::ErrorKind::ConnectionReset.into()));
+        }
+        if protocol.next_deadline().is_some_and(|at| at <= now) {
+            self.canceller = match self.client_ended {
+                _ if self.stopping => Canceller::Stop,
+                Some(_) => Canceller::ClientLeft,
+                None => Canceller::Time,
+            };
         }
         // After each event: a client that never ceases to send is not to outlast its time.
         protocol.timeout(now);
@@ -219,12 +241,19 @@ impl EventLoop {
             return false;
         };
         self.stopping = true;
+        self.canceller = Canceller::Stop;
         protocol.stop(grace, Instant::now());
         if protocol.activity() == Activity::Transfer {
             let seconds = grace.as_secs();
             info!(seconds, "stopping: waiting for the transfer to finish");
         }
         true
+    }
+
+    fn lost(&mut self, error: &io::Error) -> Next {
+        debug!(%error, "the control connection is lost");
+        self.canceller = Canceller::ClientLeft;
+        Next::End
     }
 
     /// Reads what the client has sent.
@@ -234,10 +263,12 @@ impl EventLoop {
             Received::Nothing => {}
             Received::Bytes(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
+                self.canceller = Canceller::Client;
                 protocol.from_client(bytes, Instant::now());
             }
             Received::End => {
-                self.client_ended = true;
+                self.client_ended = Some(Instant::now());
+                self.canceller = Canceller::ClientLeft;
                 protocol.client_closed(Instant::now());
             }
         }
@@ -263,7 +294,7 @@ impl EventLoop {
                 Action::LogOut => {
                     self.set_account(None);
                     self.refused = None;
-                    self.task.cancel();
+                    self.task.cancel_by(self.canceller);
                     self.workers.abandon();
                     None
                 }
@@ -335,7 +366,7 @@ impl EventLoop {
 
     /// Has the storage do something: here, or by a worker if that may take long.
     fn perform(&mut self, operation: Operation) -> Option<Event> {
-        self.task = Task::default();
+        self.task = self.task_for(&operation);
         self.status.begin(&operation, &self.task);
         // First: it may hold the right to write the same file.
         self.prepared = None;
@@ -356,6 +387,19 @@ impl EventLoop {
         started
             .err()
             .map(|failure| Event::Performed(Err(failure.into())))
+    }
+
+    /// A task for an operation. Those that read or write whole files keep to the rates of transfers.
+    fn task_for(&self, operation: &Operation) -> Task {
+        if let (Operation::Copy { .. } | Operation::Digest { .. }, Some(account)) =
+            (operation, &self.account)
+        {
+            let rate = RateLimit::new(&self.setup.config.transfers, &account.name);
+            if rate.is_limited() {
+                return Task::paced(rate);
+            }
+        }
+        Task::default()
     }
 
     fn performed(
@@ -409,11 +453,11 @@ fn work(
             let (prepared, outcome) = Prepared::new(files, &setup.config, transfer, task)?;
             Ok((outcome, Some(prepared)))
         }
-        operation => Ok((perform(files, task, operation)?, None)),
+        operation => {
+            let outcome = perform(files, task, operation);
+            // The last bytes have to be paid for, too. What has been done stays done.
+            let _cancelled = task.check();
+            Ok((outcome?, None))
+        }
     }
-}
-
-fn lost(error: &io::Error) -> Next {
-    debug!(%error, "the control connection is lost");
-    Next::End
 }

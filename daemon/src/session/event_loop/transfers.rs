@@ -140,7 +140,7 @@ impl EventLoop {
 
     /// Cancels what is under way. A worker notices by itself.
     pub(super) fn cancel(&mut self) -> Option<Event> {
-        self.task.cancel();
+        self.task.cancel_by(self.canceller);
         if !self.data.is_receiving() {
             return None;
         }
@@ -151,7 +151,7 @@ impl EventLoop {
 
     /// Gives up whatever has been set up, prepared or begun.
     pub(super) fn abandon(&mut self) {
-        self.task.cancel();
+        self.task.cancel_by(self.canceller);
         self.workers.abandon();
         let data = std::mem::take(&mut self.data);
         let prepared = self.prepared.take();

@@ -11,9 +11,10 @@ use rustls::{
     server::UnbufferedServerConnection,
     unbuffered::{ConnectionState, EncodeError, EncryptError},
 };
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::socket::Socket;
+use crate::tls::reason_of;
 
 /// The most bytes that a record takes on the wire (RFC 5246, section 6.2.3), and the size of the
 /// buffer for what comes in until more is known to come. A handshake message that does not fit is
@@ -229,7 +230,12 @@ impl Tls {
                 // Early data is off; other states would be new to us.
                 Ok(_) => return Err(Failure::Internal),
                 Err(error) => {
-                    debug!(%error, "TLS on the data connection failed");
+                    let reason = reason_of(&error);
+                    if connection.is_handshaking() {
+                        info!("the TLS handshake of a data connection has failed: {reason}");
+                    } else {
+                        debug!("TLS on the data connection failed: {reason}");
+                    }
                     incoming.discard(discard);
                     self.alert(socket);
                     return Err(Failure::ConnectionLost);
