@@ -121,7 +121,7 @@ async fn serve(
         );
         return Ok(Outcome::BadConfiguration);
     }
-    make_room_for(&config);
+    let places = make_room_for(&config);
     let root = RootKind::chosen(config.storage.root);
     info!(kernel = probe::kernel(), %root, "on this host");
 
@@ -133,7 +133,7 @@ async fn serve(
         .clone()
         .or_else(|| pid_path.as_deref().map(admin::beside));
     let setup = Setup::new(config)?;
-    let server = Server::new(setup);
+    let server = Server::new(setup, places);
     let socket = socket.and_then(admin::Listener::bind);
     let _pid_file = pid_path.map(PidFile::create);
     info!(
@@ -171,20 +171,25 @@ async fn serve(
     outcome
 }
 
-/// Asks the kernel for as many descriptors as the sessions may need.
-fn make_room_for(config: &Config) {
+/// Asks the kernel for as many descriptors as the sessions may need, and returns for how many
+/// sessions, each with a transfer, there are enough.
+fn make_room_for(config: &Config) -> u16 {
     let per_session = match config.server.engine {
         Engine::Native => SESSION_DESCRIPTORS,
         Engine::Libunftp => LIBUNFTP_DESCRIPTORS,
     };
-    let needed = BASE_DESCRIPTORS + u64::from(config.limits.sessions) * per_session;
     let allowed = sys::raise_descriptor_limit();
-    if allowed < needed {
+    let places = allowed.saturating_sub(BASE_DESCRIPTORS) / per_session;
+    let places = u16::try_from(places).unwrap_or(u16::MAX).max(1);
+    if places < config.limits.sessions {
         warn!(
             allowed,
-            needed, "too few descriptors for limits.sessions; some clients will be refused"
+            places,
+            "the process may open too few files for limits.sessions; clients beyond this number of \
+             places will be refused"
         );
     }
+    places
 }
 
 /// Descriptors that the daemon has open without a session, with some to spare.

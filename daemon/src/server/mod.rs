@@ -1,6 +1,7 @@
 //! The server: listeners, and the hand-over of each control connection to a session.
 
 mod listeners;
+mod refusals;
 
 use std::{
     net::SocketAddr,
@@ -17,17 +18,17 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, warn};
 
 pub(crate) use self::listeners::Listeners;
-use self::listeners::accept;
+use self::{listeners::accept, refusals::Refusals};
 use crate::{
     accounts::PasswordChecks,
     config::Engine,
     session::{
         self, Client,
-        admission::Admission,
-        refusal::{OUT_OF_RESOURCES, refuse},
+        admission::{Admission, Refusal},
+        refusal::refuse,
         registry::Sessions,
         setup::Setup,
     },
@@ -53,6 +54,7 @@ const SESSION_EXIT: Duration = Duration::from_secs(2);
 pub(crate) struct Server {
     setup: watch::Sender<Arc<Setup>>,
     admission: Admission,
+    refusals: Refusals,
     checks: PasswordChecks,
     next_id: AtomicU64,
     /// The engine of the start, whatever the configuration says later.
@@ -62,11 +64,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(setup: Setup) -> Arc<Self> {
+    /// A server that has descriptors for so many sessions.
+    pub(crate) fn new(setup: Setup, places: u16) -> Arc<Self> {
         Arc::new(Self {
             engine: setup.config.server.engine,
             setup: watch::Sender::new(Arc::new(setup)),
-            admission: Admission::default(),
+            admission: Admission::new(places),
+            refusals: Refusals::default(),
             checks: PasswordChecks::default(),
             next_id: AtomicU64::new(1),
             sessions: Sessions::default(),
@@ -89,6 +93,7 @@ impl Server {
     pub(crate) async fn stop(&self) {
         let grace = self.setup.borrow().config.limits.shutdown_grace();
         self.sessions.stop(grace);
+        self.refusals.log_all();
         let deadline = Instant::now() + grace + SESSION_EXIT;
         while !self.admission.is_empty() {
             if Instant::now() > deadline {
@@ -99,10 +104,11 @@ impl Server {
         }
     }
 
-    /// Ends the control connections of sessions that are stuck.
+    /// Ends the control connections of sessions that are stuck, and logs what was counted.
     async fn watch_sessions(&self) {
         loop {
             sleep(WATCH_INTERVAL).await;
+            self.refusals.log_counted();
             if !self.admission.is_empty() {
                 self.sessions.end_stuck(STUCK);
             }
@@ -139,7 +145,7 @@ impl Server {
         {
             Ok(permit) => permit,
             Err(refusal) => {
-                info!(client = %peer, "refused: {refusal}");
+                self.refusals.log(peer, refusal);
                 // Nothing is said to a client that expects TLS.
                 if !implicit_tls {
                     refuse(&stream, &refusal.to_string());
@@ -166,8 +172,9 @@ impl Server {
             &self.sessions,
             implementation(self.engine),
         ) {
-            warn!(client = %peer, %error, "refused: no thread for another session; lower limits.sessions");
-            refuse(&*stream, OUT_OF_RESOURCES);
+            debug!(client = %peer, %error, "no thread or pipe for another session");
+            self.refusals.log(peer, Refusal::Resources);
+            refuse(&*stream, &Refusal::Resources.to_string());
         }
     }
 }

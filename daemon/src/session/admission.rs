@@ -3,38 +3,93 @@
 use std::{
     collections::HashMap,
     fmt,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::config::Config;
 
+/// Bits of an IPv6 address that its owner chooses freely (RFC 4291, section 2.5.1).
+const INTERFACE_BITS: u32 = 64;
+
 /// Counts sessions by client address.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Admission(Arc<Mutex<Counts>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Admission {
+    counts: Arc<Mutex<Counts>>,
+    /// Sessions for which the process has descriptors.
+    places: u16,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
     total: u16,
-    by_address: HashMap<IpAddr, u16>,
+    by_origin: HashMap<Origin, u16>,
+}
+
+/// Whom an address is counted for: an IPv4 address, or the /64 network of an IPv6 address. Whoever
+/// has one IPv6 address has all addresses of its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Origin(IpAddr);
+
+impl Origin {
+    /// The origin of a client.
+    pub(crate) fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = address.to_bits() >> INTERFACE_BITS << INTERFACE_BITS;
+                Ipv6Addr::from_bits(network).into()
+            }
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+/// An IPv4 address, or an IPv6 network.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(f, "{address}"),
+            IpAddr::V6(network) => write!(f, "{network}/{}", 128 - INTERFACE_BITS),
+        }
+    }
 }
 
 /// Why a client gets no session. The `Display` form is the text of the reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Refusal {
     /// The client's address is not allowed.
     Address,
     /// The server is full.
     Sessions,
+    /// There are descriptors for no more sessions.
+    Descriptors,
     /// This client's address has its share.
     SessionsOfAddress,
+    /// Threads or memory have run out.
+    Resources,
+}
+
+impl Refusal {
+    /// The cause for the log, with what an administrator can do about it.
+    pub(crate) fn cause(self) -> &'static str {
+        match self {
+            Self::Address => "the address is not allowed by listen.allow and listen.deny",
+            Self::Sessions => "as many sessions as limits.sessions allows",
+            Self::Descriptors => {
+                "the process may open too few files for another session; lower limits.sessions"
+            }
+            Self::SessionsOfAddress => "as many sessions as limits.sessions-per-address allows",
+            Self::Resources => "no thread or memory for another session; lower limits.sessions",
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Address => "no service for your address",
-            Self::Sessions => "too many sessions, try again later",
+            Self::Sessions | Self::Descriptors => "too many sessions, try again later",
+            Self::Resources => "the server is out of resources, try again later",
             Self::SessionsOfAddress => "too many sessions from your address, close one first",
         })
     }
@@ -44,10 +99,18 @@ impl fmt::Display for Refusal {
 #[derive(Debug)]
 pub(crate) struct Permit {
     admission: Admission,
-    address: IpAddr,
+    origin: Origin,
 }
 
 impl Admission {
+    /// For at most so many sessions, whatever the configuration allows.
+    pub(crate) fn new(places: u16) -> Self {
+        Self {
+            counts: Arc::default(),
+            places,
+        }
+    }
+
     /// Takes a place for a client at `address`.
     pub(crate) fn enter(&self, address: IpAddr, config: &Config) -> Result<Permit, Refusal> {
         if !config.listen.admits(address) {
@@ -58,15 +121,19 @@ impl Admission {
         if counts.total >= limits.sessions {
             return Err(Refusal::Sessions);
         }
-        let of_address = counts.by_address.get(&address).copied().unwrap_or(0);
-        if of_address >= limits.sessions_per_address {
+        if counts.total >= self.places {
+            return Err(Refusal::Descriptors);
+        }
+        let origin = Origin::of(address);
+        let of_origin = counts.by_origin.get(&origin).copied().unwrap_or(0);
+        if of_origin >= limits.sessions_per_address {
             return Err(Refusal::SessionsOfAddress);
         }
         counts.total += 1;
-        counts.by_address.insert(address, of_address + 1);
+        counts.by_origin.insert(origin, of_origin + 1);
         Ok(Permit {
             admission: self.clone(),
-            address,
+            origin,
         })
     }
 
@@ -76,7 +143,7 @@ impl Admission {
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,10 +151,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.admission.counts();
         counts.total -= 1;
-        if let Some(of_address) = counts.by_address.get_mut(&self.address) {
-            *of_address -= 1;
-            if *of_address == 0 {
-                counts.by_address.remove(&self.address);
+        if let Some(of_origin) = counts.by_origin.get_mut(&self.origin) {
+            *of_origin -= 1;
+            if *of_origin == 0 {
+                counts.by_origin.remove(&self.origin);
             }
         }
     }
@@ -118,7 +185,7 @@ mod tests {
             },
             ..Config::default()
         };
-        let admission = Admission::default();
+        let admission = Admission::new(u16::MAX);
         let first = enter(&admission, 1, &config).unwrap();
         let _second = enter(&admission, 1, &config).unwrap();
         assert_eq!(
@@ -134,7 +201,7 @@ mod tests {
         let _again = enter(&admission, 1, &config).unwrap();
         assert_eq!(admission.counts().total, 2);
         assert_eq!(
-            admission.counts().by_address.len(),
+            admission.counts().by_origin.len(),
             1,
             "addresses without sessions are forgotten"
         );
@@ -151,7 +218,7 @@ mod tests {
             },
             ..Config::default()
         };
-        let admission = Admission::default();
+        let admission = Admission::new(u16::MAX);
         let enters = |config: &Config| enter(&admission, 7, config).map(drop);
         assert_eq!(enters(&config(&["192.0.2.0/24"], &[])), Ok(()));
         assert_eq!(
@@ -163,5 +230,45 @@ mod tests {
             Err(Refusal::Address)
         );
         assert_eq!(enters(&config(&[], &["192.0.2.8/32"])), Ok(()));
+    }
+
+    #[test]
+    fn a_client_with_an_ipv6_network_has_the_share_of_one_address() {
+        let config = Config {
+            limits: Limits {
+                sessions_per_address: 2,
+                ..Limits::default()
+            },
+            ..Config::default()
+        };
+        let admission = Admission::new(u16::MAX);
+        let enter = |address: &str| admission.enter(address.parse().unwrap(), &config);
+        let _two = ["2001:db8:0:1::1", "2001:db8:0:1:ffff::2"].map(|it| enter(it).unwrap());
+        assert_eq!(
+            enter("2001:db8:0:1::3").unwrap_err(),
+            Refusal::SessionsOfAddress
+        );
+        let _other = enter("2001:db8:0:2::1").unwrap();
+        // IPv4 addresses that come as IPv6 are all in one network of /64.
+        let _mapped = ["::ffff:192.0.2.1", "::ffff:192.0.2.2", "::ffff:192.0.2.3"]
+            .map(|it| enter(it).unwrap());
+        let shown = ["2001:db8:0:1:2::3", "192.0.2.7"].map(|it| {
+            let origin = Origin::of(it.parse().unwrap());
+            origin.to_string()
+        });
+        assert_eq!(shown, ["2001:db8:0:1::/64", "192.0.2.7"]);
+    }
+
+    #[test]
+    fn no_more_sessions_are_admitted_than_there_are_descriptors_for() {
+        let config = Config::default();
+        let admission = Admission::new(1);
+        let place = enter(&admission, 1, &config).unwrap();
+        assert_eq!(
+            enter(&admission, 2, &config).unwrap_err(),
+            Refusal::Descriptors
+        );
+        drop(place);
+        let _again = enter(&admission, 2, &config).unwrap();
     }
 }

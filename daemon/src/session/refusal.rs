@@ -5,9 +5,6 @@ use std::os::fd::{AsFd, AsRawFd as _};
 use nix::sys::socket::{MsgFlags, send};
 use tracing::debug;
 
-/// The reason for a refusal when descriptors, threads or memory have run out.
-pub(crate) const OUT_OF_RESOURCES: &str = "the server is out of resources, try again later";
-
 /// Sends a 421 reply (RFC 959, section 4.2). A client that cannot take one line at once does not
 /// get it.
 pub(crate) fn refuse(stream: &impl AsFd, reason: &str) {
