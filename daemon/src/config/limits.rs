@@ -28,7 +28,7 @@ pub struct Limits {
     pub data_connection_seconds: u32,
     /// Seconds after which a transfer that moves no byte ends, 1 to 86400.
     pub stall_seconds: u32,
-    /// Seconds that running transfers get to finish when the daemon is told to stop, 0 to 15.
+    /// Seconds that running transfers get to finish when the daemon is told to stop, 0 to 12.
     pub shutdown_grace_seconds: u32,
 }
 
@@ -95,8 +95,8 @@ impl Limits {
         within(
             "limits.shutdown-grace-seconds",
             self.shutdown_grace_seconds,
-            0..=15,
-            "the init script ends the daemon after 20 seconds, because the host ends the script after 30",
+            0..=12,
+            "the init script kills the daemon after 15 seconds, because the host ends the script after 30",
         );
     }
 }

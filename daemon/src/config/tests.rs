@@ -243,6 +243,19 @@ fn every_syntax_error_is_named_with_its_line() {
     );
 }
 
+/// The init script kills the daemon after 15 seconds.
+#[test]
+fn transfers_get_no_more_time_at_a_stop_than_the_init_script_gives() {
+    let found = |seconds: u32| {
+        let text = format!("[limits]\nshutdown-grace-seconds = {seconds}\n");
+        findings(&text).join("\n")
+    };
+    assert!(!found(12).contains("shutdown-grace-seconds"));
+    for seconds in [13, 15] {
+        assert!(found(seconds).contains("after 15 seconds"), "{seconds}");
+    }
+}
+
 #[test]
 fn values_out_of_range_are_named() {
     let text = "greeting = \"a\\nb\"\n[listen]\naddresses = []\n[limits]\nsessions = 0\nshutdown-grace-seconds = 60\n[passive]\nhost = \"0.0.0.0\"\n";
