@@ -12,6 +12,7 @@ mod finding;
 mod limits;
 mod listen;
 mod server;
+mod stamp;
 mod storage;
 mod tls;
 mod transfers;
@@ -25,8 +26,8 @@ use std::{
 
 use serde::Deserialize;
 
-pub(crate) use self::accounts::ANONYMOUS_NAMES;
 use self::document::Document;
+pub(crate) use self::{accounts::ANONYMOUS_NAMES, stamp::Stamp};
 pub use self::{
     accounts::{Anonymous, PasswordHash, User},
     finding::{Finding, Findings, Severity},
@@ -165,9 +166,15 @@ impl Source {
             return Err(io::Error::other("not a regular file"));
         }
         let file = File::open(path)?;
-        let exposed = file.metadata()?.permissions().mode() & READABLE_BY_OTHERS != 0;
+        let metadata = file.metadata()?;
+        let exposed = metadata.permissions().mode() & READABLE_BY_OTHERS != 0;
         let mut text = String::new();
-        file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+        (&file).take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+        if Stamp::of(&file.metadata()?) != Stamp::of(&metadata) {
+            return Err(io::Error::other(
+                "it was changed while it was read; try again",
+            ));
+        }
         if text.len() as u64 > MAX_FILE_BYTES {
             return Err(io::Error::other("larger than 1 MiB"));
         }

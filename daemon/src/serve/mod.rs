@@ -1,6 +1,7 @@
 //! `esxftpd serve`: the life of the daemon, from its start to its last session.
 
 mod pid_file;
+mod reload;
 
 use std::{
     env,
@@ -17,7 +18,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use self::pid_file::PidFile;
+use self::{pid_file::PidFile, reload::Reloading};
 use crate::{
     admin,
     config::{self, Config, Engine, Findings, Severity},
@@ -56,6 +57,12 @@ pub enum Outcome {
 /// # Errors
 /// If it cannot log, handle signals or listen, or if it loses all its listening sockets.
 pub fn run(options: &Options) -> Result<Outcome> {
+    let log_level = logging::init(options.log)?;
+    // Whoever starts the daemon may throw away what it writes to stderr.
+    run_logged(options, &log_level).inspect_err(|error| error!("ended: {error:#}"))
+}
+
+fn run_logged(options: &Options, log_level: &LevelControl) -> Result<Outcome> {
     let config_path = path::absolute(&options.config).context("the path of the configuration")?;
     let pid_path = options
         .pid_file
@@ -65,15 +72,12 @@ pub fn run(options: &Options) -> Result<Outcome> {
         .context("the path of the pid file")?;
     detach_from_caller();
 
-    let log_level = logging::init(options.log)?;
     // Before anything that would wait for it without end: TLS, passwords, ports.
     sys::entropy::wait().map_err(|errno| {
-        error!(%errno, "not started: the kernel has no randomness; see: esxftpd probe");
         anyhow!("the kernel has no randomness for TLS and passwords ({errno}); try again later, and see: esxftpd probe")
     })?;
     // mio asks for it wherever it waits for bytes, and tokio panics if it is refused.
     sys::probe::poll_rdhup().map_err(|errno| {
-        error!(%errno, "not started: poll(2) does not take POLLRDHUP; report it with the output of: esxftpd probe");
         anyhow!(
             "poll(2) of this kernel does not take POLLRDHUP ({errno}), without which no session \
              works; report it with the output of: esxftpd probe"
@@ -82,8 +86,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
-        .build()?;
-    let outcome = runtime.block_on(serve(&config_path, pid_path, &log_level));
+        .build()
+        .context("cannot wait for clients and signals")?;
+    let outcome = runtime.block_on(serve(&config_path, pid_path, log_level));
     runtime.shutdown_background();
     outcome
 }
@@ -143,6 +148,7 @@ async fn serve(
     announce(&addresses);
 
     let mut accepting = Box::pin(server.clone().run(listeners));
+    let mut reloading = Reloading::new(config_path);
     let mut administration = Box::pin(async {
         match &socket {
             Some(socket) => socket.run(&server).await,
@@ -155,8 +161,9 @@ async fn serve(
             never = &mut administration => match never {},
             request = signals.next() => match request {
                 Request::Stop => break Ok(Outcome::Stopped),
-                Request::Reload => reload(&server, config_path, log_level),
+                Request::Reload => reloading.begin(),
             },
+            read = reloading.done() => reload(&server, read, log_level),
         }
     };
 
@@ -208,13 +215,21 @@ fn announce(addresses: &str) {
     let _written = writeln!(stdout, "esxftpd ready: {addresses}").and_then(|()| stdout.flush());
 }
 
-/// Reads the configuration again. A bad one changes nothing.
-fn reload(server: &Server, config_path: &Path, log_level: &LevelControl) {
-    let (config, findings) = config::load(config_path);
+/// Uses the configuration that was read again. A bad one changes nothing.
+fn reload(server: &Server, read: reload::Read, log_level: &LevelControl) {
+    let (config, findings) = match read {
+        Ok(loaded) => loaded,
+        Err(error) => return error!("configuration not reloaded; the old one stays: {error}"),
+    };
     log_findings(&findings);
     let Some(config) = config else {
         return error!("configuration not reloaded; the old one stays");
     };
+    if config == Config::default() && server.has_accounts() {
+        return error!(
+            "configuration not reloaded; the old one stays: the file is empty, and there are users"
+        );
+    }
     let level = config.log.level;
     match Setup::new(config) {
         Ok(setup) => {

@@ -77,6 +77,12 @@ impl Server {
         })
     }
 
+    /// Whether anybody can log in.
+    pub(crate) fn has_accounts(&self) -> bool {
+        let setup = self.setup.borrow();
+        !setup.config.users.is_empty() || setup.config.anonymous.is_some()
+    }
+
     /// Uses `setup` for the sessions that begin from now on. The listeners stay as they are.
     pub(crate) fn reconfigure(&self, setup: Setup) {
         let before = self.setup.borrow().config.clone();
