@@ -81,9 +81,10 @@ impl Protocol {
 
     pub(crate) fn mlsd(&mut self, path: &[u8]) {
         let form = ListForm::Machine(self.parameters.facts);
-        if let Some(path) = self.resolve(path) {
+        if let Some(resolved) = self.resolve(path) {
             self.prepare(Transfer::List(Listing {
-                path,
+                path: resolved,
+                named: path.to_vec(),
                 pattern: None,
                 form,
             }));
@@ -110,6 +111,7 @@ impl Protocol {
     ) -> Option<(Listing, Option<Listing>)> {
         let name = Listing {
             path: self.resolve(path)?,
+            named: path.to_vec(),
             pattern: None,
             form,
         };
@@ -119,6 +121,7 @@ impl Protocol {
         let (directory, pattern) = list_arguments::split_glob(path);
         let pattern = Listing {
             path: self.resolve(directory)?,
+            named: directory.to_vec(),
             pattern: Some(pattern.to_vec()),
             form,
         };

@@ -26,6 +26,7 @@ impl ListOptions {
     pub(crate) fn names(self) -> ListForm {
         ListForm::Names {
             all: self.all,
+            recursive: self.recursive,
             order: self.order,
         }
     }
@@ -95,7 +96,11 @@ mod tests {
             by: OrderBy::Modified,
             reversed: true,
         };
-        let names = ListForm::Names { all: true, order };
+        let names = ListForm::Names {
+            all: true,
+            recursive: false,
+            order,
+        };
         assert_eq!(options.names(), names);
         assert_eq!(path("a -l"), b"a -l");
         assert_eq!(path("-l"), b"");

@@ -8,7 +8,11 @@ use crate::virtual_path::VirtualPath;
 pub struct Listing {
     /// The directory, the file or, with `pattern`, the directory to look in.
     pub path: VirtualPath,
-    /// Only entries that match this glob, as bytes of names; with it, directories are not opened.
+    /// What the client called `path`, empty for the working directory. NLST and the headings of a
+    /// recursive LIST put it before each name, so that a line can be used as an argument.
+    pub named: Vec<u8>,
+    /// Only entries that match this glob, as bytes of names; with it, directories are not opened,
+    /// unless the listing is recursive.
     pub pattern: Option<Vec<u8>>,
     /// What to tell of each entry.
     pub form: ListForm,
@@ -28,10 +32,12 @@ pub enum ListForm {
         /// The entry of a directory itself instead of what is in it (`-d`).
         itself: bool,
     },
-    /// Names only, as paths relative to the directory that the client named (NLST).
+    /// Names only, each after what the client called its directory (NLST).
     Names {
         /// Names that begin with a dot, too (`-a`).
         all: bool,
+        /// Directories below, too (`-R`).
+        recursive: bool,
         /// The order.
         order: Order,
     },

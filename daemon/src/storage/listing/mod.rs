@@ -6,6 +6,7 @@
 //! or out of the root, is shown as a link, and where it leads is not told. Lines end with CR LF.
 
 mod dates;
+mod directory;
 mod long;
 mod names;
 mod owners;
@@ -28,6 +29,7 @@ use protocol::{
 };
 
 use self::{
+    directory::Directory,
     long::LongLines,
     names::{MOST_ENTRIES, Names},
     stats::{Row, Stats},
@@ -167,10 +169,13 @@ impl Writer<'_, '_> {
         let itself = matches!(listing.form, ListForm::Long { itself: true, .. });
         if listing.pattern.is_some() || !itself {
             match self.shown(path) {
-                Ok(stat) if stat.what == What::Directory => return self.directories(path),
+                Ok(stat) if stat.what == What::Directory => return self.directories(),
                 Ok(_) if listing.pattern.is_some() => return Err(Failure::NotADirectory),
                 Ok(_) if matches!(listing.form, ListForm::Machine(_)) => {
                     return Err(Failure::NotADirectory);
+                }
+                Ok(_) if matches!(listing.form, ListForm::Names { .. }) => {
+                    return self.name(&listing.named);
                 }
                 Ok(stat) => return self.line(path.file_name().unwrap_or(b"."), &stat),
                 Err(failure) => return Err(failure),
@@ -191,59 +196,62 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Lists a directory, and those below it if that is asked for.
-    fn directories(&mut self, path: &VirtualPath) -> Result<(), Failure> {
-        let recursive = self.listing.pattern.is_none()
-            && matches!(
-                self.listing.form,
-                ListForm::Long {
-                    recursive: true,
-                    ..
-                }
-            );
-        let mut pending = vec![(path.clone(), 0)];
+    /// Lists the directory that was asked for, and those below it if that is asked for.
+    fn directories(&mut self) -> Result<(), Failure> {
+        let listing = self.listing;
+        let mut pending = vec![Directory::first(listing)];
         let mut opened = 0;
-        while let Some((directory, depth)) = pending.pop() {
+        while let Some(directory) = pending.pop() {
             opened += 1;
             if opened > MOST_DIRECTORIES {
                 return Err(Failure::TooMuch);
             }
-            if depth > 0 {
-                self.heading(path, &directory);
+            let is_below = directory.depth > 0;
+            if is_below && matches!(listing.form, ListForm::Long { .. }) {
+                self.heading(&directory);
             }
             let below = match self.directory(&directory) {
                 Ok(below) => below,
                 // It vanished, or may not be read; the others are listed all the same.
                 Err(Failure::NotFound | Failure::NotADirectory | Failure::PermissionDenied)
-                    if depth > 0 =>
+                    if is_below =>
                 {
                     continue;
                 }
                 Err(failure) => return Err(failure),
             };
-            if recursive && depth < MOST_DEPTH {
-                let inner = below.into_iter().rev();
-                pending.extend(inner.map(|inner| (inner, depth + 1)));
-            }
+            pending.extend(below.into_iter().rev());
         }
         Ok(())
     }
 
     /// What `ls -R` writes before a directory below the first.
-    fn heading(&mut self, first: &VirtualPath, directory: &VirtualPath) {
-        let skipped = if first.is_root() {
-            0
-        } else {
-            first.as_bytes().len()
-        };
-        let below = directory.as_bytes().get(skipped..).unwrap_or_default();
-        self.buffer.push(*b"\r\n.");
-        self.buffer.append(name::encode(below).as_bytes());
+    fn heading(&mut self, directory: &Directory) {
+        let named = directory.prefix.strip_suffix(b"/");
+        let named = named.unwrap_or(&directory.prefix);
+        self.buffer.push(*b"\r\n");
+        self.buffer.append(name::encode(named).as_bytes());
         self.buffer.push(*b":\r\n");
     }
 
+    /// Whether directories below are listed, too.
+    fn is_recursive(&self) -> bool {
+        matches!(
+            self.listing.form,
+            ListForm::Long {
+                recursive: true,
+                ..
+            } | ListForm::Names {
+                recursive: true,
+                ..
+            }
+        )
+    }
+
     /// Lists one directory. Returns the directories in it, if they are to be listed, too.
-    fn directory(&mut self, path: &VirtualPath) -> Result<Vec<VirtualPath>, Failure> {
+    fn directory(&mut self, directory: &Directory) -> Result<Vec<Directory>, Failure> {
+        let path = &directory.path;
+        let pattern = directory.pattern(self.listing);
         let root = self.files.root();
         let order = match self.listing.form {
             ListForm::Long { order, .. } | ListForm::Names { order, .. } => order,
@@ -251,7 +259,9 @@ impl Writer<'_, '_> {
         };
         let by_name = order.by == OrderBy::Name;
         let entries = root.read_dir(path)?;
-        let mut names = Names::read(&entries, self.task, self.most, &|name| self.wanted(name))?;
+        let mut names = Names::read(&entries, self.task, self.most, &|name| {
+            self.wanted(pattern, name)
+        })?;
         let aliases = self.files.settings().hide_uuid_twins && names.have_uuid();
         if aliases {
             // Links that are not shown can lead to them, too.
@@ -262,65 +272,63 @@ impl Writer<'_, '_> {
         }
         names.sort(by_name && order.reversed);
         let mut below = Vec::new();
-        if by_name && !aliases && matches!(self.listing.form, ListForm::Names { .. }) {
+        let is_names = matches!(self.listing.form, ListForm::Names { .. });
+        if by_name && !aliases && is_names && !self.is_recursive() {
             for name in names.places() {
-                self.name(names.bytes(*name))?;
+                self.name_in(directory, names.bytes(*name))?;
             }
             return Ok(below);
         }
-        if self.listing.pattern.is_none() {
+        if pattern.is_none() {
             self.dots(path)?;
         }
         let mut stats = Stats::new(root, path, entries, names, self.task);
         let mut together = Vec::new();
         while let Some(rows) = stats.next()? {
             if by_name && !aliases {
-                self.rows(path, stats.names(), &rows, &mut below)?;
+                self.rows(directory, stats.names(), &rows, &mut below)?;
             } else {
                 together.extend(rows);
             }
         }
         if aliases {
             sort::hide_uuid_aliases(&mut together, stats.names());
-            together.retain(|row| self.wanted(stats.names().bytes(row.name)));
+            together.retain(|row| self.wanted(pattern, stats.names().bytes(row.name)));
         }
         sort::sort(&mut together, stats.names(), order);
-        self.rows(path, stats.names(), &together, &mut below)?;
+        self.rows(directory, stats.names(), &together, &mut below)?;
         Ok(below)
     }
 
     fn rows(
         &mut self,
-        path: &VirtualPath,
+        directory: &Directory,
         names: &Names,
         rows: &[Row],
-        below: &mut Vec<VirtualPath>,
+        below: &mut Vec<Directory>,
     ) -> Result<(), Failure> {
-        let recursive = matches!(
-            self.listing.form,
-            ListForm::Long {
-                recursive: true,
-                ..
-            }
-        );
+        let deeper = self.is_recursive() && directory.depth < MOST_DEPTH;
         for row in rows {
             let name = names.bytes(row.name);
-            self.line(name, &row.stat)?;
-            if recursive && row.stat.what == What::Directory && !row.through_link {
-                below.extend(path.join(name));
+            match self.listing.form {
+                ListForm::Names { .. } => self.name_in(directory, name)?,
+                _ => self.line(name, &row.stat)?,
+            }
+            if deeper && row.stat.what == What::Directory && !row.through_link {
+                below.extend(directory.below(name));
             }
         }
         Ok(())
     }
 
     /// Whether an entry of this name is listed.
-    fn wanted(&self, name: &[u8]) -> bool {
+    fn wanted(&self, pattern: Option<&[u8]>, name: &[u8]) -> bool {
         let dot = name.first() == Some(&b'.');
         let all = match self.listing.form {
             ListForm::Long { all, .. } | ListForm::Names { all, .. } => all,
             ListForm::Machine(_) => true,
         };
-        let matched = match &self.listing.pattern {
+        let matched = match pattern {
             Some(pattern) => {
                 glob::matches(pattern, name) && (all || !dot || pattern.first() == Some(&b'.'))
             }
@@ -363,9 +371,16 @@ impl Writer<'_, '_> {
                 let facts = self.files.facts_of(stat, false);
                 write_facts(&mut self.buffer, &facts, wanted, Place::Entry, name);
             }
-            ListForm::Names { .. } => return self.name(name),
+            ListForm::Names { .. } => self.buffer.append(name::encode(name).as_bytes()),
         }
         self.end_line()
+    }
+
+    /// A name after what the client called its directory.
+    fn name_in(&mut self, directory: &Directory, name: &[u8]) -> Result<(), Failure> {
+        self.buffer
+            .append(name::encode(&directory.prefix).as_bytes());
+        self.name(name)
     }
 
     fn name(&mut self, name: &[u8]) -> Result<(), Failure> {

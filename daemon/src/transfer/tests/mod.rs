@@ -292,9 +292,11 @@ fn listings_are_sent_small_and_large() {
     let mut session = Session::new();
     let names = Transfer::List(Listing {
         path: VirtualPath::root(),
+        named: Vec::new(),
         pattern: None,
         form: ListForm::Names {
             all: false,
+            recursive: false,
             order: Order::default(),
         },
     });
@@ -314,6 +316,7 @@ fn listings_are_sent_small_and_large() {
 
     let facts = Transfer::List(Listing {
         path: virtual_path("file-0000"),
+        named: b"file-0000".to_vec(),
         pattern: None,
         form: ListForm::Machine(FactSet::ALL),
     });

@@ -283,24 +283,27 @@ fn listings_take_options_and_globs() {
     let ordered = |by, reversed| Order { by, reversed };
     let plain = long(false, false, Order::default(), false);
     let full = long(true, true, ordered(OrderBy::Modified, true), true);
-    let names = ListForm::Names {
+    let names = |recursive| ListForm::Names {
         all: true,
+        recursive,
         order: ordered(OrderBy::Size, false),
     };
     let machine = ListForm::Machine(FactSet::ALL);
-    for (line, directory, form) in [
-        ("LIST", "/dir", plain),
-        ("LIST -l", "/dir", plain),
-        ("LIST sub", "/dir/sub", plain),
-        ("LIST -alRtd -r /x y", "/x y", full),
-        ("NLST -aS sub", "/dir/sub", names),
-        ("MLSD", "/dir", machine),
-        ("MLSD *", "/dir/*", machine),
+    for (line, directory, named, form) in [
+        ("LIST", "/dir", "", plain),
+        ("LIST -l", "/dir", "", plain),
+        ("LIST sub", "/dir/sub", "sub", plain),
+        ("LIST -alRtd -r /x y", "/x y", "/x y", full),
+        ("NLST -aS sub", "/dir/sub", "sub", names(false)),
+        ("NLST -aSR ../sub/", "/sub", "../sub/", names(true)),
+        ("MLSD", "/dir", "", machine),
+        ("MLSD *", "/dir/*", "*", machine),
         // Something has this name, so it is no glob.
-        ("LIST a[1]", "/dir/a[1]", plain),
+        ("LIST a[1]", "/dir/a[1]", "a[1]", plain),
     ] {
         let expected = Transfer::List(Listing {
             path: path(directory),
+            named: named.into(),
             pattern: None,
             form,
         });
@@ -326,16 +329,17 @@ fn mlsd_of_a_file_is_501() {
 fn a_glob_that_is_no_name_is_matched() {
     let mut rig = Rig::logged_in();
     rig.expect("CWD dir", "250");
-    for (line, directory, pattern) in [
-        ("NLST *.vmdk", "/dir", "*.vmdk"),
-        ("LIST sub/a?", "/dir/sub", "a?"),
-        ("LIST -a /[a-z]*", "/", "[a-z]*"),
+    for (line, directory, named, pattern) in [
+        ("NLST *.vmdk", "/dir", "", "*.vmdk"),
+        ("LIST sub/a?", "/dir/sub", "sub/", "a?"),
+        ("LIST -a /[a-z]*", "/", "/", "[a-z]*"),
     ] {
         rig.outcomes.push_back(Err(Failure::NotFound));
         let Transfer::List(listing) = transferred(&mut rig, line) else {
             panic!("no listing");
         };
         assert_eq!(listing.path, path(directory), "{line}");
+        assert_eq!(listing.named, named.as_bytes(), "{line}");
         assert_eq!(listing.pattern, Some(pattern.into()), "{line}");
     }
 }

@@ -39,15 +39,18 @@ const LONG: ListForm = ListForm::Long {
 
 const NAMES: ListForm = ListForm::Names {
     all: false,
+    recursive: false,
     order: Order {
         by: OrderBy::Name,
         reversed: false,
     },
 };
 
-fn listing(directory: &str, form: ListForm) -> Listing {
+/// A listing in the root of what a client calls so.
+fn listing(named: &str, form: ListForm) -> Listing {
     Listing {
-        path: path(directory),
+        path: path(named),
+        named: named.into(),
         pattern: None,
         form,
     }
@@ -197,16 +200,33 @@ fn recursive_lists_have_headings_and_follow_no_links() {
             order: Order::default(),
             itself: false,
         };
-        let names: Vec<_> = lines(&sample.files, &listing("/top", form))
-            .iter()
-            .map(|line| line.split(' ').next_back().unwrap_or_default().to_owned())
-            .collect();
+        let shown = |listing: &Listing| {
+            let lines = lines(&sample.files, listing);
+            let names = lines
+                .iter()
+                .map(|line| line.split(' ').next_back().unwrap_or_default());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        for (named, head) in [
+            ("/top", "/top/"),
+            ("top", "top/"),
+            ("./top/", "./top/"),
+            ("", "./top/"),
+        ] {
+            let expected = format!("a b loop  {head}a:  {head}b: c f  {head}b/c: g");
+            let expected = match named {
+                "" => format!("top  ./top: {expected}"),
+                _ => expected,
+            };
+            assert_eq!(shown(&listing(named, form)), expected, "{named}");
+        }
+        let matched = shown(&matching("", "t*", form));
         assert_eq!(
-            names,
-            [
-                "a", "b", "loop", "", "./a:", "", "./b:", "c", "f", "", "./b/c:", "g"
-            ]
+            matched,
+            "top  top: a b loop  top/a:  top/b: c f  top/b/c: g"
         );
+        let matched = shown(&matching("/top/", "b", form));
+        assert_eq!(matched, "b  /top/b: c f  /top/b/c: g");
     }
 }
 
@@ -219,9 +239,9 @@ fn names_are_names() {
         }
         fs::create_dir(sample.path("dir")).unwrap();
         symlink("nowhere", sample.path("dangling")).unwrap();
-        let names = list(&sample.files, &listing("/", NAMES)).unwrap();
+        let names = list(&sample.files, &listing("", NAMES)).unwrap();
         assert_eq!(names, "a b\r\ndangling\r\ndir\r\ngröße\r\nz\r\n");
-        assert_eq!(list(&sample.files, &listing("/z", NAMES)).unwrap(), "z\r\n");
+        assert_eq!(list(&sample.files, &listing("z", NAMES)).unwrap(), "z\r\n");
         assert_eq!(list(&sample.files, &listing("/dir", NAMES)).unwrap(), "");
         assert_eq!(
             list(&sample.files, &listing("/x", NAMES)),
@@ -229,12 +249,73 @@ fn names_are_names() {
         );
         let newest = ListForm::Names {
             all: true,
+            recursive: false,
             order: Order {
                 by: OrderBy::Size,
                 reversed: false,
             },
         };
         assert_eq!(lines(&sample.files, &listing("/", newest)).len(), 6);
+    }
+}
+
+/// Each line is what RETR and DELE take in the same working directory; otherwise `mdelete old/*`
+/// removes what has the same name in the working directory.
+#[test]
+fn names_keep_the_directory_that_was_asked_for() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        fs::create_dir_all(sample.path("old/inner")).unwrap();
+        for name in ["disk1.vmdk", "old/disk1.vmdk", "old/.hidden", "old/inner/f"] {
+            sample.write(name, "");
+        }
+        let names = |listing: &Listing| lines(&sample.files, listing).join(" ");
+        for (named, expected) in [
+            ("old", "old/disk1.vmdk old/inner"),
+            ("old/", "old/disk1.vmdk old/inner"),
+            ("./old", "./old/disk1.vmdk ./old/inner"),
+            ("/old", "/old/disk1.vmdk /old/inner"),
+            ("../old", "../old/disk1.vmdk ../old/inner"),
+            ("old/disk1.vmdk", "old/disk1.vmdk"),
+            ("/", "/disk1.vmdk /old"),
+            (".", "disk1.vmdk old"),
+            ("old/inner/..", "old/inner/../disk1.vmdk old/inner/../inner"),
+        ] {
+            assert_eq!(names(&listing(named, NAMES)), expected, "{named}");
+            for name in expected.split(' ') {
+                assert!(sample.files.root().stat(&path(name)).is_ok(), "{name}");
+            }
+        }
+        for (named, expected) in [
+            ("old/", "old/disk1.vmdk"),
+            ("./old/", "./old/disk1.vmdk"),
+            ("/old/", "/old/disk1.vmdk"),
+            ("", "disk1.vmdk"),
+            ("./", "./disk1.vmdk"),
+        ] {
+            assert_eq!(
+                names(&matching(named, "*.vmdk", NAMES)),
+                expected,
+                "{named}"
+            );
+        }
+        let recursive = |all| ListForm::Names {
+            all,
+            recursive: true,
+            order: Order::default(),
+        };
+        assert_eq!(
+            names(&listing("old", recursive(true))),
+            "old/.hidden old/disk1.vmdk old/inner old/inner/f"
+        );
+        assert_eq!(
+            names(&listing("", recursive(false))),
+            "disk1.vmdk old old/disk1.vmdk old/inner old/inner/f"
+        );
+        assert_eq!(
+            names(&matching("", "o*", recursive(false))),
+            "old old/disk1.vmdk old/inner old/inner/f"
+        );
     }
 }
 
@@ -247,7 +328,7 @@ fn patterns_choose_names() {
         }
         fs::create_dir(sample.path("d.vmdk")).unwrap();
         sample.write("d.vmdk/inner", "");
-        let names = |pattern| lines(&sample.files, &matching("/", pattern, NAMES)).join(" ");
+        let names = |pattern| lines(&sample.files, &matching("", pattern, NAMES)).join(" ");
         assert_eq!(names("*.vmdk"), "a.vmdk b.vmdk d.vmdk");
         assert_eq!(names(".*"), ".c.vmdk");
         assert_eq!(names("[ab].vm?"), "a.vmx");
@@ -314,7 +395,7 @@ fn uuid_twins_of_labels_are_hidden() {
         }
         symlink(twin, sample.path("datastore1")).unwrap();
         symlink("plain", sample.path("other")).unwrap();
-        let names = lines(&sample.files, &listing("/", NAMES));
+        let names = lines(&sample.files, &listing("", NAMES));
         assert_eq!(names, [alone, "datastore1", "other", "plain"]);
         let long = lines(&sample.files, &listing("/", LONG));
         assert!(long.len() == 4 && long.iter().all(|line| line.starts_with('d')));

@@ -50,6 +50,7 @@ fn long_lines(name: &str) -> Operation {
     };
     Operation::Lines(Listing {
         path: path(name),
+        named: name.into(),
         pattern: None,
         form,
     })
@@ -483,6 +484,7 @@ fn facts_and_listings_are_bounded_to_directories() {
         sample.write("f", "");
         let listing = Listing {
             path: path("/f"),
+            named: b"/f".to_vec(),
             pattern: None,
             form: ListForm::Machine(FactSet::ALL),
         };
