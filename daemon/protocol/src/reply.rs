@@ -139,6 +139,8 @@ fn code(failure: Failure) -> u16 {
         | Failure::IsADirectory
         | Failure::NotAFile
         | Failure::NotEmpty
+        | Failure::TargetMissing
+        | Failure::IsALink
         | Failure::LinkRefused
         | Failure::PermissionDenied
         | Failure::ReadOnly

@@ -34,7 +34,7 @@ pub use self::{
     limits::Limits,
     listen::{Active, Listen, Passive, PortRange},
     server::{Engine, Server},
-    storage::{ByteSize, RootChoice, Storage, Umask, UtcOffset},
+    storage::{ByteSize, LinkForm, RootChoice, Storage, Umask, UtcOffset},
     tls::{Required, Tls},
     transfers::Transfers,
 };

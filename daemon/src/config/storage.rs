@@ -18,6 +18,8 @@ pub struct Storage {
     /// Whether a directory whose name is a datastore's UUID is not listed beside the link that
     /// bears its label.
     pub hide_uuid_twins: bool,
+    /// How listings show symbolic links.
+    pub links: LinkForm,
     /// The times in listings of the `ls -l` kind; those of MLSD are always UTC.
     pub utc_offset: UtcOffset,
     /// Permission bits that new files and directories do not get, unless the account says
@@ -31,6 +33,7 @@ impl Default for Storage {
             root: RootChoice::Auto,
             reserve: ByteSize(1 << 30),
             hide_uuid_twins: true,
+            links: LinkForm::AsLinks,
             utc_offset: UtcOffset(0),
             umask: Umask(0o022),
         }
@@ -64,6 +67,18 @@ pub enum RootChoice {
     Confined,
     /// By paths.
     Paths,
+}
+
+/// How listings show symbolic links whose target is inside the root.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkForm {
+    /// As links, except labels of datastores and absolute links directly below the root.
+    #[default]
+    AsLinks,
+    /// As what they lead to.
+    AsTargets,
 }
 
 /// A number of bytes, written as an integer or with a unit, such as `"1 GiB"`.

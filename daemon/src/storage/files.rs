@@ -77,22 +77,17 @@ impl Files {
         &self.config.storage
     }
 
-    /// The facts of a path, links followed. A link that leads nowhere, or out of the root, has
-    /// facts of its own.
+    /// The facts of a path, links followed.
     ///
     /// # Errors
-    /// If nothing is there.
+    /// [`Failure::TargetMissing`] and [`Failure::LinkRefused`] for links that lead nowhere or out of
+    /// the root; see the others.
     pub(crate) fn facts(&self, path: &VirtualPath) -> Result<Facts, Failure> {
-        let stat = match self.root.stat(path) {
-            Err(Failure::NotFound | Failure::LinkRefused | Failure::NotADirectory) => {
-                self.root.entry(path)?
-            }
-            result => result?,
-        };
+        let stat = self.root.stat(path)?;
         Ok(self.facts_of(&stat, path.is_root()))
     }
 
-    /// The facts that go with what the kernel told. `Link` means a broken one.
+    /// The facts that go with what the kernel told.
     pub(crate) fn facts_of(&self, stat: &Stat, is_root: bool) -> Facts {
         let kind = kind_of(stat.what);
         Facts {
@@ -109,7 +104,7 @@ impl Files {
         }
     }
 
-    fn permissions(&self, kind: Kind, is_root: bool) -> Permissions {
+    pub(super) fn permissions(&self, kind: Kind, is_root: bool) -> Permissions {
         let rights = self.rights();
         let any = Permissions {
             delete: rights.delete() && !is_root,
@@ -131,7 +126,7 @@ impl Files {
                 purge: rights.delete(),
                 ..any
             },
-            Kind::BrokenLink | Kind::Special => any,
+            Kind::Link | Kind::Special => any,
         }
     }
 
@@ -148,12 +143,12 @@ impl Files {
     }
 }
 
-/// The kind of an entry whose link, if it is one, has been followed as far as it leads.
+/// The kind of an entry.
 pub(super) fn kind_of(what: What) -> Kind {
     match what {
         What::File => Kind::File,
         What::Directory => Kind::Directory,
-        What::Link => Kind::BrokenLink,
+        What::Link => Kind::Link,
         What::Special => Kind::Special,
     }
 }

@@ -100,11 +100,16 @@ impl Prepared {
 
     /// Looks whether a directory can be listed, and lists it at once if it is small.
     fn listing(files: &Files, task: &Task, listing: Listing) -> Result<Content, Failure> {
-        let facts = files.facts(&listing.path)?;
         let needs_directory =
             listing.pattern.is_some() || matches!(listing.form, ListForm::Machine(_));
-        if needs_directory && facts.kind != Kind::Directory {
-            return Err(Failure::NotADirectory);
+        match files.facts(&listing.path) {
+            Ok(facts) if needs_directory && facts.kind != Kind::Directory => {
+                return Err(Failure::NotADirectory);
+            }
+            Err(failure) if needs_directory => return Err(failure),
+            // It may be a link that leads nowhere.
+            Err(_failure) => drop(files.entry_facts(&listing.path)?),
+            Ok(_) => {}
         }
         if let Some(bytes) = listing::small(files, &listing, task)? {
             return Ok(Content::Bytes("listed", bytes));

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::files::Files;
 use crate::{
     accounts::{Account, Rights},
-    config::{ByteSize, Config, Required, RootChoice},
+    config::{self, ByteSize, Config, Required, RootChoice},
 };
 
 /// Files of an account, and where they are.
@@ -34,6 +34,16 @@ impl Sample {
         config.storage.reserve = ByteSize(0);
         let files = files(directory.path(), rights, config);
         Self { directory, files }
+    }
+
+    /// The same files under other settings.
+    pub(crate) fn set_with(&self, change: impl FnOnce(&mut config::Storage)) -> Files {
+        let mut config = Config {
+            storage: self.files.settings().clone(),
+            ..Config::default()
+        };
+        change(&mut config.storage);
+        files(self.directory.path(), self.files.rights().clone(), config)
     }
 
     /// The same files as another account sees them.

@@ -44,7 +44,7 @@ impl Protocol {
     pub(crate) fn rnfr(&mut self, path: &[u8]) {
         self.parameters.rename_from = None;
         if let Some(path) = self.resolve(path) {
-            self.perform(Job::RenameFrom(path.clone()), Operation::Facts(path));
+            self.perform(Job::RenameFrom(path.clone()), Operation::Entry(path));
         }
     }
 
@@ -168,7 +168,7 @@ impl Protocol {
                 Reply::new(350, "Send the new name with SITE CPTO.")
             }
             Kind::Directory => Reply::failure_of(&path, Failure::IsADirectory),
-            Kind::BrokenLink | Kind::Special => Reply::failure_of(&path, Failure::NotAFile),
+            Kind::Link | Kind::Special => Reply::failure_of(&path, Failure::NotAFile),
         }
     }
 }

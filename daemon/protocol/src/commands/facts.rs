@@ -79,7 +79,9 @@ impl Protocol {
     }
 
     pub(crate) fn mlst(&mut self, path: &[u8]) {
-        self.look(path, Job::Facts);
+        if let Some(path) = self.resolve(path) {
+            self.perform(Job::Facts(path.clone()), Operation::Entry(path));
+        }
     }
 
     /// RFC 3659, section 7.2: one line in the middle, behind a space.
@@ -98,7 +100,7 @@ impl Protocol {
 
     /// The code of the reply depends on what the path is, so that is looked up first.
     pub(crate) fn look_for_status(&mut self, listing: Listing) {
-        let operation = Operation::Facts(listing.path.clone());
+        let operation = Operation::Entry(listing.path.clone());
         self.perform(Job::Status(listing), operation);
     }
 
@@ -106,6 +108,8 @@ impl Protocol {
         let itself = matches!(listing.form, ListForm::Long { itself: true, .. });
         let code = match facts.kind {
             Kind::Directory if !itself => 212,
+            // To a directory, whose entries are listed.
+            Kind::Link if !itself && facts.permissions.list => 212,
             _ => 213,
         };
         self.tell_lines(listing, code);

@@ -129,7 +129,7 @@ impl Protocol {
     }
 
     pub(crate) fn look_for_glob(&mut self, name: Listing, pattern: Listing, transfer: bool) {
-        let operation = Operation::Facts(name.path.clone());
+        let operation = Operation::Entry(name.path.clone());
         let job = Job::Glob {
             name,
             pattern,

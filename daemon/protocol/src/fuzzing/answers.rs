@@ -31,7 +31,7 @@ pub(crate) fn facts(kind: Kind) -> Facts {
 /// Everything exists; names without a dot are directories.
 pub(crate) fn fitting(operation: &Operation) -> Outcome {
     match operation {
-        Operation::Facts(path) => Outcome::Facts(facts(
+        Operation::Facts(path) | Operation::Entry(path) => Outcome::Facts(facts(
             if path.file_name().is_some_and(|name| name.contains(&b'.')) {
                 Kind::File
             } else {
@@ -73,6 +73,7 @@ pub(crate) fn fitting(operation: &Operation) -> Outcome {
 pub(crate) fn paths(operation: &Operation) -> Vec<&VirtualPath> {
     match operation {
         Operation::Facts(path)
+        | Operation::Entry(path)
         | Operation::MakeDirectory(path)
         | Operation::RemoveDirectory(path)
         | Operation::RemoveFile(path)

@@ -25,15 +25,16 @@ pub struct Facts {
     pub permissions: Permissions,
 }
 
-/// What a directory entry is, links followed.
+/// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
     File,
     /// A directory.
     Directory,
-    /// A link that leads nowhere, or out of the root.
-    BrokenLink,
+    /// A symbolic link that is listed as a link. What an account may do with it is what it may do
+    /// with what the link leads to, if that can be reached; deleting and renaming are for the link.
+    Link,
     /// A device, FIFO or socket; it can be listed and removed, not transferred.
     Special,
 }

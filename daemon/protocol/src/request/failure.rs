@@ -19,6 +19,10 @@ pub enum Failure {
     NotEmpty,
     /// The file system does not take the name.
     InvalidName,
+    /// A link leads to something that does not exist.
+    TargetMissing,
+    /// A directory is to be removed and a link to one is there.
+    IsALink,
     /// A link leads out of the root, or in a circle.
     LinkRefused,
     /// The host's permissions do not allow it.
@@ -117,6 +121,8 @@ impl fmt::Display for Failure {
             Self::NotAFile => "neither a file nor a directory",
             Self::NotEmpty => "the directory is not empty",
             Self::InvalidName => "the file system does not take this name",
+            Self::TargetMissing => "the target of this link does not exist",
+            Self::IsALink => "this is a link, not a directory; DELE removes the link",
             Self::LinkRefused => "a link leads out of your root or in a circle",
             Self::PermissionDenied => "permission denied",
             Self::ReadOnly => "the datastore is read-only",

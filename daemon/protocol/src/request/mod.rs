@@ -19,6 +19,9 @@ use crate::virtual_path::VirtualPath;
 pub enum Operation {
     /// The facts of a file or directory. A link is followed.
     Facts(VirtualPath),
+    /// The facts of what has this path, as listings show it: a link that is listed as a link has
+    /// its own.
+    Entry(VirtualPath),
     /// Looks whether a transfer can be done and gets everything ready for it. The transfer that is
     /// started next is this one; what was prepared before is given up.
     Prepare(Transfer),
@@ -123,7 +126,7 @@ pub enum UploadStart {
 pub enum Outcome {
     /// Nothing to tell.
     Done,
-    /// The answer to [`Operation::Facts`].
+    /// The answer to [`Operation::Facts`] and [`Operation::Entry`].
     Facts(Facts),
     /// The answer to [`Operation::Prepare`].
     Ready {

@@ -95,7 +95,7 @@ fn type_name(kind: Kind, place: Place) -> &'static Short {
         (_, Place::Parent) => const { &short("pdir") },
         (Kind::File, Place::Entry) => const { &short("file") },
         (Kind::Directory, Place::Entry) => const { &short("dir") },
-        (Kind::BrokenLink, Place::Entry) => const { &short("OS.unix=slink") },
+        (Kind::Link, Place::Entry) => const { &short("OS.unix=slink") },
         (Kind::Special, Place::Entry) => const { &short("OS.unix=special") },
     }
 }

@@ -1,9 +1,8 @@
 //! Listings: LIST, NLST, MLSD and STAT with a path.
 //!
 //! The names in a directory are read in one go and sorted. Then there is one look at each entry at
-//! most, while the lines of those before are sent in chunks. A link is shown as what it leads to,
-//! because clients must see that the label of a datastore is a directory; one that leads nowhere,
-//! or out of the root, is shown as a link, and where it leads is not told. Lines end with CR LF.
+//! most, while the lines of those before are sent in chunks. How a link is shown is decided in
+//! [`super::links`]. Lines end with CR LF.
 
 mod dates;
 mod directory;
@@ -28,6 +27,7 @@ use protocol::{
     },
 };
 
+pub(super) use self::names::is_uuid;
 use self::{
     directory::Directory,
     long::LongLines,
@@ -37,6 +37,7 @@ use self::{
 use crate::{
     storage::{
         files::Files,
+        links::Shown,
         root::{Stat, What},
     },
     task::Task,
@@ -167,33 +168,21 @@ impl Writer<'_, '_> {
         let listing = self.listing;
         let path = &listing.path;
         let itself = matches!(listing.form, ListForm::Long { itself: true, .. });
-        if listing.pattern.is_some() || !itself {
-            match self.shown(path) {
+        let is_bound = listing.pattern.is_some() || matches!(listing.form, ListForm::Machine(_));
+        if is_bound || !itself {
+            match self.files.root().stat(path) {
                 Ok(stat) if stat.what == What::Directory => return self.directories(),
-                Ok(_) if listing.pattern.is_some() => return Err(Failure::NotADirectory),
-                Ok(_) if matches!(listing.form, ListForm::Machine(_)) => {
-                    return Err(Failure::NotADirectory);
-                }
-                Ok(_) if matches!(listing.form, ListForm::Names { .. }) => {
-                    return self.name(&listing.named);
-                }
-                Ok(stat) => return self.line(path.file_name().unwrap_or(b"."), &stat),
-                Err(failure) => return Err(failure),
+                Ok(_) if is_bound => return Err(Failure::NotADirectory),
+                Err(failure) if is_bound => return Err(failure),
+                // If it fails, it may be a link that leads nowhere.
+                Ok(_) | Err(_) => {}
             }
         }
-        let stat = self.shown(path)?;
-        self.line(path.file_name().unwrap_or(b"."), &stat)
-    }
-
-    /// What a path leads to, or the link that leads nowhere.
-    fn shown(&self, path: &VirtualPath) -> Result<Stat, Failure> {
-        let root = self.files.root();
-        match root.stat(path) {
-            Err(Failure::NotFound | Failure::LinkRefused | Failure::NotADirectory) => {
-                root.entry(path)
-            }
-            result => result,
+        let shown = self.files.shown_at(path)?;
+        if matches!(listing.form, ListForm::Names { .. }) {
+            return self.name(&listing.named);
         }
+        self.line(path.file_name().unwrap_or(b"."), &shown)
     }
 
     /// Lists the directory that was asked for, and those below it if that is asked for.
@@ -282,7 +271,7 @@ impl Writer<'_, '_> {
         if pattern.is_none() {
             self.dots(path)?;
         }
-        let mut stats = Stats::new(root, path, entries, names, self.task);
+        let mut stats = Stats::new(self.files, path, entries, names, self.task);
         let mut together = Vec::new();
         while let Some(rows) = stats.next()? {
             if by_name && !aliases {
@@ -312,9 +301,9 @@ impl Writer<'_, '_> {
             let name = names.bytes(row.name);
             match self.listing.form {
                 ListForm::Names { .. } => self.name_in(directory, name)?,
-                _ => self.line(name, &row.stat)?,
+                _ => self.line(name, &row.shown)?,
             }
-            if deeper && row.stat.what == What::Directory && !row.through_link {
+            if deeper && row.shown.stat.what == What::Directory && !row.shown.through_link {
                 below.extend(directory.below(name));
             }
         }
@@ -342,7 +331,9 @@ impl Writer<'_, '_> {
         match self.listing.form {
             ListForm::Machine(wanted) => {
                 let stat = self.files.root().stat(path)?;
-                let facts = self.files.facts_of(&stat, path.is_root());
+                let mut facts = self.files.facts_of(&stat, path.is_root());
+                // RMD refuses a link.
+                facts.permissions.delete &= self.files.root().entry(path)?.what != What::Link;
                 write_facts(&mut self.buffer, &facts, wanted, Place::Itself, b".");
                 self.buffer.push(*b"\r\n");
                 if let Some(parent) = path.parent() {
@@ -356,19 +347,27 @@ impl Writer<'_, '_> {
                 let root = self.files.root();
                 let itself = root.stat(path)?;
                 let above = root.stat(&path.parent().unwrap_or_else(VirtualPath::root))?;
-                self.line(b".", &itself)?;
-                self.line(b"..", &above)?;
+                for (name, stat) in [(&b"."[..], itself), (b"..", above)] {
+                    self.long.write(&mut self.buffer, name, &stat);
+                    self.end_line()?;
+                }
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn line(&mut self, name: &[u8], stat: &Stat) -> Result<(), Failure> {
+    fn line(&mut self, name: &[u8], shown: &Shown) -> Result<(), Failure> {
         match self.listing.form {
-            ListForm::Long { .. } => self.long.write(&mut self.buffer, name, stat),
+            ListForm::Long { .. } => {
+                self.long.write(&mut self.buffer, name, &shown.stat);
+                if let Some(link) = &shown.link {
+                    self.buffer.push(*b" -> ");
+                    self.buffer.append(name::encode(&link.text).as_bytes());
+                }
+            }
             ListForm::Machine(wanted) => {
-                let facts = self.files.facts_of(stat, false);
+                let facts = self.files.facts_of_shown(shown);
                 write_facts(&mut self.buffer, &facts, wanted, Place::Entry, name);
             }
             ListForm::Names { .. } => self.buffer.append(name::encode(name).as_bytes()),

@@ -105,9 +105,12 @@ fn bytes_in(text: &[u8], Name { start, length }: Name) -> &[u8] {
 }
 
 /// Whether a name stats like what ESXi calls the directory of a datastore: groups of hexadecimal
-/// digits, `5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cd` on VMFS and `a1b2c3d4-e5f6a7b8` on NFS.
-pub(super) fn is_uuid(name: &[u8]) -> bool {
-    if !matches!(name.len(), 17 | 35) {
+/// digits, `5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cd` on VMFS, `a1b2c3d4-e5f6a7b8` on NFS,
+/// `vsan:5f0c2a1e8d4b7c3a-1f2e000c29ab34cd` on vSAN.
+pub(in crate::storage) fn is_uuid(name: &[u8]) -> bool {
+    let vsan = name.strip_prefix(b"vsan:");
+    let name = vsan.unwrap_or(name);
+    if !matches!(name.len(), 17 | 33 | 35) {
         return false;
     }
     let groups = name.split(|byte| *byte == b'-');
@@ -116,7 +119,11 @@ pub(super) fn is_uuid(name: &[u8]) -> bool {
         hexadecimal.then_some(group.len())
     });
     let lengths: Option<Vec<_>> = lengths.take(5).collect();
-    matches!(lengths.as_deref(), Some([8, 8, 4, 12] | [8, 8]))
+    match lengths.as_deref() {
+        Some([8, 8, 4, 12] | [8, 8]) => vsan.is_none(),
+        Some([16, 16]) => vsan.is_some(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +135,9 @@ mod tests {
         for (name, expected) in [
             ("5f0c2a1e-8d4b7c3a-1f2e-000c29ab34cd", true),
             ("a1b2c3d4-e5f6a7b8", true),
+            ("vsan:5f0c2a1e8d4b7c3a-1f2e000c29ab34cd", true),
+            ("5f0c2a1e8d4b7c3a-1f2e000c29ab34cd", false),
+            ("vsan:a1b2c3d4-e5f6a7b8", false),
             ("datastore1", false),
             ("", false),
             ("5f0c2a1e", false),

@@ -13,14 +13,14 @@ use crate::storage::root::What;
 /// Leaves out directories that are named like the UUID of a datastore and to which a link leads:
 /// its label.
 pub(super) fn hide_uuid_aliases(rows: &mut Vec<Row>, names: &Names) {
-    let links = rows.iter().filter(|row| row.through_link);
-    let directories = links.filter(|row| row.stat.what == What::Directory);
+    let links = rows.iter().filter(|row| row.shown.through_link);
+    let directories = links.filter(|row| row.shown.stat.what == What::Directory);
     let linked: HashSet<_> = directories
-        .map(|row| (row.stat.device, row.stat.inode))
+        .map(|row| (row.shown.stat.device, row.shown.stat.inode))
         .collect();
     rows.retain(|row| {
-        row.through_link
-            || !linked.contains(&(row.stat.device, row.stat.inode))
+        row.shown.through_link
+            || !linked.contains(&(row.shown.stat.device, row.shown.stat.inode))
             || !is_uuid(names.bytes(row.name))
     });
 }
@@ -29,8 +29,13 @@ pub(super) fn hide_uuid_aliases(rows: &mut Vec<Row>, names: &Names) {
 pub(super) fn sort(rows: &mut [Row], names: &Names, order: Order) {
     let what: fn(&Row) -> (i64, u32) = match order.by {
         OrderBy::Name => return,
-        OrderBy::Modified => |row| (row.stat.modified.seconds, row.stat.modified.nanoseconds),
-        OrderBy::Size => |row| (i64::try_from(row.stat.size).unwrap_or(i64::MAX), 0),
+        OrderBy::Modified => |row| {
+            (
+                row.shown.stat.modified.seconds,
+                row.shown.stat.modified.nanoseconds,
+            )
+        },
+        OrderBy::Size => |row| (i64::try_from(row.shown.stat.size).unwrap_or(i64::MAX), 0),
     };
     rows.sort_unstable_by(|one, other| {
         let by_name = || names.bytes(one.name).cmp(names.bytes(other.name));

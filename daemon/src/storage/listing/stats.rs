@@ -8,7 +8,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -18,7 +18,11 @@ use protocol::{request::Failure, virtual_path::VirtualPath};
 
 use super::names::{Name, Names};
 use crate::{
-    storage::root::{Root, Stat, What, entries::Entries},
+    storage::{
+        files::Files,
+        links::Shown,
+        root::{Root, Stat, What, entries::Entries},
+    },
     task::{CHECK_INTERVAL, Task, second_thread},
 };
 
@@ -36,10 +40,8 @@ const MANY: usize = 4096;
 pub(super) struct Row {
     /// Where its name stands.
     pub(super) name: Name,
-    /// Whether it is what a link leads to.
-    pub(super) through_link: bool,
-    /// What it is, links followed as far as they lead.
-    pub(super) stat: Stat,
+    /// What it is.
+    pub(super) shown: Shown,
 }
 
 /// The entries of a directory in slices, without those that have vanished. No more are looked at
@@ -50,8 +52,11 @@ pub(super) struct Stats(Arc<Shared>);
 /// What the threads share. Locks and waits are `parking_lot`'s, see `relay.rs`.
 #[derive(Debug)]
 struct Shared {
-    root: Root,
+    files: Files,
     path: VirtualPath,
+    /// The root, open in the directory, and the path of the directory without links: for links.
+    /// Nothing if it has gone.
+    near: OnceLock<Option<(Root, VirtualPath)>>,
     entries: Entries,
     names: Names,
     task: Task,
@@ -74,15 +79,16 @@ struct State {
 impl Stats {
     /// Stats at the entries of these names in the directory at `path`.
     pub(super) fn new(
-        root: &Root,
+        files: &Files,
         path: &VirtualPath,
         entries: Entries,
         names: Names,
         task: &Task,
     ) -> Self {
         let shared = Arc::new(Shared {
-            root: root.clone(),
+            files: files.clone(),
             path: path.clone(),
+            near: OnceLock::new(),
             entries,
             names,
             task: task.clone(),
@@ -176,24 +182,29 @@ impl Shared {
         for name in names {
             // Each time: a look can be slow.
             self.check()?;
-            let Some(mut stat) = self.entries.look(self.names.for_kernel(*name))? else {
+            let Some(stat) = self.entries.look(self.names.for_kernel(*name))? else {
                 continue;
             };
-            let through_link = stat.what == What::Link;
-            if through_link {
-                let target = self.path.join(self.names.bytes(*name));
-                // Where it leads nowhere, the link itself is shown.
-                if let Some(shown) = target.ok().and_then(|target| self.root.stat(&target).ok()) {
-                    stat = shown;
-                }
-            }
             rows.push(Row {
                 name: *name,
-                through_link,
-                stat,
+                shown: self.shown(self.names.bytes(*name), stat),
             });
         }
         Ok(rows)
+    }
+
+    fn shown(&self, name: &[u8], stat: Stat) -> Shown {
+        let near = (stat.what == What::Link).then(|| {
+            self.near.get_or_init(|| {
+                let root = self.files.root();
+                let path = root.resolve(&self.path).ok()?;
+                Some((root.opened(&path).ok()?, path))
+            })
+        });
+        match near {
+            Some(Some((root, path))) => self.files.shown(root, path, name, stat),
+            _ => self.files.shown(self.files.root(), &self.path, name, stat),
+        }
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -230,7 +241,7 @@ mod tests {
         let entries = root.read_dir(&VirtualPath::root()).unwrap();
         let mut names = Names::read(&entries, &task, usize::MAX, &|_name| true).unwrap();
         names.sort(false);
-        Stats::new(root, &VirtualPath::root(), entries, names, &task)
+        Stats::new(&sample.files, &VirtualPath::root(), entries, names, &task)
     }
 
     #[test]

@@ -55,12 +55,14 @@ fn with_one_path(files: &Files, task: &Task, operation: Operation) -> Result<Out
         Operation::Facts(path) => {
             let facts = files.facts(&path).or_else(|failure| {
                 // Clients ask for the size to know where to resume.
-                let part = (failure == Failure::NotFound).then(|| part::resumable(root, &path));
+                let is_missing = matches!(failure, Failure::NotFound | Failure::TargetMissing);
+                let part = is_missing.then(|| part::resumable(root, &path));
                 let part = part.flatten().ok_or(failure)?;
                 Ok(files.facts_of(&part, false))
             });
             facts.map(Outcome::Facts)
         }
+        Operation::Entry(path) => files.entry_facts(&path).map(Outcome::Facts),
         Operation::MakeDirectory(path) => {
             allowed(rights.store())?;
             not_for_part(&path)?;

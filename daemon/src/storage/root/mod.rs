@@ -6,6 +6,7 @@
 //! a root that is missing at log-in may appear later.
 
 pub(crate) mod entries;
+mod links;
 mod place;
 mod probe;
 mod space;
@@ -31,7 +32,7 @@ use protocol::{
 };
 use tracing::warn;
 
-pub(crate) use self::{entries::Entries, probe::at_calls_work};
+pub(crate) use self::{entries::Entries, links::Link, probe::at_calls_work};
 use self::{
     place::Place,
     space::space_at,
@@ -294,11 +295,13 @@ impl Root {
     /// Removes an empty directory.
     ///
     /// # Errors
-    /// [`Failure::NotEmpty`] if it is not; see the others.
+    /// [`Failure::NotEmpty`] if it is not; [`Failure::IsALink`]; see the others.
     pub(crate) fn remove_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
         let target = self.walk(path, Last::Kept)?.named()?;
-        if target.existing()?.what != What::Directory {
-            return Err(Failure::NotADirectory);
+        match target.existing()?.what {
+            What::Directory => {}
+            What::Link => return Err(Failure::IsALink),
+            What::File | What::Special => return Err(Failure::NotADirectory),
         }
         match uninterrupted(|| target.parent.remove_dir(&target.name)) {
             // POSIX allows this for a directory that is not empty.

@@ -26,7 +26,7 @@ const COARSEST_SECONDS: u64 = 2;
 pub(super) enum Last {
     /// Go where it leads.
     Followed,
-    /// It is what was meant.
+    /// The link itself is the target.
     Kept,
 }
 
@@ -39,6 +39,8 @@ pub(super) struct Target {
     pub(super) name: CString,
     /// What has the name, if anything.
     pub(super) stat: Option<Stat>,
+    /// Whether the last name comes from a link.
+    pub(super) through_link: bool,
     /// The target from the root on, without links.
     pub(super) path: VirtualPath,
 }
@@ -46,7 +48,7 @@ pub(super) struct Target {
 impl Target {
     /// What is there.
     pub(super) fn existing(&self) -> Result<Stat, Failure> {
-        self.stat.ok_or(Failure::NotFound)
+        self.stat.ok_or(missing(self.through_link))
     }
 
     /// This target, unless it is the root, which can be neither removed nor renamed.
@@ -100,6 +102,7 @@ impl Root {
             }
         };
         let mut links = 0;
+        let mut through_link = false;
         while let Some(name) = pending.pop() {
             if name.as_c_str() == c".." {
                 // Only links have it. By name and not by the kernel: the directory may have been
@@ -111,11 +114,13 @@ impl Root {
             let stat = match parent.stat(&name) {
                 Ok(stat) => Some(stat),
                 Err(Errno::ENOENT) if pending.is_empty() => None,
+                Err(Errno::ENOENT) => return Err(missing(through_link)),
                 Err(errno) => return Err(failure(errno)),
             };
             let is_link = stat.is_some_and(|stat| stat.what == What::Link);
             if is_link && (last == Last::Followed || !pending.is_empty()) {
                 links += 1;
+                through_link |= pending.is_empty();
                 if links > MOST_LINKS || pending.len() > PATH_BYTES {
                     return Err(Failure::LinkRefused);
                 }
@@ -137,6 +142,7 @@ impl Root {
                     parent,
                     name,
                     stat,
+                    through_link,
                     path,
                 });
             }
@@ -152,6 +158,7 @@ impl Root {
             parent,
             name: c".".to_owned(),
             stat: Some(stat),
+            through_link,
             path: reached,
         })
     }
@@ -165,6 +172,7 @@ impl Root {
                     parent: place.clone(),
                     name: CString::new(name).map_err(|_nul| Failure::InvalidName)?,
                     stat,
+                    through_link: false,
                     path: path.clone(),
                 })
             }
@@ -187,7 +195,7 @@ impl Root {
     }
 
     /// The part below the root of an absolute path of the host, which a link leads to.
-    fn inside(&self, target: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub(super) fn inside(&self, target: &[u8]) -> Result<Vec<u8>, Failure> {
         let target = Path::new(OsStr::from_bytes(target));
         let below = |root: &Path| {
             let rest = target.strip_prefix(root).ok()?;
@@ -202,6 +210,15 @@ impl Root {
                     .and_then(|root| below(&root))
             })
             .ok_or(Failure::LinkRefused)
+    }
+}
+
+/// What it means that nothing has a name.
+fn missing(through_link: bool) -> Failure {
+    if through_link {
+        Failure::TargetMissing
+    } else {
+        Failure::NotFound
     }
 }
 

@@ -104,7 +104,7 @@ fn transfers_wait_for_a_data_set_up() {
     assert_eq!(rig.operations, []);
     // A glob is looked up first.
     rig.expect("LIST *", "425");
-    assert_eq!(rig.operations, [Operation::Facts(path("*"))]);
+    assert_eq!(rig.operations, [Operation::Entry(path("*"))]);
 }
 
 #[test]

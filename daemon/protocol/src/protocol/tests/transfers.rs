@@ -106,6 +106,8 @@ fn what_cannot_be_done_is_refused_before_150() {
         (Failure::NotAFile, 550),
         (Failure::NotEmpty, 550),
         (Failure::InvalidName, 553),
+        (Failure::TargetMissing, 550),
+        (Failure::IsALink, 550),
         (Failure::LinkRefused, 550),
         (Failure::PermissionDenied, 550),
         (Failure::ReadOnly, 550),

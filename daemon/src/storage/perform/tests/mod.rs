@@ -155,7 +155,7 @@ fn new_directories_have_the_mode_of_the_account() {
 }
 
 #[test]
-fn facts_follow_links_and_tell_broken_ones() {
+fn facts_follow_links_and_name_what_is_wrong_with_them() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::default());
         sample.write("f", "12345");
@@ -171,11 +171,17 @@ fn facts_follow_links_and_tell_broken_ones() {
         assert_eq!((facts("/l").kind, facts("/l").size), (Kind::File, Some(5)));
         assert_eq!(facts("/label").kind, Kind::Directory);
         assert_eq!(facts("/label").unique, facts("/d").unique);
-        for name in ["/dangling", "/out"] {
-            assert_eq!(
-                (facts(name).kind, facts(name).size),
-                (Kind::BrokenLink, None)
-            );
+        for (name, failure) in [
+            ("/dangling", Failure::TargetMissing),
+            ("/out", Failure::LinkRefused),
+        ] {
+            let followed = do_it(&sample.files, Operation::Facts(path(name)));
+            assert_eq!(followed, Err(failure), "{name}");
+            let Ok(Outcome::Facts(link)) = do_it(&sample.files, Operation::Entry(path(name)))
+            else {
+                panic!("{name}");
+            };
+            assert_eq!((link.kind, link.size), (Kind::Link, None), "{name}");
         }
         assert!(!facts("/").permissions.delete && facts("/d").permissions.delete);
         let missing = do_it(&sample.files, Operation::Facts(path("/x")));

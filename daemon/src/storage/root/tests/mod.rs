@@ -299,7 +299,7 @@ fn a_link_itself_is_renamed_and_removed() {
         host.link("nowhere", "dangling");
         host.root.rename(&path("/l"), &path("/m")).unwrap();
         host.root.rename(&path("/dangling"), &path("/n")).unwrap();
-        assert_eq!(host.root.stat(&path("/n")), Err(Failure::NotFound));
+        assert_eq!(host.root.stat(&path("/n")), Err(Failure::TargetMissing));
         assert_eq!(host.root.resolve(&path("/n")), Ok(path("/nowhere")));
         assert_eq!(
             host.root.create_new(&path("/n"), 0o644).unwrap_err(),
