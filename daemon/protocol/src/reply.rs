@@ -124,6 +124,7 @@ fn code(failure: Failure) -> u16 {
         Failure::ConnectionLost | Failure::Truncated | Failure::Cancelled => 426,
         Failure::BeingWritten | Failure::Locked => 450,
         Failure::Device
+        | Failure::Shortened
         | Failure::Displaced
         | Failure::Unsynced
         | Failure::Resources

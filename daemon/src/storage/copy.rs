@@ -176,8 +176,8 @@ impl Job<'_> {
                 let wanted = wanted.min(BLOCK_BYTES);
                 let (block, _) = buffer.split_at_mut(wanted);
                 let read = match self.source.read_at(block, position) {
-                    // Somebody makes it shorter; what there was is no whole copy.
-                    Ok(0) => return Err(PathFailure::source(Failure::Device)),
+                    // What there was is not a complete copy.
+                    Ok(0) => return Err(PathFailure::source(Failure::Shortened)),
                     Ok(read) => read,
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) => return Err(PathFailure::source(io_failure(&error))),
@@ -185,6 +185,12 @@ impl Job<'_> {
                 self.write(block.get(..read).unwrap_or_default(), position)?;
                 position += read as u64;
             }
+        }
+        // Holes are not read, so the size alone tells whether they are still there.
+        let found = self.source.metadata();
+        let found = found.map_err(|error| PathFailure::source(io_failure(&error)))?;
+        if found.len() < size {
+            return Err(PathFailure::source(Failure::Shortened));
         }
         Ok(done(self.part.file.set_len(size))?)
     }

@@ -54,8 +54,7 @@ fn each_block(
         let wanted = wanted.min(BLOCK_BYTES);
         let (block, _) = buffer.split_at_mut(wanted);
         let read = match file.read_at(block, position) {
-            // Somebody has made it shorter.
-            Ok(0) => return Err(Failure::BehindEnd),
+            Ok(0) => return Err(Failure::Shortened),
             Ok(read) => read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(io_failure(&error)),

@@ -119,7 +119,7 @@ impl Sender {
         if !transfers.sendfile || self.text.is_some() {
             return Ok(false);
         }
-        while let Some(span) = source.span(whole) {
+        while let Some(span) = source.span(whole)? {
             match span {
                 Span::Zeros(length) => self.send_zeros(length)?,
                 Span::Data(length) => {

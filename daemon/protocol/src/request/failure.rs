@@ -47,6 +47,8 @@ pub enum Failure {
     TooLarge,
     /// The medium or its connection failed.
     Device,
+    /// A file that is read became shorter than it was at the beginning.
+    Shortened,
     /// The directory of an upload was moved, or its file system unmounted, while it ran. Nothing
     /// was replaced.
     Displaced,
@@ -137,6 +139,7 @@ impl fmt::Display for Failure {
             Self::Quota => "quota exceeded",
             Self::TooLarge => "the file is too large for the file system",
             Self::Device => "the storage reports an error",
+            Self::Shortened => "the file became shorter while it was read",
             Self::Displaced => {
                 "its directory was moved or its datastore has gone, nothing was replaced, store it again"
             }

@@ -34,6 +34,8 @@ pub(crate) struct Download {
     left: Range<u64>,
     /// Data known to be around or behind the position, in a file with holes.
     data: Option<Range<u64>>,
+    /// Whether zeros have been passed since the file was last seen to be long enough for all.
+    unproven: bool,
 }
 
 /// What comes next.
@@ -80,6 +82,7 @@ impl Download {
             file,
             left: start..end,
             data: is_sparse.then_some(0..0),
+            unproven: false,
         })
     }
 
@@ -111,31 +114,49 @@ impl Download {
     }
 
     /// What comes next, `whole` bytes of data at the most; nothing at the end.
-    pub(crate) fn span(&mut self, whole: usize) -> Option<Span> {
+    ///
+    /// # Errors
+    /// [`Failure::Shortened`] if the file does not have what the client was promised.
+    pub(crate) fn span(&mut self, whole: usize) -> Result<Option<Span>, Failure> {
         if self.left.is_empty() {
-            return None;
+            // Nobody reads zeros, so nobody else notices that they are gone.
+            if self.unproven {
+                self.prove()?;
+            }
+            return Ok(None);
         }
         let until = self.left.start.saturating_add(whole as u64);
         let until = until.min(self.left.end);
-        let until = match self.hole(until) {
+        let until = match self.hole(until)? {
             Some(zeros) => {
                 self.left.start += zeros;
-                return Some(Span::Zeros(zeros));
+                self.unproven = true;
+                return Ok(Some(Span::Zeros(zeros)));
             }
             None => self.data.as_ref().map_or(until, |data| until.min(data.end)),
         };
         let length = usize::try_from(until - self.left.start).unwrap_or(whole);
-        Some(Span::Data(length))
+        Ok(Some(Span::Data(length)))
+    }
+
+    /// Looks whether the file still has all that is to be sent.
+    fn prove(&mut self) -> Result<(), Failure> {
+        let found = self.file.metadata().map_err(|error| read_failure(&error))?;
+        if found.len() < self.left.end {
+            return Err(Failure::Shortened);
+        }
+        self.unproven = false;
+        Ok(())
     }
 
     /// Passes bytes that have been read; none means that the file has become shorter.
     ///
     /// # Errors
-    /// [`Failure::Device`] then, because the client was promised more.
+    /// [`Failure::Shortened`] then, because the client was promised more.
     pub(crate) fn pass(&mut self, bytes: usize) -> Result<(), Failure> {
         self.left.start += bytes as u64;
         if bytes == 0 {
-            return Err(Failure::Device);
+            return Err(Failure::Shortened);
         }
         Ok(())
     }
@@ -143,14 +164,13 @@ impl Download {
     /// Reads into a block; nothing at the end.
     ///
     /// # Errors
-    /// [`Failure::Device`] also if the file has become shorter, because the client was promised
-    /// more.
+    /// [`Failure::Shortened`] if the file has become shorter, because the client was promised more.
     pub(crate) fn step(&mut self, block: &mut Block) -> Result<Option<Step>, Failure> {
         let whole = match self.left() {
             left if left <= block.length() as u64 => block.length(),
             _ => block.aligned_length(self.left.start),
         };
-        match self.span(whole) {
+        match self.span(whole)? {
             None => Ok(None),
             Some(Span::Zeros(zeros)) => Ok(Some(Step::Zeros(zeros))),
             Some(Span::Data(length)) => {
@@ -166,7 +186,7 @@ impl Download {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.file.read_at(rest, self.left.start + filled as u64) {
-                Ok(0) => return Err(Failure::Device),
+                Ok(0) => return Err(Failure::Shortened),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(read_failure(&error)),
@@ -177,11 +197,16 @@ impl Download {
 
     /// The zeros between here and the next data, if there are enough for a hole. Otherwise
     /// [`Download::data`] tells how far to read, at least up to `until` if that is all data.
-    fn hole(&mut self, until: u64) -> Option<u64> {
+    ///
+    /// # Errors
+    /// [`Failure::Shortened`] if the file ends before the hole should.
+    fn hole(&mut self, until: u64) -> Result<Option<u64>, Failure> {
         let here = self.left.start;
-        let known = self.data.clone()?;
+        let Some(known) = self.data.clone() else {
+            return Ok(None);
+        };
         if known.contains(&here) && known.end >= until {
-            return None;
+            return Ok(None);
         }
         let mut data = known;
         if !data.contains(&here) {
@@ -190,11 +215,14 @@ impl Download {
         loop {
             let next = match self.seek(data.end, Whence::SeekData) {
                 Ok(next) => next.max(data.end),
-                // No data up to the end.
-                Err(Errno::ENXIO) => self.left.end,
+                // No data up to the end, wherever that is now.
+                Err(Errno::ENXIO) => {
+                    self.prove()?;
+                    self.left.end
+                }
                 Err(_unsupported) => {
                     self.data = None;
-                    return None;
+                    return Ok(None);
                 }
             };
             let next = next.min(self.left.end);
@@ -202,19 +230,19 @@ impl Download {
             if zeros >= HOLE_BYTES as u64 {
                 let at_hole = data.end == here;
                 self.data = Some(data);
-                return at_hole.then_some(zeros);
+                return Ok(at_hole.then_some(zeros));
             }
             // Smaller holes are read like data: two calls more would cost more.
             let Ok(end) = self.seek(next, Whence::SeekHole) else {
                 data.end = self.left.end;
                 self.data = Some(data);
-                return None;
+                return Ok(None);
             };
             data.end = end.clamp(next, self.left.end);
             if data.end >= until || data.end == next {
                 data.end = data.end.max(until);
                 self.data = Some(data);
-                return None;
+                return Ok(None);
             }
         }
     }

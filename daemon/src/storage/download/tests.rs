@@ -109,7 +109,7 @@ fn a_file_that_shrinks_is_not_sent_as_if_it_were_whole() {
     fs::write(directory.path().join("f"), "short").unwrap();
     let mut block = Claim::new(&Transfers::default()).large_block();
     let mut steps = std::iter::from_fn(|| download.step(&mut block).transpose());
-    assert_eq!(steps.find(Result::is_err), Some(Err(Failure::Device)));
+    assert_eq!(steps.find(Result::is_err), Some(Err(Failure::Shortened)));
 }
 
 proptest! {
@@ -123,5 +123,32 @@ proptest! {
         let expected = content.get(start..end.unwrap_or(content.len()).min(content.len()));
         let sent = read(&root, start as u64, end.map(|end| end as u64));
         prop_assert_eq!(sent.ok().map(|(sent, _)| sent), expected.map(<[u8]>::to_vec));
+    }
+}
+
+/// Nobody reads the zeros of a hole, so only the size tells that the file has ended in it.
+#[test]
+fn a_file_with_holes_that_shrinks_is_not_sent_as_zeros() {
+    const PIECE: usize = 1 << 20;
+    let pieces = [(false, PIECE), (true, PIECE), (false, PIECE), (true, PIECE)];
+    for (cut_after, size) in [(1, 2), (1, 1), (2, 2), (2, 3), (3, 3), (4, 2)] {
+        let (directory, root, _) = file_of(&pieces);
+        let mut download = Download::open(&root, &path(), 0, None).unwrap();
+        let mut block = Claim::new(&Transfers::default()).large_block();
+        let name = directory.path().join("f");
+        let file = File::options().write(true).open(name).unwrap();
+        let mut sent = 0;
+        let ended = loop {
+            if sent == (cut_after * PIECE) as u64 {
+                file.set_len((size * PIECE) as u64 - 4096).unwrap();
+            }
+            match download.step(&mut block) {
+                Ok(Some(Step::Data(length))) => sent += length as u64,
+                Ok(Some(Step::Zeros(length))) => sent += length,
+                Ok(None) => break Ok(sent),
+                Err(failure) => break Err(failure),
+            }
+        };
+        assert_eq!(ended, Err(Failure::Shortened), "{cut_after} {size}");
     }
 }

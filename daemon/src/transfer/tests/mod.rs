@@ -208,7 +208,7 @@ fn a_file_that_becomes_shorter_is_no_success() {
             .unwrap();
         let (ours, client) = pair();
         let client = receiver(client);
-        assert_eq!(session.run(ours), Err(Failure::Device));
+        assert_eq!(session.run(ours), Err(Failure::Shortened));
         assert!(client.join().unwrap().len() <= 1 << 20);
     }
 }

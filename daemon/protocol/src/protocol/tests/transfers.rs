@@ -120,6 +120,7 @@ fn what_cannot_be_done_is_refused_before_150() {
         (Failure::Quota, 552),
         (Failure::TooLarge, 552),
         (Failure::Device, 451),
+        (Failure::Shortened, 451),
         (Failure::Displaced, 451),
         (Failure::Unsynced, 451),
         (Failure::InvalidTime, 504),

@@ -1,4 +1,5 @@
 mod busy;
+mod shrinking;
 
 use std::{
     fs::{self, File},
