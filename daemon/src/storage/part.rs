@@ -2,13 +2,18 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
+    os::unix::fs::MetadataExt as _,
     sync::{Mutex, OnceLock, PoisonError},
 };
 
 use nix::unistd::{getegid, geteuid};
 use protocol::{request::Failure, virtual_path::VirtualPath};
 
-use super::root::{Root, Stat, What};
+use super::{
+    errno::io_failure,
+    root::{Root, Stat, What},
+};
 
 /// What the name of a part file ends with. It begins with a dot.
 const SUFFIX: &[u8] = b".esxftpd-part";
@@ -59,8 +64,15 @@ fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-/// A directory by device and inode, and the name of a part file in it.
-type Key = (u64, u64, Vec<u8>);
+/// What one upload writes and no other may.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// A directory by device and inode, and the name of a part file in it.
+    Name(u64, u64, Vec<u8>),
+    /// A file by device and inode: hard links, and names on file systems that take upper and lower
+    /// case for the same, are several names of one file.
+    File(u64, u64),
+}
 
 /// The set-group-ID bit: files in such a directory get its group.
 const SET_GROUP: u32 = 0o2000;
@@ -74,7 +86,7 @@ fn key_of(root: &Root, file: &VirtualPath) -> Result<(Key, Stat), Failure> {
     } else {
         name_of(name)
     };
-    Ok(((stat.device, stat.inode, part), stat))
+    Ok((Key::Name(stat.device, stat.inode, part), stat))
 }
 
 /// Uploads under way in this process.
@@ -84,6 +96,10 @@ static WRITTEN: Mutex<BTreeSet<Key>> = Mutex::new(BTreeSet::new());
 #[derive(Debug)]
 pub(super) struct Writing {
     key: Key,
+    /// The file that is written, if that is known.
+    file: Option<Key>,
+    /// The file system.
+    device: u64,
     /// Whether files that are made in the directory get its group.
     sets_group: bool,
 }
@@ -110,9 +126,24 @@ impl Writing {
             .transpose()
     }
 
+    /// Takes the right to write an open file, whatever other names it has.
+    ///
+    /// # Errors
+    /// [`Failure::BeingWritten`] if somebody else has it.
+    pub(super) fn hold(&mut self, file: &File) -> Result<(), Failure> {
+        let found = file.metadata().map_err(|error| io_failure(&error))?;
+        let key = Key::File(found.dev(), found.ino());
+        let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if !written.insert(key.clone()) {
+            return Err(Failure::BeingWritten);
+        }
+        self.file = Some(key);
+        Ok(())
+    }
+
     /// The file system.
     pub(super) fn device(&self) -> u64 {
-        self.key.0
+        self.device
     }
 
     /// Whether a file that this process makes here belongs to whom the file of `stat` belongs.
@@ -126,7 +157,12 @@ impl Writing {
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         if written.insert(key.clone()) {
             let sets_group = directory.mode & SET_GROUP != 0;
-            Ok(Self { key, sets_group })
+            Ok(Self {
+                key,
+                file: None,
+                device: directory.device,
+                sets_group,
+            })
         } else {
             Err(Failure::BeingWritten)
         }
@@ -137,6 +173,9 @@ impl Drop for Writing {
     fn drop(&mut self) {
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         written.remove(&self.key);
+        if let Some(file) = &self.file {
+            written.remove(file);
+        }
     }
 }
 

@@ -133,7 +133,7 @@ impl Upload {
             return Err(Failure::InvalidName);
         }
         let (unseated, root) = (root, &opened);
-        let writing = Writing::begin(root, &path)?;
+        let mut writing = Writing::begin(root, &path)?;
         let found = Found::look(root, &path, seen)?;
         if found.old.is_some() && !rights.overwrite() {
             return Err(Failure::AccountForbids);
@@ -162,6 +162,7 @@ impl Upload {
             _ => Self::fresh(root, rights, path, &found, &writing)?,
         };
         upload.root = unseated.clone();
+        writing.hold(&upload.file)?;
         upload.hold(writing);
         Ok(upload)
     }
@@ -272,9 +273,10 @@ impl Upload {
     }
 
     fn new_file(root: &Root, rights: &Rights, path: VirtualPath) -> Result<Self, Failure> {
-        let writing = Writing::begin(root, &path)?;
+        let mut writing = Writing::begin(root, &path)?;
         let file = root.create_new(&path, rights.masked(MODE))?;
         let mut upload = Self::on(root, path, None, file, 0, true);
+        writing.hold(&upload.file)?;
         upload.hold(writing);
         Ok(upload)
     }

@@ -162,3 +162,39 @@ fn the_size_is_that_of_the_part_file_only_where_there_is_no_file() {
         assert_eq!(size(), Some(3));
     }
 }
+
+/// The later of two appends would write over what the earlier one has written.
+#[test]
+fn two_appends_through_hard_links_do_not_lose_one_of_them() {
+    for choice in BOTH {
+        let sample = Sample::new(choice, Rights::default());
+        sample.write("f", "old");
+        fs::hard_link(sample.path("f"), sample.path("other")).unwrap();
+        let mut config = Config::default();
+        config.storage.reserve = ByteSize(0);
+        let (root, rights) = (sample.files.root(), sample.files.rights());
+        let begin = |name: &str, start| {
+            Upload::prepare(root, rights, &config, &path(name), start, false).map(drop)
+        };
+        for start in [UploadStart::End, UploadStart::At(1)] {
+            let mut first = begin_at(&sample, "/f", start);
+            for second in [UploadStart::End, UploadStart::At(3)] {
+                assert_eq!(begin("/other", second), Err(Failure::BeingWritten));
+            }
+            // It gets a file of its own.
+            assert_eq!(begin("/other", UploadStart::Replace), Ok(()));
+            first.write(b"!").unwrap();
+            first.finish().unwrap();
+        }
+        assert_eq!(begin("/other", UploadStart::End), Ok(()));
+        assert_eq!(sample.read("other"), sample.read("f"));
+        // A part file can have other names, too.
+        let upload = begin_at(&sample, "/new", UploadStart::Replace);
+        fs::hard_link(sample.path(".new.esxftpd-part"), sample.path("third")).unwrap();
+        assert_eq!(
+            begin("/third", UploadStart::End),
+            Err(Failure::BeingWritten)
+        );
+        upload.finish().unwrap();
+    }
+}
