@@ -130,7 +130,7 @@ fn code(failure: Failure) -> u16 {
         | Failure::Resources
         | Failure::TooMuch
         | Failure::Internal => 451,
-        Failure::NoSpace => 452,
+        Failure::NoSpace | Failure::NoSpaceRemoved => 452,
         Failure::InvalidTime | Failure::Unsupported => 504,
         // RFC 4217, section 10: the data connection's TLS is not what it has to be.
         Failure::Handshake | Failure::NotResumed => 522,
@@ -148,7 +148,7 @@ fn code(failure: Failure) -> u16 {
         | Failure::AccountForbids
         | Failure::Unfinished => 550,
         Failure::Quota | Failure::TooLarge => 552,
-        Failure::InvalidName => 553,
+        Failure::InvalidName | Failure::PartName => 553,
         // RFC 3659, section 5.4: not the place that REST asks for.
         Failure::BehindEnd => 554,
     }

@@ -20,6 +20,9 @@ pub struct Storage {
     pub hide_uuid_twins: bool,
     /// How listings show symbolic links.
     pub links: LinkForm,
+    /// Days after which a session that lists a directory removes part files in it that nobody has
+    /// changed since; 0 keeps them.
+    pub part_file_days: u16,
     /// The times in listings of the `ls -l` kind; those of MLSD are always UTC.
     pub utc_offset: UtcOffset,
     /// Permission bits that new files and directories do not get, unless the account says
@@ -34,6 +37,7 @@ impl Default for Storage {
             reserve: ByteSize(1 << 30),
             hide_uuid_twins: true,
             links: LinkForm::AsLinks,
+            part_file_days: 7,
             utc_offset: UtcOffset(0),
             umask: Umask(0o022),
         }
@@ -42,6 +46,13 @@ impl Default for Storage {
 
 impl Storage {
     pub(super) fn check(&self, findings: &mut Findings) {
+        if self.part_file_days > MOST_DAYS {
+            findings.error(
+                "storage.part-file-days",
+                "more than ten years",
+                "choose at most 3650 days, or 0 to keep part files",
+            );
+        }
         if self.reserve.0 > MOST_RESERVE {
             findings.error(
                 "storage.reserve",
@@ -51,6 +62,9 @@ impl Storage {
         }
     }
 }
+
+/// More days are a mistake.
+const MOST_DAYS: u16 = 3650;
 
 /// A larger reserve is a slip of the unit.
 const MOST_RESERVE: u64 = 1 << 40;

@@ -63,8 +63,10 @@ fn failed(failure: Failure) -> Error {
     Error::from(match failure {
         Failure::AccountForbids | Failure::PermissionDenied => ErrorKind::PermissionDenied,
         Failure::BeingWritten | Failure::Locked => ErrorKind::TransientFileNotAvailable,
-        Failure::NoSpace | Failure::Quota => ErrorKind::InsufficientStorageSpaceError,
-        Failure::InvalidName => ErrorKind::FileNameNotAllowedError,
+        Failure::NoSpace | Failure::NoSpaceRemoved | Failure::Quota => {
+            ErrorKind::InsufficientStorageSpaceError
+        }
+        Failure::InvalidName | Failure::PartName => ErrorKind::FileNameNotAllowedError,
         Failure::ConnectionLost | Failure::Cancelled => ErrorKind::ConnectionClosed,
         Failure::Device | Failure::Internal | Failure::Unsynced => ErrorKind::LocalError,
         _ => ErrorKind::PermanentFileNotAvailable,

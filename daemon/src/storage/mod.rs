@@ -9,6 +9,7 @@ mod digest;
 pub(crate) mod download;
 pub(crate) mod errno;
 pub(crate) mod files;
+mod leftovers;
 mod links;
 mod listing;
 mod part;

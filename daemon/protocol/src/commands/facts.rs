@@ -55,7 +55,9 @@ impl Protocol {
             let text = "The size of converted text is not known, use TYPE I.";
             self.reply(Reply::new(550, text));
         } else {
-            self.look(path, Job::Size);
+            if let Some(path) = self.resolve(path) {
+                self.perform(Job::Size(path.clone()), Operation::Size(path));
+            }
         }
     }
 

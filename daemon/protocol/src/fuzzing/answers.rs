@@ -31,13 +31,15 @@ pub(crate) fn facts(kind: Kind) -> Facts {
 /// Everything exists; names without a dot are directories.
 pub(crate) fn fitting(operation: &Operation) -> Outcome {
     match operation {
-        Operation::Facts(path) | Operation::Entry(path) => Outcome::Facts(facts(
-            if path.file_name().is_some_and(|name| name.contains(&b'.')) {
-                Kind::File
-            } else {
-                Kind::Directory
-            },
-        )),
+        Operation::Facts(path) | Operation::Entry(path) | Operation::Size(path) => {
+            Outcome::Facts(facts(
+                if path.file_name().is_some_and(|name| name.contains(&b'.')) {
+                    Kind::File
+                } else {
+                    Kind::Directory
+                },
+            ))
+        }
         Operation::Prepare(transfer) => match transfer {
             Transfer::Download { path, .. } => Outcome::Ready {
                 size: Some(1234),
@@ -74,6 +76,7 @@ pub(crate) fn paths(operation: &Operation) -> Vec<&VirtualPath> {
     match operation {
         Operation::Facts(path)
         | Operation::Entry(path)
+        | Operation::Size(path)
         | Operation::MakeDirectory(path)
         | Operation::RemoveDirectory(path)
         | Operation::RemoveFile(path)

@@ -19,6 +19,8 @@ pub enum Failure {
     NotEmpty,
     /// The file system does not take the name.
     InvalidName,
+    /// The name is one of part files, which are for uploads only.
+    PartName,
     /// A link leads to something that does not exist.
     TargetMissing,
     /// A directory is to be removed and a link to one is there.
@@ -41,6 +43,8 @@ pub enum Failure {
     Locked,
     /// The file system is full, or would be below its reserve.
     NoSpace,
+    /// Like [`Failure::NoSpace`], and what the upload has stored is removed.
+    NoSpaceRemoved,
     /// The file system's quota is used up.
     Quota,
     /// The file would be larger than the file system takes.
@@ -123,6 +127,9 @@ impl fmt::Display for Failure {
             Self::NotAFile => "neither a file nor a directory",
             Self::NotEmpty => "the directory is not empty",
             Self::InvalidName => "the file system does not take this name",
+            Self::PartName => {
+                "this server refuses names of part files, which begin with a dot and end with .esxftpd-part"
+            }
             Self::TargetMissing => "the target of this link does not exist",
             Self::IsALink => "this is a link, not a directory; DELE removes the link",
             Self::LinkRefused => "a link leads out of your root or in a circle",
@@ -136,6 +143,9 @@ impl fmt::Display for Failure {
             Self::BeingWritten => "another session is writing this file, try again later",
             Self::Locked => "the file is locked, perhaps by a running virtual machine",
             Self::NoSpace => "no space left on the datastore",
+            Self::NoSpaceRemoved => {
+                "no space left on the datastore, what this upload has stored is removed"
+            }
             Self::Quota => "quota exceeded",
             Self::TooLarge => "the file is too large for the file system",
             Self::Device => "the storage reports an error",

@@ -22,6 +22,9 @@ pub enum Operation {
     /// The facts of what has this path, as listings show it: a link that is listed as a link has
     /// its own.
     Entry(VirtualPath),
+    /// The facts of a file, or, if only the part file of an interrupted upload is there, of that:
+    /// its size is where to resume.
+    Size(VirtualPath),
     /// Looks whether a transfer can be done and gets everything ready for it. The transfer that is
     /// started next is this one; what was prepared before is given up.
     Prepare(Transfer),
@@ -126,7 +129,7 @@ pub enum UploadStart {
 pub enum Outcome {
     /// Nothing to tell.
     Done,
-    /// The answer to [`Operation::Facts`] and [`Operation::Entry`].
+    /// The answer to [`Operation::Facts`], [`Operation::Entry`] and [`Operation::Size`].
     Facts(Facts),
     /// The answer to [`Operation::Prepare`].
     Ready {

@@ -37,6 +37,7 @@ use self::{
 use crate::{
     storage::{
         files::Files,
+        leftovers,
         links::Shown,
         root::{Stat, What},
     },
@@ -249,7 +250,7 @@ impl Writer<'_, '_> {
         let by_name = order.by == OrderBy::Name;
         let entries = root.read_dir(path)?;
         let mut names = Names::read(&entries, self.task, self.most, &|name| {
-            self.wanted(pattern, name)
+            !leftovers::remove_old(self.files, path, name) && self.wanted(pattern, name)
         })?;
         let aliases = self.files.settings().hide_uuid_twins && names.have_uuid();
         if aliases {

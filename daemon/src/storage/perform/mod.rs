@@ -9,7 +9,7 @@ use crate::{
     storage::{
         copy, digest,
         files::Files,
-        listing,
+        leftovers, listing,
         part::{self, Writing},
         root::What,
     },
@@ -52,9 +52,9 @@ fn with_one_path(files: &Files, task: &Task, operation: Operation) -> Result<Out
     let (root, rights) = (files.root(), files.rights());
     let done = |result: Result<(), Failure>| result.map(|()| Outcome::Done);
     match operation {
-        Operation::Facts(path) => {
+        Operation::Facts(path) => files.facts(&path).map(Outcome::Facts),
+        Operation::Size(path) => {
             let facts = files.facts(&path).or_else(|failure| {
-                // Clients ask for the size to know where to resume.
                 let is_missing = matches!(failure, Failure::NotFound | Failure::TargetMissing);
                 let part = is_missing.then(|| part::resumable(root, &path));
                 let part = part.flatten().ok_or(failure)?;
@@ -70,7 +70,12 @@ fn with_one_path(files: &Files, task: &Task, operation: Operation) -> Result<Out
         }
         Operation::RemoveDirectory(path) => {
             allowed(rights.delete())?;
-            done(root.remove_dir(&path))
+            done(match root.remove_dir(&path) {
+                Err(Failure::NotEmpty) => {
+                    leftovers::clear(files, &path).and_then(|()| root.remove_dir(&path))
+                }
+                result => result,
+            })
         }
         Operation::RemoveFile(path) => {
             allowed(rights.delete())?;
@@ -112,7 +117,7 @@ pub(crate) fn allowed(may: bool) -> Result<(), Failure> {
 /// what has it, or be kept from storing.
 pub(crate) fn not_for_part(path: &VirtualPath) -> Result<(), Failure> {
     match path.file_name() {
-        Some(name) if part::is_part(name) => Err(Failure::InvalidName),
+        Some(name) if part::is_part(name) => Err(Failure::PartName),
         _ => Ok(()),
     }
 }

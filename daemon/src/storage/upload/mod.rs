@@ -44,6 +44,9 @@ const ATTEMPTS: u32 = 100;
 #[derive(Debug)]
 pub(crate) struct Upload {
     root: Root,
+    /// The same, open in the directory of the file where that can be: for what has to be removed
+    /// even if the directory was moved.
+    near: Root,
     /// The file, without links on the way to it.
     path: VirtualPath,
     /// Where it is kept until it is complete, unless it is written in place.
@@ -130,7 +133,7 @@ impl Upload {
         let name = path.file_name().ok_or(Failure::IsADirectory)?;
         if part::is_part(name) {
             // It would be renamed when the upload that it belongs to is complete.
-            return Err(Failure::InvalidName);
+            return Err(Failure::PartName);
         }
         let (unseated, root) = (root, &opened);
         let mut writing = Writing::begin(root, &path)?;
@@ -291,6 +294,7 @@ impl Upload {
     ) -> Self {
         Self {
             root: root.clone(),
+            near: root.clone(),
             path,
             part,
             file,
@@ -365,9 +369,9 @@ impl Upload {
     /// Appends bytes that came from the client.
     ///
     /// # Errors
-    /// [`Failure::NoSpace`] also if the reserve would be touched; those of the file system.
+    /// [`Failure::NoSpaceRemoved`] also if the reserve would be touched; those of the file system.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        match self.text.take() {
+        let stored = match self.text.take() {
             None => self.store(bytes),
             Some(mut text) => {
                 let mut converted = Vec::with_capacity(bytes.len() + 1);
@@ -375,6 +379,37 @@ impl Upload {
                 self.text = Some(text);
                 self.store(&converted)
             }
+        };
+        stored.map_err(|failure| self.give_space_back(failure))
+    }
+
+    /// What an upload for which there is no space has stored would keep the datastore full, and
+    /// listings need not show it. What was there before it stays, and a file that is written in
+    /// place, which everybody sees.
+    fn give_space_back(&mut self, failure: Failure) -> Failure {
+        let is_visible = self.part.is_none() && !self.is_new;
+        if !matches!(failure, Failure::NoSpace | Failure::Quota) || is_visible {
+            return failure;
+        }
+        self.position = self.start;
+        // By the descriptor, wherever its name is now.
+        if let Err(error) = self.cut() {
+            warn!(path = ?self.path, %error, "the part file of an upload without space is left");
+            return failure;
+        }
+        let place = self.part.as_ref().unwrap_or(&self.path);
+        if self.start == 0 {
+            let ours = self.check_place(&self.near);
+            let removed = ours.and_then(|()| self.near.remove_file(place));
+            if let Err(failure) = removed {
+                warn!(path = ?place, %failure, "the empty part file of an upload is left");
+            }
+        }
+        warn!(path = ?place, "no space left: what the upload has stored is removed");
+        self.state = State::Complete;
+        match failure {
+            Failure::NoSpace => Failure::NoSpaceRemoved,
+            failure => failure,
         }
     }
 
@@ -409,6 +444,11 @@ impl Upload {
     /// # Errors
     /// Those of the file system.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        let flushed = self.flush_all();
+        flushed.map_err(|failure| self.give_space_back(failure))
+    }
+
+    fn flush_all(&mut self) -> Result<(), Failure> {
         if let Some(mut text) = self.text.take() {
             let mut rest = Vec::new();
             text.finish(&mut rest);
@@ -481,8 +521,8 @@ impl Drop for Upload {
             _ if self.is_new && self.position == 0 => {
                 let path = self.part.as_ref().unwrap_or(&self.path);
                 // Somebody else's file may have come to the place.
-                let ours = self.check_place(&self.root);
-                ours.and_then(|()| self.root.remove_file(path))
+                let ours = self.check_place(&self.near);
+                ours.and_then(|()| self.near.remove_file(path))
             }
             State::Prepared | State::Flushed => Ok(()),
             State::Begun => self.cut(),

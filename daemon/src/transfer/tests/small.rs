@@ -250,7 +250,7 @@ fn a_small_upload_to_a_full_disk_is_no_success() {
     // It was not full when the upload began.
     let _full = fs::write(session.path("other"), content(4 << 20));
     let result = ended(receive(receiving, &session.task));
-    assert_eq!(result, Err(Failure::NoSpace));
+    assert_eq!(result, Err(Failure::NoSpaceRemoved));
     let _reset_or_end = client.join();
     assert_eq!(fs::read(session.path("f")).unwrap(), b"old");
     drop(disk);

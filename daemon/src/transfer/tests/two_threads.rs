@@ -93,7 +93,7 @@ fn a_client_that_pauses_hears_of_a_full_disk() {
         task.cancel();
         waited_in_vain
     });
-    assert_eq!(protected.run(ours), Err(Failure::NoSpace));
+    assert_eq!(protected.run(ours), Err(Failure::NoSpaceRemoved));
     let _too_late = told.send(());
     assert!(!impatient.join().unwrap(), "only when it was cancelled");
     drop((client.join().unwrap(), disk));

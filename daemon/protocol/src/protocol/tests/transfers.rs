@@ -117,6 +117,8 @@ fn what_cannot_be_done_is_refused_before_150() {
         (Failure::BeingWritten, 450),
         (Failure::Locked, 450),
         (Failure::NoSpace, 452),
+        (Failure::NoSpaceRemoved, 452),
+        (Failure::PartName, 553),
         (Failure::Quota, 552),
         (Failure::TooLarge, 552),
         (Failure::Device, 451),

@@ -86,7 +86,7 @@ fn an_upload_whose_directory_is_moved_says_so_and_loses_nothing() {
         fs::create_dir(sample.path("d")).unwrap();
         let upload = begin_at(&sample, "/d/f", UploadStart::Replace);
         let full = do_it(&sample.files, Operation::RemoveDirectory(path("/d")));
-        assert_eq!(full, Err(Failure::NotEmpty));
+        assert_eq!(full, Err(Failure::BeingWritten));
         do_it(&sample.files, rename("/d", "/e")).unwrap();
         assert_eq!(upload.finish(), Err(Failure::Displaced));
         assert_eq!(sample.read("e/.f.esxftpd-part"), b"new");
@@ -151,7 +151,7 @@ fn an_upload_whose_directory_is_swapped_for_a_link_touches_nothing_elsewhere() {
 fn the_size_is_that_of_the_part_file_only_where_there_is_no_file() {
     for choice in BOTH {
         let sample = Sample::new(choice, Rights::default());
-        let size = || match do_it(&sample.files, Operation::Facts(path("/f"))) {
+        let size = || match do_it(&sample.files, Operation::Size(path("/f"))) {
             Ok(Outcome::Facts(facts)) => facts.size,
             other => panic!("{other:?}"),
         };

@@ -1,4 +1,5 @@
 mod busy;
+mod leftovers;
 mod shrinking;
 
 use std::{
@@ -226,7 +227,8 @@ fn names_of_part_files_are_left_to_uploads() {
             rename("/a", "/.f.esxftpd-part"),
         ] {
             let refused = do_it(&sample.files, operation.clone());
-            assert_eq!(refused, Err(Failure::InvalidName), "{operation:?}");
+            assert_eq!(refused, Err(Failure::PartName), "{operation:?}");
+            assert!(Failure::PartName.to_string().contains("server refuses"));
         }
         assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 1);
     }

@@ -321,7 +321,7 @@ fn impossible_targets_are_named() {
             ("dir", Failure::IsADirectory),
             ("fifo", Failure::NotAFile),
             ("none/f", Failure::NotFound),
-            (".x.esxftpd-part", Failure::InvalidName),
+            (".x.esxftpd-part", Failure::PartName),
         ] {
             let result = place.prepare(name, UploadStart::Replace);
             assert_eq!(result.map(drop), Err(failure), "{name}");

@@ -49,7 +49,7 @@ fn an_upload_stops_before_the_reserve_is_touched() {
         let mut upload = place.prepare("f", UploadStart::Replace).unwrap();
         assert_eq!(upload.reserve_space(None), Err(Failure::NoSpace));
         upload.begin().unwrap();
-        assert_eq!(upload.write(b"x"), Err(Failure::NoSpace));
+        assert_eq!(upload.write(b"x"), Err(Failure::NoSpaceRemoved));
         drop(upload);
         assert_eq!(place.names(), [""; 0]);
 
@@ -142,7 +142,7 @@ fn many_uploads_together_leave_the_reserve_alone() {
             for upload in &mut uploads {
                 match upload.write(&[7; 16 << 10]) {
                     Ok(()) => {}
-                    Err(Failure::NoSpace) => refused += 1,
+                    Err(Failure::NoSpaceRemoved) => refused += 1,
                     Err(other) => panic!("{other}"),
                 }
                 let space = place.root.space(&VirtualPath::root()).unwrap();
@@ -150,5 +150,62 @@ fn many_uploads_together_leave_the_reserve_alone() {
             }
         }
         assert!(refused > 0);
+    }
+}
+
+/// What a failed upload has stored is hidden, so nobody would find what fills the datastore.
+#[test]
+fn a_datastore_that_an_upload_filled_does_not_stay_full() {
+    for mut place in Place::both() {
+        let Some(_disk) = SmallDisk::mount(place.directory.path()) else {
+            eprintln!("NOT TESTED: mounting a small file system needs root");
+            return;
+        };
+        place.config.storage.reserve = ByteSize(1 << 20);
+        let fill = |upload: &mut Upload| {
+            let written = (0..64).map(|_| upload.write(&[7; 64 << 10]));
+            written.filter_map(Result::err).next()
+        };
+        for (name, start) in [("big", UploadStart::Replace), ("", UploadStart::Unique)] {
+            let mut upload = place.prepare(name, start).unwrap();
+            upload.begin().unwrap();
+            assert_eq!(fill(&mut upload), Some(Failure::NoSpaceRemoved));
+            drop(upload);
+            assert_eq!(place.names(), [""; 0], "{start:?}");
+        }
+        // An upload that goes on leaves what was there before.
+        place
+            .store("big", UploadStart::Replace, &[1; 1000], false)
+            .unwrap();
+        let mut upload = place.prepare("big", UploadStart::At(900)).unwrap();
+        upload.begin().unwrap();
+        assert_eq!(fill(&mut upload), Some(Failure::NoSpaceRemoved));
+        drop(upload);
+        assert_eq!(place.read(".big.esxftpd-part"), [1; 900]);
+        fs::remove_file(place.path(".big.esxftpd-part")).unwrap();
+        // One that writes to the file itself leaves what everybody sees.
+        fs::write(place.path("f"), "old").unwrap();
+        let mut upload = place.prepare("f", UploadStart::End).unwrap();
+        upload.begin().unwrap();
+        assert_eq!(fill(&mut upload), Some(Failure::NoSpace));
+        drop(upload);
+        assert!(place.read("f").starts_with(b"old"));
+        fs::remove_file(place.path("f")).unwrap();
+        // Its directory was moved meanwhile.
+        fs::create_dir(place.path("d")).unwrap();
+        let mut upload = place.prepare("d/big", UploadStart::Replace).unwrap();
+        upload.begin().unwrap();
+        upload.write(&[7; 1000]).unwrap();
+        fs::rename(place.path("d"), place.path("moved")).unwrap();
+        assert_eq!(fill(&mut upload), Some(Failure::NoSpaceRemoved));
+        drop(upload);
+        for left in fs::read_dir(place.path("moved")).unwrap() {
+            // By paths, it is not found again.
+            assert_eq!(left.unwrap().metadata().unwrap().len(), 0);
+            assert_eq!(place.root.kind(), RootKind::Paths);
+        }
+        place
+            .store("small", UploadStart::Replace, &[1; 1000], true)
+            .unwrap();
     }
 }
