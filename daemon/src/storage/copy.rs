@@ -126,7 +126,7 @@ impl<'r> Part<'r> {
             if !self.is_at(path) {
                 return Err(Failure::Displaced);
             }
-            self.root.rename(path, to)?;
+            self.root.move_into_place(&self.file, path, to)?;
         }
         self.path = None;
         let directory = to.parent().unwrap_or_else(VirtualPath::root);

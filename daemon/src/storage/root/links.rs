@@ -26,6 +26,7 @@ impl Root {
         let path = directory
             .join(name)
             .map_err(|_invalid| Failure::InvalidName)?;
+        let _looking = self.looking()?;
         let link = self.walk(&path, Last::Kept)?;
         let target = link.parent.read_link(&link.name).map_err(super::failure)?;
         let is_absolute = target.starts_with(b"/");

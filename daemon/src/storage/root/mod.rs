@@ -7,6 +7,7 @@
 
 pub(crate) mod entries;
 mod links;
+mod order;
 mod place;
 mod probe;
 mod space;
@@ -47,9 +48,9 @@ pub(crate) enum RootKind {
     /// never followed by the kernel. Nothing leads out, whatever others do to the tree meanwhile.
     /// Needs the `*at` family of calls.
     Confined,
-    /// By paths: each component is looked at before the next. Needs nothing but the old calls. A
-    /// program on the host that replaces a directory by a link between two of the calls can lead
-    /// a session out; the sessions themselves cannot make links.
+    /// By paths: each component is looked at before the next. Needs nothing but the old calls.
+    /// Sessions cannot lead each other out, see [`order`]. A program on the host that replaces a
+    /// directory by a link between two of the calls can lead a session out.
     Paths,
 }
 
@@ -156,6 +157,7 @@ impl Root {
     /// # Errors
     /// If it leads nowhere or out of the root, or the host does not tell.
     pub(crate) fn stat(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        let _looking = self.looking()?;
         self.walk(path, Last::Followed)?.existing()
     }
 
@@ -164,6 +166,7 @@ impl Root {
     /// # Errors
     /// If nothing has it, or the host does not tell.
     pub(crate) fn entry(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        let _looking = self.looking()?;
         self.walk(path, Last::Kept)?.existing()
     }
 
@@ -172,6 +175,7 @@ impl Root {
     /// # Errors
     /// If it leads out of the root, or the host does not tell.
     pub(crate) fn resolve(&self, path: &VirtualPath) -> Result<VirtualPath, Failure> {
+        let _looking = self.looking()?;
         Ok(self.walk(path, Last::Followed)?.path)
     }
 
@@ -185,6 +189,7 @@ impl Root {
         &self,
         path: &VirtualPath,
     ) -> Result<(VirtualPath, Self, Option<Stat>), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Followed)?;
         let directory = target.path.parent().ok_or(Failure::IsADirectory)?;
         if target.name.as_c_str() == c"." {
@@ -207,6 +212,7 @@ impl Root {
     /// # Errors
     /// If there is none, or it is the root.
     pub(crate) fn locate(&self, path: &VirtualPath) -> Result<(VirtualPath, Stat), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Kept)?.named()?;
         let stat = target.existing()?;
         Ok((target.path, stat))
@@ -217,6 +223,7 @@ impl Root {
     /// # Errors
     /// [`Failure::Locked`] if another program has locked it; see the others.
     pub(crate) fn open_read(&self, path: &VirtualPath) -> Result<(File, Stat), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Followed)?;
         open_regular(&target, OFlag::O_RDONLY)
     }
@@ -226,6 +233,7 @@ impl Root {
     /// # Errors
     /// [`Failure::Locked`] if another program has locked it; see the others.
     pub(crate) fn open_write(&self, path: &VirtualPath) -> Result<(File, Stat), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Followed)?;
         open_regular(&target, OFlag::O_RDWR)
     }
@@ -239,6 +247,7 @@ impl Root {
         path: &VirtualPath,
         stat: Stat,
     ) -> Result<(File, Stat), Failure> {
+        let _looking = self.looking()?;
         open_regular(&self.seen(path, Some(stat))?, OFlag::O_RDWR)
     }
 
@@ -248,6 +257,7 @@ impl Root {
     /// # Errors
     /// Those of [`Root::open_write`].
     pub(crate) fn check_writable(&self, path: &VirtualPath, stat: Stat) -> Result<(), Failure> {
+        let _looking = self.looking()?;
         let target = self.seen(path, Some(stat))?;
         open_unchecked(&target, OFlag::O_RDWR).map(drop)
     }
@@ -258,6 +268,7 @@ impl Root {
     /// # Errors
     /// [`Failure::Exists`] if the name is taken; see the others.
     pub(crate) fn create_new(&self, path: &VirtualPath, mode: u32) -> Result<File, Failure> {
+        let _looking = self.looking()?;
         let target = self.seen(path, None)?;
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | SAFELY;
         let opened = uninterrupted(|| {
@@ -274,7 +285,38 @@ impl Root {
     /// # Errors
     /// [`Failure::Unsupported`] if the two are on different file systems; see the others.
     pub(crate) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
+        self.rename_if(from, to, |_from| true)
+    }
+
+    /// Gives an open file its name, as [`Root::rename`] does.
+    ///
+    /// # Errors
+    /// [`Failure::Displaced`] if it is not what is found at `from`; those of [`Root::rename`].
+    pub(crate) fn move_into_place(
+        &self,
+        file: &File,
+        from: &VirtualPath,
+        to: &VirtualPath,
+    ) -> Result<(), Failure> {
+        let ours = uninterrupted(|| nix::sys::stat::fstat(file)).map_err(failure)?;
+        let ours = Stat::from(&ours);
+        self.rename_if(from, to, |found| {
+            (found.device, found.inode) == (ours.device, ours.inode)
+        })
+    }
+
+    fn rename_if(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        is_right: impl FnOnce(&Stat) -> bool,
+    ) -> Result<(), Failure> {
+        let _changing = self.changing()?;
         let from = self.seen(from, None)?.named()?;
+        // In an open directory nothing is looked up, and nothing else comes to the place.
+        if from.stat.is_some_and(|found| !is_right(&found)) {
+            return Err(Failure::Displaced);
+        }
         let to = self.seen(to, None)?.named()?;
         let renamed = uninterrupted(|| from.parent.rename(&from.name, &to.parent, &to.name));
         renamed.map_err(failure)
@@ -285,6 +327,7 @@ impl Root {
     /// # Errors
     /// [`Failure::IsADirectory`] for a directory; see the others.
     pub(crate) fn remove_file(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Kept)?.named()?;
         if target.existing()?.what == What::Directory {
             return Err(Failure::IsADirectory);
@@ -297,6 +340,7 @@ impl Root {
     /// # Errors
     /// [`Failure::NotEmpty`] if it is not; [`Failure::IsALink`]; see the others.
     pub(crate) fn remove_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
+        let _changing = self.changing()?;
         let target = self.walk(path, Last::Kept)?.named()?;
         match target.existing()?.what {
             What::Directory => {}
@@ -315,6 +359,7 @@ impl Root {
     /// # Errors
     /// [`Failure::Exists`] if the name is taken; see the others.
     pub(crate) fn make_dir(&self, path: &VirtualPath, mode: u32) -> Result<(), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Kept)?;
         if target.stat.is_some() {
             return Err(Failure::Exists);
@@ -328,6 +373,7 @@ impl Root {
     /// # Errors
     /// [`Failure::NotAFile`] for devices, FIFOs and sockets; see the others.
     pub(crate) fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Followed)?;
         let stat = target.existing()?;
         if !matches!(stat.what, What::File | What::Directory) {
@@ -350,6 +396,7 @@ impl Root {
         path: &VirtualPath,
         modified: Timestamp,
     ) -> Result<(), Failure> {
+        let _looking = self.looking()?;
         let target = self.walk(path, Last::Followed)?;
         let old = target.existing()?;
         if !matches!(old.what, What::File | What::Directory) {
@@ -363,11 +410,13 @@ impl Root {
     /// # Errors
     /// If it is no directory or cannot be opened.
     pub(crate) fn read_dir(&self, path: &VirtualPath) -> Result<Entries, Failure> {
+        let looking = self.looking()?;
         let target = self.walk(path, Last::Followed)?;
         if target.existing()?.what != What::Directory {
             return Err(Failure::NotADirectory);
         }
-        Ok(Entries::of(target.into_place()?))
+        let path = target.path.clone();
+        Ok(Entries::of(self, path, target.into_place()?, &looking))
     }
 
     /// The space of the file system that holds the path, or would hold it.
@@ -375,6 +424,7 @@ impl Root {
     /// # Errors
     /// [`Failure::Unsupported`] if the kernel does not tell, or tells nonsense.
     pub(crate) fn space(&self, path: &VirtualPath) -> Result<RawSpace, Failure> {
+        let looking = self.looking()?;
         let target = self.walk(path, Last::Followed)?;
         let is_directory = target.stat.is_some_and(|stat| stat.what == What::Directory);
         let place = if is_directory {
@@ -382,7 +432,9 @@ impl Root {
         } else {
             target.parent
         };
-        space_at(place.handle().map_err(failure)?.as_fd())
+        let handle = place.handle().map_err(failure)?;
+        drop(looking);
+        space_at(handle.as_fd())
     }
 
     /// The space of the file system that holds an open file.
@@ -402,11 +454,13 @@ impl Root {
     /// does no harm.
     pub(crate) fn sync_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
         let synced = || {
+            let looking = self.looking()?;
             let directory = match &self.opened {
                 Some((opened, place)) if opened == path => place.clone(),
                 _ => self.walk(path, Last::Followed)?.into_place()?,
             };
             let directory = directory.handle().map_err(failure)?;
+            drop(looking);
             match uninterrupted(|| fsync(&directory)) {
                 // Some kernels want a descriptor for writing, which directories have not.
                 Err(nix::errno::Errno::EBADF) => Ok(()),

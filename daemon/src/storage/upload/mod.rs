@@ -483,7 +483,7 @@ impl Upload {
                 // It has come since this upload began.
                 return Err(Failure::AccountForbids);
             }
-            root.rename(part, &self.path)?;
+            root.move_into_place(&self.file, part, &self.path)?;
         }
         self.state = State::Complete;
         if self.sync && (self.part.is_some() || self.is_new) {

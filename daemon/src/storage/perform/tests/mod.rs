@@ -1,4 +1,5 @@
 mod busy;
+mod escape;
 mod leftovers;
 mod shrinking;
 
