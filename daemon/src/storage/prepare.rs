@@ -108,7 +108,9 @@ impl Prepared {
             }
             Err(failure) if needs_directory => return Err(failure),
             // It may be a link that leads nowhere.
-            Err(_failure) => drop(files.entry_facts(&listing.path)?),
+            Err(_failure) => {
+                files.entry_facts(&listing.path)?;
+            }
             Ok(_) => {}
         }
         if let Some(bytes) = listing::small(files, &listing, task)? {

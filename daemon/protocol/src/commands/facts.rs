@@ -54,10 +54,8 @@ impl Protocol {
         if self.converts() {
             let text = "The size of converted text is not known, use TYPE I.";
             self.reply(Reply::new(550, text));
-        } else {
-            if let Some(path) = self.resolve(path) {
-                self.perform(Job::Size(path.clone()), Operation::Size(path));
-            }
+        } else if let Some(path) = self.resolve(path) {
+            self.perform(Job::Size(path.clone()), Operation::Size(path));
         }
     }
 

@@ -229,17 +229,17 @@ fn compare(choice: RootChoice, rights: &Rights, plan: &[(usize, usize, usize)], 
     let sample = fresh();
     for directory in ["/", "/d", "/d/e"] {
         let machine = ListForm::Machine(FactSet::ALL);
-        let lines = list(&sample.files, &path(directory), machine).unwrap();
+        let told = list(&sample.files, &path(directory), machine).unwrap();
         let of_ls = long(&sample.files, directory);
-        for line in lines {
+        for line in told {
             let name = line.split_once(' ').unwrap().1;
             if matches!(name, "." | "..") {
                 continue;
             }
             let entry = path(directory).join(name.as_bytes()).unwrap();
             let facts = sample.files.entry_facts(&entry).unwrap();
-            let told = facts_line(&facts, FactSet::ALL, Place::Entry, name.as_bytes());
-            assert_eq!(told, line, "MLST and MLSD");
+            let alone = facts_line(&facts, FactSet::ALL, Place::Entry, name.as_bytes());
+            assert_eq!(alone, line, "MLST and MLSD");
             let letter = match facts.kind {
                 Kind::Directory => 'd',
                 Kind::File => '-',

@@ -11,6 +11,7 @@ mod order;
 mod place;
 mod probe;
 mod space;
+mod stat;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -22,18 +23,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{
-    fcntl::OFlag,
-    sys::stat::{FileStat, Mode, SFlag},
-    unistd::fsync,
-};
+use nix::{fcntl::OFlag, sys::stat::Mode, unistd::fsync};
 use protocol::{
     request::{Failure, Timestamp},
     virtual_path::VirtualPath,
 };
 use tracing::warn;
 
-pub(crate) use self::{entries::Entries, links::Link, probe::at_calls_work};
+pub(crate) use self::{
+    entries::Entries,
+    links::Link,
+    probe::at_calls_work,
+    space::RawSpace,
+    stat::{Stat, What},
+};
 use self::{
     place::Place,
     space::space_at,
@@ -61,53 +64,6 @@ pub(crate) struct Root {
     kind: RootKind,
     /// A directory that is reached already, and its path without links.
     opened: Option<(VirtualPath, Place)>,
-}
-
-/// What is known of a directory entry, links not followed unless it says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stat {
-    /// What it is.
-    pub(crate) what: What,
-    /// Permission bits, the lowest twelve.
-    pub(crate) mode: u32,
-    /// The owner's number.
-    pub(crate) owner: u32,
-    /// The group's number.
-    pub(crate) group: u32,
-    /// In bytes.
-    pub(crate) size: u64,
-    /// When the content was changed last.
-    pub(crate) modified: Timestamp,
-    /// When it got its content, name or permissions last; nobody can set this time.
-    pub(crate) changed: Timestamp,
-    /// Hard links.
-    pub(crate) links: u64,
-    /// The file system; with the inode it tells whether two names are one file.
-    pub(crate) device: u64,
-    /// The number on the file system.
-    pub(crate) inode: u64,
-}
-
-/// What a directory entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Link,
-    /// A device, FIFO or socket.
-    Special,
-}
-
-/// The space of a file system as the kernel tells it, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RawSpace {
-    /// All of it.
-    pub(crate) total: u64,
-    /// What can still be written.
-    pub(crate) available: u64,
 }
 
 /// What every open has: the kernel neither follows a last link, nor waits for a FIFO's other end.
@@ -503,32 +459,5 @@ fn regular(stat: Stat) -> Result<Stat, Failure> {
         What::Directory => Err(Failure::IsADirectory),
         What::Link => Err(Failure::LinkRefused),
         What::Special => Err(Failure::NotAFile),
-    }
-}
-
-impl From<&FileStat> for Stat {
-    fn from(stat: &FileStat) -> Self {
-        let what = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
-            SFlag::S_IFREG => What::File,
-            SFlag::S_IFDIR => What::Directory,
-            SFlag::S_IFLNK => What::Link,
-            _ => What::Special,
-        };
-        let time = |seconds, nanoseconds| Timestamp {
-            seconds,
-            nanoseconds: u32::try_from(nanoseconds).unwrap_or(0).min(999_999_999),
-        };
-        Self {
-            what,
-            mode: stat.st_mode & 0o7777,
-            owner: stat.st_uid,
-            group: stat.st_gid,
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: time(stat.st_mtime, stat.st_mtime_nsec),
-            changed: time(stat.st_ctime, stat.st_ctime_nsec),
-            links: stat.st_nlink,
-            device: stat.st_dev,
-            inode: stat.st_ino,
-        }
     }
 }

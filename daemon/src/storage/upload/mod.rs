@@ -6,6 +6,7 @@
 //! and STOU, whose file is new. What they have written stays when they are interrupted.
 
 mod found;
+mod room;
 
 use std::{
     fs::File,
@@ -19,17 +20,16 @@ use protocol::{
 };
 use tracing::warn;
 
-use self::found::Found;
+use self::{found::Found, room::free_space};
 use crate::{
     accounts::Rights,
     config::Config,
     storage::{
         ascii::FromWire,
-        download::STAT_BLOCK,
         errno::io_failure,
         part::{self, Writing},
         root::Root,
-        space::{self, SpaceReservation},
+        space::SpaceReservation,
         zeros::data_in,
     },
 };
@@ -323,37 +323,6 @@ impl Upload {
         self.position
     }
 
-    /// Stats whether a file of this size fits.
-    ///
-    /// # Errors
-    /// [`Failure::NoSpace`].
-    pub(crate) fn reserve_space(&mut self, expected: Option<u64>) -> Result<(), Failure> {
-        let needed = expected.unwrap_or(0).saturating_sub(self.start).max(1);
-        let cleared = self.cleared();
-        let device = self.reservation.device();
-        let mut free = 0;
-        self.reservation.reserve(1, || {
-            free = space::beside_file(device, &self.file, &self.root, &self.path, self.reserve);
-            free = free.saturating_add(cleared);
-            free
-        })?;
-        if needed > free {
-            return Err(Failure::NoSpace);
-        }
-        Ok(())
-    }
-
-    /// Space that [`Upload::begin`] makes free.
-    fn cleared(&self) -> u64 {
-        if self.is_new {
-            return 0;
-        }
-        self.file.metadata().map_or(0, |file| {
-            let behind = file.len().saturating_sub(self.start);
-            behind.min(file.blocks().saturating_mul(STAT_BLOCK))
-        })
-    }
-
     /// The data connection is there: from now on, the bytes behind `start` are gone.
     ///
     /// # Errors
@@ -381,36 +350,6 @@ impl Upload {
             }
         };
         stored.map_err(|failure| self.give_space_back(failure))
-    }
-
-    /// What an upload for which there is no space has stored would keep the datastore full, and
-    /// listings need not show it. What was there before it stays, and a file that is written in
-    /// place, which everybody sees.
-    fn give_space_back(&mut self, failure: Failure) -> Failure {
-        let is_visible = self.part.is_none() && !self.is_new;
-        if !matches!(failure, Failure::NoSpace | Failure::Quota) || is_visible {
-            return failure;
-        }
-        self.position = self.start;
-        // By the descriptor, wherever its name is now.
-        if let Err(error) = self.cut() {
-            warn!(path = ?self.path, %error, "the part file of an upload without space is left");
-            return failure;
-        }
-        let place = self.part.as_ref().unwrap_or(&self.path);
-        if self.start == 0 {
-            let ours = self.check_place(&self.near);
-            let removed = ours.and_then(|()| self.near.remove_file(place));
-            if let Err(failure) = removed {
-                warn!(path = ?place, %failure, "the empty part file of an upload is left");
-            }
-        }
-        warn!(path = ?place, "no space left: what the upload has stored is removed");
-        self.state = State::Complete;
-        match failure {
-            Failure::NoSpace => Failure::NoSpaceRemoved,
-            failure => failure,
-        }
     }
 
     fn store(&mut self, bytes: &[u8]) -> Result<(), Failure> {

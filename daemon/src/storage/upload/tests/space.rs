@@ -163,8 +163,8 @@ fn a_datastore_that_an_upload_filled_does_not_stay_full() {
         };
         place.config.storage.reserve = ByteSize(1 << 20);
         let fill = |upload: &mut Upload| {
-            let written = (0..64).map(|_| upload.write(&[7; 64 << 10]));
-            written.filter_map(Result::err).next()
+            let piece = vec![7; 64 << 10];
+            (0..64).find_map(|_| upload.write(&piece).err())
         };
         for (name, start) in [("big", UploadStart::Replace), ("", UploadStart::Unique)] {
             let mut upload = place.prepare(name, start).unwrap();
