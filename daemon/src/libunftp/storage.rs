@@ -63,9 +63,8 @@ fn failed(failure: Failure) -> Error {
     Error::from(match failure {
         Failure::AccountForbids | Failure::PermissionDenied => ErrorKind::PermissionDenied,
         Failure::BeingWritten | Failure::Locked => ErrorKind::TransientFileNotAvailable,
-        Failure::NoSpace | Failure::NoSpaceRemoved | Failure::Quota => {
-            ErrorKind::InsufficientStorageSpaceError
-        }
+        Failure::NoSpace | Failure::NoSpaceRemoved => ErrorKind::InsufficientStorageSpaceError,
+        Failure::Quota => ErrorKind::ExceededStorageAllocationError,
         Failure::InvalidName | Failure::PartName => ErrorKind::FileNameNotAllowedError,
         Failure::ConnectionLost | Failure::Cancelled => ErrorKind::ConnectionClosed,
         Failure::Device | Failure::Internal | Failure::Unsynced => ErrorKind::LocalError,

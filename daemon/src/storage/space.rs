@@ -6,14 +6,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use protocol::{request::Failure, virtual_path::VirtualPath};
-
-use super::root::Root;
+use protocol::request::Failure;
 
 /// The most bytes that are granted at once.
 const MOST: u64 = 64 << 20;
@@ -44,7 +41,7 @@ fn ledgers() -> MutexGuard<'static, BTreeMap<u64, Ledger>> {
 }
 
 /// What is free on a file system beside the reserve: `ask` asks the kernel, if that has to be.
-fn free(device: u64, reserve: u64, ask: impl FnOnce() -> u64) -> u64 {
+pub(super) fn free(device: u64, reserve: u64, ask: impl FnOnce() -> u64) -> u64 {
     let now = Instant::now();
     let told = ledgers().entry(device).or_default().told;
     let told = told.filter(|(_, at)| now.duration_since(*at) < REMEMBERED);
@@ -57,22 +54,6 @@ fn free(device: u64, reserve: u64, ask: impl FnOnce() -> u64) -> u64 {
         }
     };
     available.saturating_sub(reserve)
-}
-
-/// What is free beside an open file and the reserve, as far as the kernel tells.
-pub(super) fn beside_file(
-    device: u64,
-    file: &File,
-    root: &Root,
-    path: &VirtualPath,
-    reserve: u64,
-) -> u64 {
-    free(device, reserve, || {
-        let directory = || path.parent().unwrap_or_else(VirtualPath::root);
-        // Not every kernel tells it of files.
-        let space = Root::space_of(file).or_else(|_untold| root.space(&directory()));
-        space.map_or(u64::MAX, |space| space.available)
-    })
 }
 
 /// What one upload or copy may fill. The rest is given back when it is dropped.

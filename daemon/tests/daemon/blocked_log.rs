@@ -47,9 +47,9 @@ fn a_log_that_nobody_reads_stops_nobody_and_says_later_what_was_lost() {
     let stored = |log: &str| log.matches("stored path=").count();
     assert!(stored(&log) > 0 && stored(&log) < UPLOADS, "{log}");
     upload(&mut ftp, UPLOADS);
-    let last = format!("stored path=\"/{UPLOADS}-");
+    let final_line = format!("stored path=\"/{UPLOADS}-");
     let start = Instant::now();
-    while !log.contains(&last) && start.elapsed() < PATIENCE {
+    while !log.contains(&final_line) && start.elapsed() < PATIENCE {
         log.push_str(&drain(&mut pipe));
         thread::sleep(Duration::from_millis(5));
     }
@@ -59,6 +59,9 @@ fn a_log_that_nobody_reads_stops_nobody_and_says_later_what_was_lost() {
     let lost: usize = lost.sum();
     assert!(lost > 0, "{log}");
     assert_eq!(stored(&log) + lost, UPLOADS + 1);
-    assert!(log.rfind("lost log lines") < log.rfind(&last), "{log}");
+    assert!(
+        log.rfind("lost log lines") < log.rfind(&final_line),
+        "{log}"
+    );
     ftp.expect("QUIT", "221");
 }

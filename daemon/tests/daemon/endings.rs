@@ -56,20 +56,20 @@ fn the_log_says_who_cancelled_a_transfer() {
         ftp.expect("STOR file", "150");
         (ftp, data)
     };
-    let (mut ftp, _data) = begin();
+    let (mut ftp, data) = begin();
     ftp.send("ABOR");
     let ended = lines(&daemon, "failure=cancelled by=\"the client\"");
     assert!(ended[0].contains(" warning "), "{ended:?}");
-    drop((ftp, _data));
+    drop((ftp, data));
 
-    let (ftp, _data) = begin();
+    let (ftp, data) = begin();
     kill(&daemon, &ftp.tcp());
     daemon.wait_for_log("failure=cancelled by=\"an administrator\"");
-    drop((ftp, _data));
+    drop((ftp, data));
 
-    let (ftp, _data) = begin();
+    let (ftp, data) = begin();
     daemon.wait_for_log("failure=cancelled by=\"a limit on time\"");
-    drop((ftp, _data));
+    drop((ftp, data));
 
     let (_ftp, _data) = begin();
     daemon.signal(Signal::SIGTERM);

@@ -108,6 +108,11 @@ impl Root {
         })
     }
 
+    /// How it keeps a session inside.
+    pub(crate) fn kind(&self) -> RootKind {
+        self.kind
+    }
+
     /// What a path leads to, links followed.
     ///
     /// # Errors

@@ -368,7 +368,7 @@ impl Upload {
     fn store_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Failure> {
         let needed = bytes.len() as u64;
         let device = self.reservation.device();
-        let free = || space::beside_file(device, &self.file, &self.root, &self.path, self.reserve);
+        let free = || free_space(device, &self.file, &self.root, &self.path, self.reserve);
         self.reservation.reserve(needed, free)?;
         let written = self.file.write_all_at(bytes, position);
         written.map_err(|error| write_failure(&error))?;

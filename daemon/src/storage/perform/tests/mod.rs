@@ -1,6 +1,7 @@
 mod busy;
 mod escape;
 mod leftovers;
+mod long;
 mod shrinking;
 
 use std::{
@@ -471,19 +472,6 @@ fn only_what_is_meant_is_removed_and_links_are_not_followed() {
         assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 0);
         let refused = do_it(&sample.seen_with(Rights::no_delete()), file("/f"));
         assert_eq!(refused, Err(Failure::AccountForbids));
-    }
-}
-
-#[test]
-fn only_what_may_take_long_is_left_to_a_worker() {
-    let long = |operation: &Operation| is_long(operation);
-    let names = all_operations().into_iter();
-    let names = names.filter(|(_, operation)| long(operation));
-    let names: Vec<_> = names.map(|(name, _)| name).collect();
-    assert_eq!(names, ["copy", "copy over", "digest"]);
-    assert!(long(&long_lines("/")));
-    for short in [Operation::Facts(path("/")), Operation::Space(path("/"))] {
-        assert!(!long(&short), "{short:?}");
     }
 }
 

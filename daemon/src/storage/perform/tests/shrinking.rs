@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use protocol::request::PathFailure;
+
 use super::*;
 
 const PIECE: u64 = 64 << 20;
@@ -27,7 +29,11 @@ fn a_file_with_holes_that_shrinks_is_not_copied_as_zeros() {
             };
             let copied = perform(&sample.files, &task, copy("/disk", "/copy"));
             shrinking.join().unwrap();
-            assert_eq!(copied, Err(Failure::Shortened), "{rest}");
+            assert_eq!(
+                copied,
+                Err(PathFailure::source(Failure::Shortened)),
+                "{rest}"
+            );
             assert_eq!(fs::read_dir(sample.directory.path()).unwrap().count(), 1);
         }
     }
@@ -58,5 +64,5 @@ fn a_file_that_shrinks_has_no_digest() {
         digest("/f", Algorithm::Sha512, 0, None),
     );
     shrinking.join().unwrap();
-    assert_eq!(done, Err(Failure::Shortened));
+    assert_eq!(done, Err(Failure::Shortened.into()));
 }
