@@ -14,6 +14,7 @@ mod command_line;
 mod data_plane;
 mod descriptors;
 mod endings;
+mod destroy;
 mod faults;
 mod ftp;
 mod harness;
