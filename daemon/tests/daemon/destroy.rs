@@ -10,6 +10,7 @@ use std::{
 
 use crate::harness::{Daemon, PASSWORD};
 
+#[expect(clippy::print_stderr, reason = "a test that was left out says so")]
 /// Runs a client with these lines as its input. Nothing, if this machine does not have it.
 fn talk(program: &str, arguments: &[&str], lines: &str) -> Option<String> {
     let child = Command::new(program)
