@@ -4,7 +4,6 @@ use std::{
     io::{ErrorKind, Read as _},
     os::unix::net::UnixStream,
     process::Command,
-    time::Duration,
 };
 
 use crate::{
@@ -32,5 +31,4 @@ fn silent_connections_to_the_control_socket_do_not_keep_an_administrator_out() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(PATIENCE > Duration::from_secs(20));
 }
