@@ -18,6 +18,8 @@ use parking_lot::Mutex;
 use protocol::request::Failure;
 use tracing::Span;
 
+use crate::sys::memory;
+
 /// Stack of a session's threads in bytes. Hosts limit what a daemon may use; this much proved
 /// enough.
 pub(crate) const STACK_BYTES: usize = 512 * 1024;
@@ -132,7 +134,8 @@ impl Task {
     /// Whether to go on; waits until the bytes that were moved are paid for.
     ///
     /// # Errors
-    /// [`Failure::Cancelled`] if not.
+    /// [`Failure::Cancelled`] if not; [`Failure::Resources`] if this thread has met a shortage of
+    /// memory.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.0.pace.as_ref().and_then(|paced| *paced.paid.lock()) {
             Some(paid) => self.wait_until(paid),
@@ -141,6 +144,9 @@ impl Task {
     }
 
     fn is_to_go_on(&self) -> Result<(), Failure> {
+        if memory::take_shortage() {
+            return Err(Failure::Resources);
+        }
         match self.0.cancelled.load(Ordering::Relaxed) {
             0 => Ok(()),
             _ => Err(Failure::Cancelled),
@@ -205,10 +211,11 @@ pub(crate) fn start_thread(
 ) -> io::Result<()> {
     let thread = thread::Builder::new().name(name).stack_size(STACK_BYTES);
     let job = move || {
+        memory::thread_has_begun();
         KEPT.set(Some(kept));
         job();
     };
-    thread.spawn(job).map(drop)
+    memory::start_thread(STACK_BYTES, || thread.spawn(job).map(drop))
 }
 
 /// Lets a second thread help this one. Nobody waits for it: it should look at [`Task::check`], and
@@ -231,7 +238,12 @@ pub(crate) fn beside<A: Send, B>(
 ) -> Option<(thread::Result<A>, B)> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, job).ok()?;
+        let job = || {
+            memory::thread_has_begun();
+            job()
+        };
+        let started = memory::start_thread(STACK_BYTES, || thread.spawn_scoped(scope, job));
+        let thread = started.ok()?;
         let other = other();
         Some((thread.join(), other))
     })

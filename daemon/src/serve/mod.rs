@@ -71,6 +71,9 @@ fn run_logged(options: &Options, log_level: &LevelControl) -> Result<Outcome> {
         .transpose()
         .context("the path of the pid file")?;
     detach_from_caller();
+    if !sys::memory::keep_reserve() {
+        warn!("the host gives too little memory to keep a reserve");
+    }
 
     // Before anything that would wait for it without end: TLS, passwords, ports.
     sys::entropy::wait().map_err(|errno| {

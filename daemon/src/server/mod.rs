@@ -32,6 +32,7 @@ use crate::{
         registry::Sessions,
         setup::Setup,
     },
+    sys::memory,
 };
 
 /// How often a stopping server looks whether its sessions are gone.
@@ -115,6 +116,7 @@ impl Server {
         loop {
             sleep(WATCH_INTERVAL).await;
             self.refusals.log_counted();
+            watch_memory();
             if !self.admission.is_empty() {
                 self.sessions.end_stuck(STUCK);
             }
@@ -182,6 +184,20 @@ impl Server {
             self.refusals.log(peer, Refusal::Resources);
             refuse(&*stream, &Refusal::Resources.to_string());
         }
+    }
+}
+
+/// Sets the reserve aside again after a shortage of memory.
+fn watch_memory() {
+    if !memory::is_short() {
+        return;
+    }
+    if memory::keep_reserve() {
+        warn!(
+            "the host gave no more memory for a while; lower limits.sessions or transfers.buffers"
+        );
+    } else {
+        debug!("memory is short; nothing new is begun");
     }
 }
 

@@ -7,10 +7,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::config::Config;
+use crate::{config::Config, sys::memory};
 
 /// Bits of an IPv6 address that its owner chooses freely (RFC 4291, section 2.5.1).
 const INTERFACE_BITS: u32 = 64;
+
+/// Memory that must be free for a session: the stacks of its threads, its buffers and those of one
+/// transfer under TLS.
+const SESSION_BYTES: usize = 4 << 20;
 
 /// Counts sessions by client address.
 #[derive(Debug, Clone)]
@@ -115,6 +119,9 @@ impl Admission {
     pub(crate) fn enter(&self, address: IpAddr, config: &Config) -> Result<Permit, Refusal> {
         if !config.listen.admits(address) {
             return Err(Refusal::Address);
+        }
+        if memory::is_short() || !memory::is_available(SESSION_BYTES) {
+            return Err(Refusal::Resources);
         }
         let limits = &config.limits;
         let mut counts = self.counts();

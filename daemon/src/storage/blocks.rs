@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crate::config::Transfers;
+use crate::{config::Transfers, sys::memory};
 
 /// What every transfer gets for a block, however many there are. It bounds what they use beyond the
 /// configured total.
@@ -94,13 +94,27 @@ impl Claim {
     pub(crate) fn block(&self, wanted: usize) -> Block {
         let mut length = wanted.clamp(1, self.share());
         // Small ones are not worth a refusal.
-        while length > LEAST && !self.charge(length) {
+        while length > LEAST {
+            if let Some(block) = self.charged(length) {
+                return block;
+            }
             length /= 2;
         }
-        if length <= LEAST {
-            self.pool.used.fetch_add(length, Ordering::Relaxed);
+        self.pool.used.fetch_add(length, Ordering::Relaxed);
+        let spare = if length < LEAST { 0 } else { ALIGNMENT };
+        Block::new(self.pool, length, vec![0; length + spare])
+    }
+
+    /// A block of this size, if the configuration allows it and the host has memory for it.
+    fn charged(&self, length: usize) -> Option<Block> {
+        if !self.charge(length) {
+            return None;
         }
-        Block::new(self.pool, length)
+        let bytes = memory::zeroed(length + ALIGNMENT);
+        if bytes.is_none() {
+            self.pool.used.fetch_sub(length, Ordering::Relaxed);
+        }
+        bytes.map(|bytes| Block::new(self.pool, length, bytes))
     }
 
     /// The largest block that can be had.
@@ -111,8 +125,10 @@ impl Claim {
     /// The block itself, or another one if its size is not fair any more, and `wanted` allows it.
     pub(crate) fn renew(&self, block: Block, wanted: usize) -> Block {
         let length = wanted.clamp(1, self.share());
-        if block.length < length && self.charge(length) {
-            return Block::new(self.pool, length);
+        if block.length < length
+            && let Some(larger) = self.charged(length)
+        {
+            return larger;
         }
         if block.length > length {
             drop(block);
@@ -136,10 +152,9 @@ impl Drop for Claim {
 }
 
 impl Block {
-    fn new(pool: &'static Pool, length: usize) -> Self {
-        // The kernel gives large pieces as zeros and without touching them.
-        let spare = if length < LEAST { 0 } else { ALIGNMENT };
-        let bytes = vec![0; length + spare];
+    /// A block in these bytes, aligned if there are some to spare.
+    fn new(pool: &'static Pool, length: usize, bytes: Vec<u8>) -> Self {
+        let spare = bytes.len().saturating_sub(length);
         let start = bytes.as_ptr().align_offset(ALIGNMENT).min(spare);
         Self {
             pool,

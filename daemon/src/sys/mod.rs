@@ -4,6 +4,7 @@
 mod descriptors;
 pub(crate) mod entropy;
 mod interrupted;
+pub(crate) mod memory;
 pub(crate) mod probe;
 mod sockets;
 mod tcp;

@@ -25,6 +25,7 @@ mod libunftp;
 mod limits;
 mod log_ins;
 mod logs;
+mod memory;
 mod rates;
 mod refusals;
 mod reload;

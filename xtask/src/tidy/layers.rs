@@ -23,7 +23,10 @@ const DAEMON: Layers = &[
         ],
     ),
     ("admin", &["server", "session", "sys"]),
-    ("server", &["accounts", "config", "libunftp", "session"]),
+    (
+        "server",
+        &["accounts", "config", "libunftp", "session", "sys"],
+    ),
     (
         "libunftp",
         &[
@@ -43,7 +46,7 @@ const DAEMON: Layers = &[
     ("probe", &["sys"]),
     ("tls", &["config"]),
     ("config", &["sys"]),
-    ("task", &[]),
+    ("task", &["sys"]),
     ("sys", &[]),
 ];
 

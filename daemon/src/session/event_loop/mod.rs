@@ -19,10 +19,11 @@ use protocol::{
     Action, Activity, Event, Protocol,
     request::{Denied, Failure, Operation, Outcome, Password, PathFailure},
 };
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use self::transfers::Transfer;
 use super::{
+    admission::Refusal,
     control_connection::{ControlConnection, Received},
     data_path::DataPath,
     setup::Setup,
@@ -37,6 +38,7 @@ use crate::{
         perform::{is_long, perform},
         prepare::Prepared,
     },
+    sys::memory,
     task::{Canceller, Kept, Task},
     tls::Sides,
     transfer::{connection::Protection, log::TransferLog, rate::RateLimit},
@@ -185,6 +187,9 @@ impl EventLoop {
             protocol.activity() == Activity::Busy && self.task.cancelled_by().is_none()
         });
         let deadline = protocol.next_deadline().into_iter().chain(unheard).min();
+        if memory::take_shortage() {
+            return Ok(self.out_of_memory());
+        }
         let seen = self.wait(wanted, deadline)?;
         let now = Instant::now();
         if unheard.is_some_and(|at| at <= now) {
@@ -248,6 +253,14 @@ impl EventLoop {
             info!(seconds, "stopping: waiting for the transfer to finish");
         }
         true
+    }
+
+    /// Ends a session that got memory from the reserve: others are not to end with it.
+    fn out_of_memory(&mut self) -> Next {
+        warn!("ended: the host gives no more memory; lower limits.sessions or transfers.buffers");
+        let refusal = Refusal::Resources;
+        self.control.send(format!("421 {refusal}\r\n").into_bytes());
+        Next::End
     }
 
     fn lost(&mut self, error: &io::Error) -> Next {
@@ -370,6 +383,9 @@ impl EventLoop {
         self.status.begin(&operation, &self.task);
         // First: it may hold the right to write the same file.
         self.prepared = None;
+        if memory::is_short() {
+            return Some(Event::Performed(Err(Failure::Resources)));
+        }
         let files = match self.files() {
             Ok(files) => files,
             Err(failure) => return Some(Event::Performed(Err(failure.into()))),
