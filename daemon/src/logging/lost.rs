@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::syslog::Severity;
+use super::Severity;
 
 /// Lines lost since the log took one.
 #[derive(Debug, Default)]

@@ -26,7 +26,7 @@ use tracing_subscriber::{
 use self::{
     lost::Lost,
     stderr::Stderr,
-    syslog::{Severity, Syslog},
+    syslog::{Severity, Syslog, now},
 };
 use crate::config::Level;
 

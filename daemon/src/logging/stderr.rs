@@ -9,7 +9,7 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use parking_lot::Mutex;
 
-use super::syslog::{Severity, now};
+use super::{Severity, now};
 
 /// Longest line in bytes. A pipe that has room at all takes this much at once (POSIX, `PIPE_BUF`).
 const MAX_LINE_BYTES: usize = 4096;
