@@ -384,7 +384,7 @@ impl EventLoop {
         // First: it may hold the right to write the same file.
         self.prepared = None;
         if memory::is_short() {
-            return Some(Event::Performed(Err(Failure::Resources)));
+            return Some(Event::Performed(Err(Failure::Resources.into())));
         }
         let files = match self.files() {
             Ok(files) => files,
