@@ -146,10 +146,7 @@ fn faults(program: &[u8], contents: Contents, private: &[(PathBuf, &str)]) -> Ve
         ));
     }
     for (path, _) in private {
-        // With the separator: a home called `/root` is in `src/root.rs`, too.
-        let below = path.join("");
-        let below = below.as_os_str().as_encoded_bytes();
-        if program.windows(below.len()).any(|window| window == below) {
+        if names_path(program, path) {
             faults.push(format!(
                 "it contains the path {} of this machine; see remap_flags",
                 path.display()
@@ -157,6 +154,22 @@ fn faults(program: &[u8], contents: Contents, private: &[(PathBuf, &str)]) -> Ve
         }
     }
     faults
+}
+
+/// Whether a path of this machine, or one below it, is in the program. A home called `/root` is also in
+/// `src/root.rs` and in `src/storage/root/mod.rs`, which are no paths of this machine.
+fn names_path(program: &[u8], path: &Path) -> bool {
+    let below = path.join("");
+    let below = below.as_os_str().as_encoded_bytes();
+    let mut found = memchr::memmem::find_iter(program, below);
+    found.any(|at| {
+        let before = program.get(..at).unwrap_or_default();
+        // Without a dot, so that a file's name before it is not taken for a folder.
+        let folder = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/');
+        let folders = before.iter().rev().take_while(|byte| folder(byte)).count();
+        let folders = before.get(at - folders..).unwrap_or_default();
+        memchr::memmem::find(folders, b"src/").is_none()
+    })
 }
 
 fn elf_faults(program: &[u8]) -> Result<Vec<String>> {
@@ -206,6 +219,8 @@ mod tests {
             faults.contains("/build of this machine")
         };
         assert!(!named(b"event daemon/src/build.rs:409"));
+        assert!(!named(b"event daemon/src/storage/build/mod.rs:409"));
+        assert!(named(b"daemon/src/main.rs/build/daemon/src/main.rs"));
         assert!(named(b"event /build/daemon/src/main.rs:1"));
     }
 
