@@ -180,8 +180,7 @@ impl Server {
             &self.sessions,
             implementation(self.engine),
         ) {
-            debug!(client = %peer, %error, "no thread or pipe for another session");
-            self.refusals.log(peer, Refusal::Resources);
+            self.refusals.log_failure(peer, &error);
             refuse(&*stream, &Refusal::Resources.to_string());
         }
     }

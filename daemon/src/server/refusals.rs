@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashMap,
+    io,
     net::SocketAddr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::session::admission::{Origin, Refusal};
 
@@ -45,12 +46,23 @@ struct Rest {
 impl Refusals {
     /// Logs a refusal, or counts it.
     pub(super) fn log(&self, client: SocketAddr, refusal: Refusal) {
+        if self.is_logged(client, refusal) {
+            info!(%client, "refused: {}", refusal.cause());
+        }
+    }
+
+    /// Logs that there is no thread or no pipe for a session, and why, or counts it.
+    pub(super) fn log_failure(&self, client: SocketAddr, error: &io::Error) {
+        if self.is_logged(client, Refusal::Resources) {
+            warn!(%client, %error, "refused: {}", Refusal::Resources.cause());
+        }
+    }
+
+    fn is_logged(&self, client: SocketAddr, refusal: Refusal) -> bool {
         let origin = Origin::of(client.ip());
         let (alone, rest) = self.count(origin, refusal, Instant::now());
         log_rest(rest.as_slice());
-        if alone {
-            info!(%client, "refused: {}", refusal.cause());
-        }
+        alone
     }
 
     /// Logs the number of those that had no line, as far as their time has come.
