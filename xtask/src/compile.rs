@@ -157,7 +157,7 @@ fn faults(program: &[u8], contents: Contents, private: &[(PathBuf, &str)]) -> Ve
 }
 
 /// Whether a path of this machine, or one below it, is in the program. A home called `/root` is also in
-/// `src/root.rs` and in `src/storage/root/mod.rs`, which are no paths of this machine.
+/// `src/root.rs` and in the folder `root` of the storage, which are no paths of this machine.
 fn names_path(program: &[u8], path: &Path) -> bool {
     let below = path.join("");
     let below = below.as_os_str().as_encoded_bytes();
