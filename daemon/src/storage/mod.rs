@@ -1,6 +1,5 @@
 //! The users' files: roots, uploads by part file and rename, downloads, listings, changes. It knows no
-//! session and no socket: files, a [`Task`](crate::task::Task) and an operation go in, an outcome
-//! comes out.
+//! session and no socket: files, a task and an operation go in, an outcome comes out.
 
 pub(crate) mod ascii;
 pub(crate) mod blocks;
