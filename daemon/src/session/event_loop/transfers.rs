@@ -152,6 +152,13 @@ impl EventLoop {
     /// Gives up whatever has been set up, prepared or begun.
     pub(super) fn abandon(&mut self) {
         self.task.cancel_by(self.canceller);
+        let moved_by_worker = self
+            .transfer
+            .as_ref()
+            .is_some_and(|it| it.content.is_none());
+        if moved_by_worker && !self.data.is_receiving() {
+            self.await_worker();
+        }
         self.workers.abandon();
         let data = std::mem::take(&mut self.data);
         let prepared = self.prepared.take();
@@ -161,6 +168,19 @@ impl EventLoop {
             || matches!(&prepared, Some(it) if matches!(it.content, Content::Upload(_)));
         if is_upload || data.is_receiving() {
             self.tidy_up((data, prepared, content));
+        }
+    }
+
+    /// Waits a moment for a worker that has been cancelled: when the client hears of it, the name of the
+    /// file is free.
+    fn await_worker(&mut self) {
+        let deadline = Instant::now() + TIDYING;
+        let is_end = |message: &Message| matches!(message, Message::Ended(_));
+        while !self.workers.messages().iter().any(is_end) {
+            if Instant::now() >= deadline {
+                return warn!("the storage hangs; a transfer that was given up ends later");
+            }
+            self.wait_for_wakeup(deadline);
         }
     }
 

@@ -63,6 +63,17 @@ impl EventLoop {
     }
 }
 
+impl EventLoop {
+    /// Waits until another thread wakes the session, or until the deadline.
+    pub(super) fn wait_for_wakeup(&self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut descriptors = [PollFd::new(self.wakeups.as_fd(), PollFlags::POLLIN)];
+        // An interruption is no matter: whoever waits looks again.
+        let _waited = poll(&mut descriptors, timeout(left));
+        self.status.waker.seen(&self.wakeups);
+    }
+}
+
 /// For poll(2), rounded up: it must not return before the time has come.
 fn timeout(left: Duration) -> PollTimeout {
     let milliseconds = left.as_micros().div_ceil(1000);
