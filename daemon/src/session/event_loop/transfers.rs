@@ -13,7 +13,7 @@ use super::EventLoop;
 use crate::{
     session::{
         data_path::{DataEvent, DataPath},
-        worker::Message,
+        worker::{Message, Sender},
     },
     storage::prepare::Content,
     transfer::{
@@ -30,6 +30,8 @@ const TIDYING: Duration = Duration::from_secs(1);
 pub(super) struct Transfer {
     context: Arc<TransferContext>,
     log: TransferLog,
+    /// For the worker: one for the whole transfer, because what other jobs tell is thrown away.
+    sender: Sender,
     /// What waits for the data connection.
     content: Option<Content>,
 }
@@ -44,12 +46,14 @@ impl EventLoop {
         let account = self.account.as_ref();
         let account = account.map_or("", |account| account.name.as_str());
         let sender = self.workers.sender();
-        let began: Began = Box::new(move || sender.send(Message::Began));
+        let told = sender.clone();
+        let began: Began = Box::new(move || told.send(Message::Began));
         let config = self.setup.config.clone();
         let context = TransferContext::new(config, account, protection, self.task.clone(), began);
         self.transfer = Some(Transfer {
             context,
             log: TransferLog::begin(prepared.done(), prepared.path, &self.task),
+            sender,
             content: Some(prepared.content),
         });
         let arrived = self.data.take(self.client.ip())?;
@@ -97,8 +101,8 @@ impl EventLoop {
     pub(super) fn hand_over(&mut self, socket: OwnedFd, job: Job) -> Option<Event> {
         // 150 comes before the first byte; a client that does not read it is none of ours.
         let _sent = self.control.flush();
-        let context = self.transfer.as_ref()?.context.clone();
-        let sender = self.workers.sender();
+        let transfer = self.transfer.as_ref()?;
+        let (context, sender) = (transfer.context.clone(), transfer.sender.clone());
         let panicked = Message::Ended(Err(Failure::Internal));
         let started = self.workers.start(sender, panicked, move || {
             Message::Ended(transfer::run(job, socket, &context))
