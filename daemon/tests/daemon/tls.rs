@@ -252,6 +252,28 @@ fn garbage_instead_of_a_handshake_costs_one_transfer() {
 }
 
 #[test]
+fn an_upload_that_outlasts_the_limit_on_data_connections_goes_on() {
+    let (daemon, client) = start("");
+    daemon.edit_config(|text| format!("{text}\n[limits]\ndata-connection-seconds = 5\n"));
+    daemon.signal(nix::sys::signal::Signal::SIGHUP);
+    daemon.wait_for_log("configuration reloaded");
+    let mut ftp = client.log_in(&daemon);
+    let data = ftp.passive();
+    ftp.expect("STOR file", "150");
+    let mut data = client.handshake(data);
+    for _ in 0..15 {
+        data.write_all(&[7; 1000]).unwrap();
+        data.flush().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    data.conn.send_close_notify();
+    data.flush().unwrap();
+    assert!(ftp.reply().starts_with("226"));
+    let stored = fs::read(daemon.root().join("file")).unwrap();
+    assert_eq!(stored, [7; 15_000]);
+}
+
+#[test]
 fn a_client_that_opens_tls_by_half_costs_its_session_at_most() {
     let (daemon, client) = start("");
     daemon.edit_config(|text| format!("{text}\n[limits]\nhandshake-seconds = 3\n"));
