@@ -5,6 +5,8 @@ use std::io::BufReader;
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rustls::client::{ClientSessionStore, Resumption};
@@ -23,6 +25,8 @@ use rustls::{
 #[derive(Clone)]
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
+    /// How long the client waits before it begins a handshake.
+    pause: Duration,
 }
 
 /// An encrypted connection.
@@ -64,7 +68,16 @@ impl Tls {
             .with_no_client_auth();
         Ok(Self {
             config: Arc::new(config),
+            pause: Duration::ZERO,
         })
+    }
+
+    /// The same client, farther away: its handshakes begin so much later than they could.
+    pub(super) fn with_pause(&self, pause: Duration) -> Self {
+        Self {
+            config: self.config.clone(),
+            pause,
+        }
     }
 
     /// Runs the handshake on a connection whose time limits are set.
@@ -72,6 +85,7 @@ impl Tls {
         let name = ServerName::try_from(host.to_owned())?;
         let connection = ClientConnection::new(self.config.clone(), name)?;
         let mut stream = StreamOwned::new(connection, stream);
+        thread::sleep(self.pause);
         while stream.conn.is_handshaking() {
             let (read, _) = stream
                 .conn
