@@ -1,14 +1,17 @@
-//! The session's worker: a thread for what may take long. It exists only while it is needed, and
-//! wakes the session's loop when it has something to tell.
+//! The session's worker: a thread for what may take long. It exists only while it is needed and a
+//! moment longer, and wakes the session's loop when it has something to tell.
 
 use std::{
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use protocol::request::{Denied, Failure, Outcome, PathFailure};
 use tracing::{Span, error, info};
 
@@ -21,6 +24,13 @@ use crate::{
 
 /// Workers of one session at one time. More than one means that the others were given up and hang.
 const MOST_WORKERS: usize = 2;
+
+/// How long a worker waits for the next job. Starting a thread costs as much as sending 64 KiB, and
+/// clients ask for one file after the other.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// What a worker does.
+type Job = Box<dyn FnOnce() + Send>;
 
 /// What a worker tells the session.
 #[derive(Debug)]
@@ -44,6 +54,7 @@ pub(super) struct Workers {
     /// Which job the session waits for; what those before it tell is thrown away.
     job: u64,
     running: Arc<AtomicUsize>,
+    next: Arc<NextJob>,
 }
 
 #[derive(Debug)]
@@ -69,7 +80,7 @@ impl Sender {
 
 impl Mailbox {
     fn messages(&self) -> MutexGuard<'_, Vec<(u64, Message)>> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+        self.messages.lock()
     }
 }
 
@@ -84,6 +95,7 @@ impl Workers {
             }),
             job: 0,
             running: Arc::default(),
+            next: Arc::default(),
         }
     }
 
@@ -108,7 +120,8 @@ impl Workers {
     ) -> Result<(), Failure> {
         let running = Running::count(&self.running)?;
         let span = Span::current();
-        let started = start_thread(self.name.clone(), self.kept.clone(), move || {
+        let next = self.next.clone();
+        let job: Job = Box::new(move || {
             span.in_scope(|| {
                 let message = catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_panic| {
                     error!("a panic ended what the session was doing");
@@ -116,8 +129,20 @@ impl Workers {
                 });
                 // First: the session may start the next one as soon as it hears of this.
                 drop(running);
+                next.expect_one();
                 sender.send(message);
             });
+        });
+        let Err(job) = self.next.give(job) else {
+            return Ok(());
+        };
+        let next = self.next.clone();
+        let started = start_thread(self.name.clone(), self.kept.clone(), move || {
+            let mut job = Some(job);
+            while let Some(current) = job {
+                current();
+                job = next.wait();
+            }
         });
         started.map_err(|error| {
             info!(%error, "no thread for a worker; lower limits.sessions");
@@ -154,6 +179,71 @@ impl Workers {
         let messages = std::mem::take(&mut *self.mailbox.messages());
         let current = messages.into_iter().filter(|(job, _)| *job == self.job);
         current.map(|(_, message)| message).collect()
+    }
+}
+
+/// Nobody gives a job any more.
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.next.end();
+    }
+}
+
+/// The next job, for a worker that waits for one.
+#[derive(Default)]
+struct NextJob {
+    state: Mutex<NextState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct NextState {
+    job: Option<Job>,
+    /// Whether a worker waits, or is about to.
+    expected: bool,
+    ended: bool,
+}
+
+impl NextJob {
+    /// Says that the worker whose job has ended will wait for one more, if no other does.
+    fn expect_one(&self) {
+        self.state.lock().expected = true;
+    }
+
+    /// Gives a job to the worker that waits, or back if none does.
+    fn give(&self, job: Job) -> Result<(), Job> {
+        let mut state = self.state.lock();
+        if !state.expected {
+            return Err(job);
+        }
+        state.expected = false;
+        state.job = Some(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The next job; nothing if none comes in time, or if another worker is quicker.
+    fn wait(&self) -> Option<Job> {
+        let deadline = Instant::now() + WAIT;
+        let mut state = self.state.lock();
+        while state.job.is_none() && state.expected && !state.ended {
+            if self.changed.wait_until(&mut state, deadline).timed_out() {
+                state.expected = false;
+            }
+        }
+        state.job.take()
+    }
+
+    fn end(&self) {
+        self.state.lock().ended = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Without the job.
+impl fmt::Debug for NextJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NextJob")
     }
 }
 
@@ -269,6 +359,26 @@ mod tests {
             assert_eq!(told(&workers), DONE);
             assert_eq!(workers.running.load(Ordering::Relaxed), 0);
         }
+    }
+
+    #[test]
+    fn a_worker_does_the_next_job_that_comes_soon() {
+        let mut workers = workers();
+        let mut threads = Vec::new();
+        for _ in 0..3 {
+            let (thread, told_thread) = channel();
+            let sender = workers.sender();
+            workers
+                .start(sender, panicked(), move || {
+                    let _told = thread.send(std::thread::current().id());
+                    Message::Ended(Ok(()))
+                })
+                .unwrap();
+            threads.push(told_thread.recv().unwrap());
+            assert_eq!(told(&workers), DONE);
+        }
+        assert_eq!(threads[0], threads[1]);
+        assert_eq!(threads[1], threads[2]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
     files::Files,
     part::Writing,
     perform::{allowed, not_for_part},
-    root::{Root, What},
+    root::{Root, Stat, What},
     space::SpaceReservation,
 };
 use crate::task::Task;
@@ -126,7 +126,8 @@ impl<'r> Part<'r> {
             if !self.is_at(path) {
                 return Err(Failure::Displaced);
             }
-            self.root.move_into_place(&self.file, path, to)?;
+            self.root
+                .move_into_place(|found| self.is_found(found), path, to)?;
         }
         self.path = None;
         let directory = to.parent().unwrap_or_else(VirtualPath::root);
@@ -136,10 +137,14 @@ impl<'r> Part<'r> {
     /// Whether the file is still there: its directory may have been moved, and another one may have
     /// come to the place.
     fn is_at(&self, path: &VirtualPath) -> bool {
-        match (self.root.entry(path), self.file.metadata()) {
-            (Ok(found), Ok(ours)) => (found.device, found.inode) == (ours.dev(), ours.ino()),
-            _ => false,
-        }
+        self.root
+            .entry(path)
+            .is_ok_and(|found| self.is_found(&found))
+    }
+
+    fn is_found(&self, found: &Stat) -> bool {
+        let ours = self.file.metadata();
+        ours.is_ok_and(|ours| (found.device, found.inode) == (ours.dev(), ours.ino()))
     }
 }
 

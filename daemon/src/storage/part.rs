@@ -141,6 +141,11 @@ impl Writing {
         Ok(())
     }
 
+    /// Whether this is the open file that is held.
+    pub(super) fn is_of(&self, stat: &Stat) -> bool {
+        self.file == Some(Key::File(stat.device, stat.inode))
+    }
+
     /// The file system.
     pub(super) fn device(&self) -> u64 {
         self.device

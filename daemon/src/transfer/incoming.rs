@@ -78,8 +78,13 @@ impl Incoming<'_> {
             }
             self.pay(&filled)?;
             let length = block.length();
-            block = claim.renew(block, length.saturating_mul(GROWTH));
+            // The kernel clears the memory of a new block, which takes as long as to store as many
+            // bytes: it should be worth it.
+            let larger = length.saturating_mul(GROWTH);
+            let grows = upload.position() >= larger as u64;
+            block = claim.renew(block, if grows { larger } else { length });
             if self.two_threads
+                && grows
                 && block.length() == length
                 && claim.is_one_of_few()
                 && let Some(result) = self.receive_for_writer(upload)

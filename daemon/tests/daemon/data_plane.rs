@@ -127,7 +127,11 @@ fn large_files_take_few_calls() {
     });
     assert!(fs::read(daemon.root().join("file")).unwrap() == content);
     let writes = sum(&stored, &["pwrite64"]);
-    assert!((SIZE / MIB..SIZE / MIB + 8).contains(&writes), "{stored:?}");
+    // The first MiB comes in smaller blocks.
+    assert!(
+        (SIZE / MIB..SIZE / MIB + 12).contains(&writes),
+        "{stored:?}"
+    );
     // What the kernel hands over at a time depends on the client, too.
     let others = sum(&stored, &["recvfrom", "poll"]);
     assert!(others <= 64 * SIZE / MIB, "{stored:?}");

@@ -249,21 +249,17 @@ impl Root {
         self.rename_if(from, to, |_from| true)
     }
 
-    /// Gives an open file its name, as [`Root::rename`] does.
+    /// Gives a file its name, as [`Root::rename`] does.
     ///
     /// # Errors
-    /// [`Failure::Displaced`] if it is not what is found at `from`; those of [`Root::rename`].
+    /// [`Failure::Displaced`] if what is found at `from` is not the file; those of [`Root::rename`].
     pub(crate) fn move_into_place(
         &self,
-        file: &File,
+        is_the_file: impl FnOnce(&Stat) -> bool,
         from: &VirtualPath,
         to: &VirtualPath,
     ) -> Result<(), Failure> {
-        let ours = uninterrupted(|| nix::sys::stat::fstat(file)).map_err(failure)?;
-        let ours = Stat::from(&ours);
-        self.rename_if(from, to, |found| {
-            (found.device, found.inode) == (ours.device, ours.inode)
-        })
+        self.rename_if(from, to, is_the_file)
     }
 
     fn rename_if(

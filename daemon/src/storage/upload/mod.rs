@@ -11,7 +11,7 @@ mod room;
 use std::{
     fs::File,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    os::unix::fs::{FileExt as _, MetadataExt as _, fchown},
+    os::unix::fs::{FileExt as _, fchown},
 };
 
 use protocol::{
@@ -28,7 +28,7 @@ use crate::{
         ascii::FromWire,
         errno::io_failure,
         part::{self, Writing},
-        root::Root,
+        root::{Root, Stat},
         space::SpaceReservation,
         zeros::data_in,
     },
@@ -422,7 +422,7 @@ impl Upload {
                 // It has come since this upload began.
                 return Err(Failure::AccountForbids);
             }
-            root.move_into_place(&self.file, part, &self.path)?;
+            root.move_into_place(|found| self.is_found(found), part, &self.path)?;
         }
         self.state = State::Complete;
         if self.sync && (self.part.is_some() || self.is_new) {
@@ -436,12 +436,17 @@ impl Upload {
     fn check_place(&self, root: &Root) -> Result<(), Failure> {
         let place = self.part.as_ref().unwrap_or(&self.path);
         let found = root.entry(place).map_err(displaced)?;
-        let ours = self.file.metadata();
-        let ours = ours.map_err(|error| write_failure(&error))?;
-        if (found.device, found.inode) != (ours.dev(), ours.ino()) {
-            return Err(Failure::Displaced);
+        if self.is_found(&found) {
+            Ok(())
+        } else {
+            Err(Failure::Displaced)
         }
-        Ok(())
+    }
+
+    /// Whether what was found is the file that is written.
+    fn is_found(&self, found: &Stat) -> bool {
+        let writing = self.writing.as_ref();
+        writing.is_some_and(|writing| writing.is_of(found))
     }
 
     /// Makes the file end where the next byte would go: a hole at the end counts, what an error
