@@ -121,7 +121,7 @@ enum Command {
         json: Option<PathBuf>,
     },
     /// Run every test; install the programs that they need, or name them
-    Test,
+    Test(test::Options),
     /// Run everything that must be green before a commit
     Ci {
         /// Leave the tests out: `cargo xtask test` has just passed here
@@ -221,7 +221,7 @@ impl Xtask {
             Command::BenchPack { mib, rounds, json } => {
                 bench_pack::run(mib, rounds, json.as_deref())?;
             }
-            Command::Test => test::run(&sh, root)?,
+            Command::Test(options) => test::command(&sh, root, &options)?,
             Command::Ci { tested } => ci::run(&sh, root, tested)?,
             Command::Tidy => tidy::run(root)?,
             Command::E2e(options) => e2e::command(&sh, root, &options)?,
