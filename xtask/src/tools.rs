@@ -26,7 +26,6 @@ const TOOLS: &[Tool] = &[
     tool("node", "nodejs"),
     tool("npm", "npm"),
     tool("openssl", "openssl"),
-    tool("openssl", "openssl"),
     tool("python3", "python3"),
     tool("rclone", "rclone"),
     tool("readelf", "binutils"),

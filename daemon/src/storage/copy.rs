@@ -16,14 +16,14 @@ use protocol::{
 };
 
 use super::{
-    errno::{io_failure, uninterrupted},
+    errno::io_failure,
     files::Files,
     part::Writing,
     perform::{allowed, not_for_part},
     root::{Root, Stat, What},
     space::SpaceReservation,
 };
-use crate::task::Task;
+use crate::{sys::uninterrupted, task::Task};
 
 /// Bytes that are copied at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 1024 * 1024;

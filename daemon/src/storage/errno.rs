@@ -52,16 +52,6 @@ pub(crate) fn io_failure(error: &io::Error) -> Failure {
     }
 }
 
-/// Repeats a call that a signal interrupted; the VMkernel interrupts even `stat` and `access`.
-pub(super) fn uninterrupted<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,15 +79,5 @@ mod tests {
         }
         assert_eq!(open_failure(Errno::EINVAL), Failure::Locked);
         assert_eq!(io_failure(&io::Error::other("odd")), Failure::Device);
-    }
-
-    #[test]
-    fn an_interrupted_call_is_repeated() {
-        let mut calls = 0;
-        let result = uninterrupted(|| {
-            calls += 1;
-            if calls < 3 { Err(Errno::EINTR) } else { Ok(()) }
-        });
-        assert_eq!((result, calls), (Ok(()), 3));
     }
 }

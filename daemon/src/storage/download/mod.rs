@@ -12,11 +12,9 @@ use nix::{
 };
 use protocol::{request::Failure, virtual_path::VirtualPath};
 
-use crate::storage::{
-    blocks::Block,
-    errno::{io_failure, uninterrupted},
-    root::Root,
-    zeros::HOLE_BYTES,
+use crate::{
+    storage::{blocks::Block, errno::io_failure, root::Root, zeros::HOLE_BYTES},
+    sys::uninterrupted,
 };
 
 /// Bytes of one block of `stat`.

@@ -42,7 +42,10 @@ use self::{
     space::space_at,
     walk::{Last, Target},
 };
-use crate::storage::errno::{failure, open_failure, uninterrupted};
+use crate::{
+    storage::errno::{failure, open_failure},
+    sys::uninterrupted,
+};
 
 /// How a root keeps a session inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
