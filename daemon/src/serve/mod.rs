@@ -124,8 +124,8 @@ async fn serve(
     log_level.set(config.log.level);
     if config.server.engine == Engine::Libunftp && !at_calls_work() {
         error!(
-            "not started; server.engine: the engine libunftp needs openat(2) and its like, which \
-             this kernel lacks; set server.engine to \"native\""
+            "not started; server.engine: the engine libunftp needs openat(2) with O_PATH and its \
+             like, which this kernel lacks; set server.engine to \"native\""
         );
         return Ok(Outcome::BadConfiguration);
     }

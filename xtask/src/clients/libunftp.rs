@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::peers::{Bench, Caps, Peer};
 
 /// What does not work with the library, or not each time; `daemon/LIBUNFTP.md` says why.
-const KNOWN: &[(&str, &str)] = &[
+pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("lftp", "mirror to the server, 5 parallel"),
     ("lftp", "mirror from the server, 5 parallel"),
     ("ncftp", "LIST"),

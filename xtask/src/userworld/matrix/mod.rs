@@ -107,7 +107,21 @@ struct Exception {
 pub(super) struct Case {
     pub(super) profile: Profile,
     pub(super) setting: Option<Setting>,
+    pub(super) engine: Engine,
 }
+
+/// What serves the sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    Native,
+    Libunftp,
+}
+
+/// Where the engine libunftp is tried: it needs openat and its relatives, and `O_PATH`.
+const LIBUNFTP: &[(Profile, Expected)] = &[
+    (Profile::Esxi7, Expected::Serves),
+    (Profile::Esxi6, Expected::Refuses),
+];
 
 impl Case {
     /// A supervisor that imitates this case on the host of `trial`; the command to run is still to
@@ -124,6 +138,10 @@ impl Case {
     }
 
     pub(super) fn expected(&self) -> Expected {
+        if self.engine == Engine::Libunftp {
+            let listed = LIBUNFTP.iter().find(|(listed, _)| *listed == self.profile);
+            return listed.map_or(Expected::Serves, |(_, expected)| *expected);
+        }
         let fits = |exception: &&Exception| {
             let (toggle, value) = exception.setting;
             let setting = self.setting.as_ref();
@@ -138,9 +156,13 @@ impl Case {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.profile)?;
-        self.setting
-            .as_ref()
-            .map_or(Ok(()), |setting| write!(f, " {setting}"))
+        if let Some(setting) = &self.setting {
+            write!(f, " {setting}")?;
+        }
+        match self.engine {
+            Engine::Native => Ok(()),
+            Engine::Libunftp => write!(f, " engine=libunftp"),
+        }
     }
 }
 
@@ -153,8 +175,17 @@ pub(super) fn cases(table: &Table) -> Result<Vec<Case>> {
     for profile in Profile::ALL {
         let changes = single_changes(table, profile)?;
         let settings = [None].into_iter().chain(changes.into_iter().map(Some));
-        cases.extend(settings.map(|setting| Case { profile, setting }));
+        cases.extend(settings.map(|setting| Case {
+            profile,
+            setting,
+            engine: Engine::Native,
+        }));
     }
+    cases.extend(LIBUNFTP.iter().map(|(profile, _)| Case {
+        profile: *profile,
+        setting: None,
+        engine: Engine::Libunftp,
+    }));
     Ok(cases)
 }
 
@@ -247,6 +278,7 @@ mod tests {
                 let case = Case {
                     profile: *profile,
                     setting: Some(format!("{toggle}={value}").parse().unwrap()),
+                    engine: Engine::Native,
                 };
                 assert!(cases.contains(&case), "{case}");
             }

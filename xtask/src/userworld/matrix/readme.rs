@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use super::{Case, Expected, cases};
+use super::{Case, Engine, Expected, LIBUNFTP, cases};
 use crate::userworld::{
     policy::Setting,
     table::{Profile, Table},
@@ -69,13 +69,19 @@ fn render(table: &Table, cases: &[Case]) -> String {
             let case = Case {
                 profile,
                 setting: setting.clone(),
+                engine: Engine::Native,
             };
             cell(cases.contains(&case).then(|| case.expected()))
         });
         format!("| {name} | {} |\n", cells.join(" | "))
     });
+    let libunftp = Profile::ALL.map(|profile| {
+        let listed = LIBUNFTP.iter().find(|(listed, _)| *listed == profile);
+        cell(listed.map(|(_, expected)| *expected))
+    });
+    let libunftp = format!("| the engine libunftp | {} |\n", libunftp.join(" | "));
     let head = "| | esxi-6 | esxi-7 |\n| --- | --- | --- |\n".to_owned();
-    [head].into_iter().chain(lines).collect()
+    [head].into_iter().chain(lines).chain([libunftp]).collect()
 }
 
 fn cell(expected: Option<Expected>) -> String {

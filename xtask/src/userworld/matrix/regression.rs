@@ -6,7 +6,7 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::{Result, bail, ensure};
 use syscalls::Sysno;
 
-use super::{Case, trial};
+use super::{Case, Engine, trial};
 use crate::{
     clients::Samples,
     host::{DAEMON, HostRoot},
@@ -73,6 +73,7 @@ pub(crate) fn run(vib: &Path) -> Result<()> {
         let case = Case {
             profile: regression.profile,
             setting: None,
+            engine: Engine::Native,
         };
         let result = trial::run(&case, vib, &samples, |host| stand_in_front(host, &program));
         regression.judge(result)?;

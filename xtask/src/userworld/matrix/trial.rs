@@ -17,7 +17,7 @@ use nix::{
     unistd::{Pid, SysconfVar, sysconf},
 };
 
-use super::{Case, Expected, probe};
+use super::{Case, Engine, Expected, probe};
 use crate::{
     clients::{self, Samples, Target},
     e2e::{
@@ -77,12 +77,15 @@ pub(super) fn run(
     let dir = tempfile::tempdir()?;
     let trial = Trial::unpack(vib, dir.path())?;
     let target = log_in_lightly(&trial, trial.configure()?)?;
+    if case.engine == Engine::Libunftp {
+        step("choosing the engine", || choose_libunftp(&trial))?;
+    }
     // The program that ships, before anything is done to it.
     step("the probe", || probe::compare(case, &trial))?;
     prepare(&trial.host)?;
     let mut daemon = Daemon::start(case, &trial)?;
     let served = match case.expected() {
-        Expected::Serves => daemon.serve(&trial, &target, samples).map(Some),
+        Expected::Serves => daemon.serve(case, &trial, &target, samples).map(Some),
         Expected::Refuses => {
             step("refusing to serve", || daemon.refuse(&trial, &target)).map(|()| None)
         }
@@ -109,6 +112,14 @@ pub(super) fn run(
         return Err(anyhow!(faults.join("\n")).context("system calls"));
     }
     Ok(Measured { idle, answered })
+}
+
+fn choose_libunftp(trial: &Trial) -> Result<()> {
+    let path = trial.host.path(CONFIG);
+    let config = fs::read_to_string(&path)?;
+    let chosen = config.replace("engine = \"native\"", "engine = \"libunftp\"");
+    ensure!(chosen != config, "{CONFIG} does not choose the native one");
+    Ok(fs::write(&path, chosen)?)
 }
 
 /// Gives the account a password that is quick to check: the clients log in a hundred times, and the
@@ -163,7 +174,13 @@ impl Daemon {
     }
 
     /// The whole life of a daemon that serves; returns how busy it was while idle.
-    fn serve(&mut self, trial: &Trial, target: &Target, samples: &Samples) -> Result<f64> {
+    fn serve(
+        &mut self,
+        case: &Case,
+        trial: &Trial,
+        target: &Target,
+        samples: &Samples,
+    ) -> Result<f64> {
         step("waiting for the greeting", || {
             wait_until("the daemon listens", || {
                 ensure!(!self.has_ended()?, "the daemon has ended");
@@ -174,13 +191,18 @@ impl Daemon {
         let pid = step("the process of the daemon", || self.identify(trial))?;
         step("the first session", || first_session(target))?;
         let at_start = step("counts at the start", || Held::settled(pid))?;
-        step("client suite", || {
-            SECURITIES.iter().try_for_each(|security| {
+        step("client suite", || match case.engine {
+            Engine::Native => SECURITIES.iter().try_for_each(|security| {
                 let report = clients::run_with(&target.with(*security), samples, &trial.work)?;
                 report
                     .check_complete(KNOWN_GAPS)
                     .with_context(|| format!("{security:?}"))
-            })
+            }),
+            // Without TLS: with it, the library loses handshakes.
+            Engine::Libunftp => {
+                let report = clients::run_with(target, samples, &trial.work)?;
+                report.check_but(clients::libunftp::KNOWN)
+            }
         })?;
         let idle = step("idle sessions", || idle(target, pid))?;
         step("descriptors and threads after the clients", || {
