@@ -69,14 +69,15 @@ enum Command {
         /// The files; with --twice, the description of a package
         #[arg(value_name = "FILE", required_unless_present = "twice")]
         files: Vec<PathBuf>,
-        /// Build twice, where everything else differs, and compare the bytes: what a description
-        /// says, or without one the daemon, too, in the workspace and in a copy of it
+        /// Build twice in different environments and compare the results byte for byte. With FILE:
+        /// that manifest; without: the daemon and its package
         #[arg(long, conflicts_with_all = ["ca", "release", "json"])]
         twice: bool,
         /// Change one byte of the second copy; the comparison must notice
         #[arg(long, requires = "twice")]
         sabotage: bool,
-        /// CA certificates, PEM: packages must be signed by somebody whom one of them vouches for
+        /// CA certificates (PEM); every package must be signed by a certificate that chains to one of
+        /// them
         #[arg(long, value_name = "FILE")]
         ca: Option<PathBuf>,
         /// The time at which the certificates must be valid, as 2026-01-15T00:00:00Z [default: now]

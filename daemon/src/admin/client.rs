@@ -23,8 +23,8 @@ const MAX_ANSWER_BYTES: u64 = 16 << 20;
 pub(crate) enum Failure {
     /// Nobody is there.
     #[error(
-        "no daemon answers at {}: {error}; is it running? See: /etc/init.d/esxftpd status; \
-         or its log, which tells if it could not make the socket",
+        "cannot connect to {}: {error}; is the daemon running? Check /etc/init.d/esxftpd status, \
+         and control-socket in the configuration",
         path.display()
     )]
     NotRunning {

@@ -62,10 +62,13 @@ impl Protocol {
     pub(crate) fn listening(&mut self, passive: Passive, port: u16) {
         let reply = match (passive, self.settings.passive_host, self.settings.local) {
             (Passive::Extended, ..) => {
-                Reply::new(229, format!("Extended passive mode (|||{port}|)"))
+                Reply::new(229, format!("Entering Extended Passive Mode (|||{port}|)"))
             }
             (Passive::Plain, Some(host), _) | (Passive::Plain, None, IpAddr::V4(host)) => {
-                Reply::new(227, format!("Passive mode ({})", six_numbers(host, port)))
+                Reply::new(
+                    227,
+                    format!("Entering Passive Mode ({})", six_numbers(host, port)),
+                )
             }
             (Passive::Plain, None, IpAddr::V6(_)) => {
                 Reply::new(425, "PASV cannot name an IPv6 address, use EPSV.")

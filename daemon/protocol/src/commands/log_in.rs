@@ -31,7 +31,7 @@ impl Protocol {
         let text = match denied {
             Denied::Refused => "The user name or the password is wrong.",
             Denied::TlsRequired => "This account logs in over TLS only: send AUTH TLS first.",
-            Denied::NoRoot => "Your directory is not there now; its datastore may be away.",
+            Denied::NoRoot => "Home directory unavailable; the datastore may be unmounted.",
             Denied::Unavailable => {
                 self.end("Log-ins cannot be checked now, try again later.");
                 return;

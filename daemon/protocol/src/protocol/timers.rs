@@ -127,7 +127,7 @@ impl Protocol {
                     self.act(Action::LogOut);
                 }
                 self.who = Who::Nobody;
-                self.end_unless_handshaking("Nobody has logged in, in the time for it.");
+                self.end_unless_handshaking("Login timeout.");
             }
             Due::Command => self.end("No command has come for too long."),
             Due::Handshake => self.close(),

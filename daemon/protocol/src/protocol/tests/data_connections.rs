@@ -35,8 +35,8 @@ fn only_what_was_asked_for_is_taken_for_the_answer() {
     let listening = [Listening(258), unavailable()];
     let connected = [Connected, unavailable()];
     let looked = [Performed(Err(Failure::NotFound.into()))];
-    let extended = "229 Extended passive mode (|||258|)\r\n";
-    let plain = "227 Passive mode (10,0,0,1,1,2)\r\n";
+    let extended = "229 Entering Extended Passive Mode (|||258|)\r\n";
+    let plain = "227 Entering Passive Mode (10,0,0,1,1,2)\r\n";
     for (before, line, expected, answer) in [
         ("NOOP", "EPSV", &listening[..], extended),
         ("NOOP", "PASV", &listening, plain),

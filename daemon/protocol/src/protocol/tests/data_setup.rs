@@ -92,7 +92,7 @@ fn pasv_may_name_another_address() {
         ..settings()
     });
     assert_eq!(PORT.to_be_bytes(), [195, 80]);
-    rig.expect("PASV", "227 Passive mode (192,0,2,7,195,80)\r\n");
+    rig.expect("PASV", "227 Entering Passive Mode (192,0,2,7,195,80)\r\n");
 }
 
 const TRANSFERS: &str = "RETR a.txt | STOR a.txt | APPE a.txt | STOU | LIST | NLST | MLSD";

@@ -48,7 +48,7 @@ fn transferred(rig: &mut Rig, line: &str) -> Transfer {
 #[test]
 fn a_download_is_prepared_announced_and_concluded() {
     let mut rig = Rig::logged_in();
-    rig.expect("EPSV", "229 Extended passive mode (|||50000|)\r\n");
+    rig.expect("EPSV", "229 Entering Extended Passive Mode (|||50000|)\r\n");
     assert_eq!(
         rig.send("RETR a.txt"),
         "150 Sending \"/a.txt\" (1234 bytes).\r\n226 Complete, 1234 bytes.\r\n"
@@ -76,7 +76,7 @@ fn a_transfer_goes_from_event_to_event() {
 #[test]
 fn an_upload_has_its_own_word() {
     let mut rig = Rig::logged_in();
-    rig.expect("PASV", "227 Passive mode (10,0,0,1,195,80)\r\n");
+    rig.expect("PASV", "227 Entering Passive Mode (10,0,0,1,195,80)\r\n");
     rig.expect("ALLO 500", "200");
     let reply = rig.expect_codes("STOR dir/a b", &[150, 226]);
     assert!(reply.starts_with("150 Ready to receive \"/dir/a b\"."));
