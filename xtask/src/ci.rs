@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use clap::Command;
 use xshell::Shell;
 
 use crate::{cargo::cargo, compile::TARGET, fuzz, steps::Steps, test, tidy};
@@ -11,10 +12,11 @@ use crate::{cargo::cargo, compile::TARGET, fuzz, steps::Steps, test, tidy};
 const FUZZ_SECONDS: u32 = 10;
 
 /// Runs every check and reports all failures; the tests only if they have not been run already.
+/// `workshop` is the command line that documents are compared with.
 ///
 /// # Errors
 /// If a check fails.
-pub(crate) fn run(sh: &Shell, root: &Path, tested: bool) -> Result<()> {
+pub(crate) fn run(sh: &Shell, root: &Path, tested: bool, workshop: &Command) -> Result<()> {
     let clippy = |packages: &[&str]| {
         let head = ["clippy", "--locked", "--all-targets"];
         Ok(cargo(sh, &[&head, packages, &["--", "-D", "warnings"]].concat()).run()?)
@@ -23,7 +25,7 @@ pub(crate) fn run(sh: &Shell, root: &Path, tested: bool) -> Result<()> {
     steps.run("format", || {
         Ok(cargo(sh, &["fmt", "--all", "--check"]).run()?)
     });
-    steps.run("tidy", || tidy::run(root));
+    steps.run("tidy", || tidy::run(root, workshop));
     steps.run("clippy for this machine", || clippy(&["--workspace"]));
     steps.run("clippy without the second engine", || {
         clippy(&["--package", "esxftpd", "--no-default-features"])

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use packaging::rules::Releases;
 use xshell::Shell;
 
@@ -223,8 +223,8 @@ impl Xtask {
                 bench_pack::run(mib, rounds, json.as_deref())?;
             }
             Command::Test(options) => test::command(&sh, root, &options)?,
-            Command::Ci { tested } => ci::run(&sh, root, tested)?,
-            Command::Tidy => tidy::run(root)?,
+            Command::Ci { tested } => ci::run(&sh, root, tested, &Xtask::command())?,
+            Command::Tidy => tidy::run(root, &Xtask::command())?,
             Command::E2e(options) => e2e::command(&sh, root, &options)?,
             Command::Host { dir, vib, command } => {
                 tools::ensure_root()?;

@@ -2,6 +2,7 @@
 //! file to change.
 
 mod changelog;
+mod documents;
 mod layers;
 mod layout;
 mod ports;
@@ -10,18 +11,20 @@ mod words;
 use std::{fmt::Display, fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
+use clap::Command;
 
-/// Runs every check.
+/// Runs every check. `workshop` is the command line that documents are compared with.
 ///
 /// # Errors
 /// If there are findings; they have been printed.
-pub(crate) fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path, workshop: &Command) -> Result<()> {
     let tree = Tree { root };
     let mut findings = Findings::default();
     layout::check(&tree, &mut findings)?;
     layers::check(&tree, &mut findings)?;
     ports::check(&tree, &mut findings)?;
     changelog::check(&tree, &mut findings)?;
+    documents::check(&tree, workshop, &mut findings)?;
     words::check(&tree, &mut findings)?;
     for finding in &findings.0 {
         eprintln!("tidy: {finding}");

@@ -22,6 +22,9 @@ pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
         "packaging/FORMAT.md",
         "README.md",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "daemon/docs/administrator.md",
     ];
     for path in layout::sources(tree)?
         .iter()
