@@ -26,6 +26,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Goes on behind members that are in `out` already.
+    #[cfg(feature = "signatures")]
     pub(crate) fn behind(out: W) -> Self {
         Self { out }
     }

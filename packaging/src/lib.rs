@@ -66,6 +66,14 @@
 //! assert!(diagnoses[0].to_string().starts_with("error: file: ar header at byte 8: "));
 //! ```
 //!
+//! The programs in `packaging/examples/` show it whole: `build_in_memory`, `verify_one` and
+//! `list_bundle`. The program `vib` in `packaging/cli` is the command line for all of it.
+//!
+//! # Features
+//!
+//! `signatures`, on by default: [`mod@sign`] makes and checks signatures. Without it the crate needs
+//! no C compiler, and a signature is reported as not checked.
+//!
 //! # From the outside to the inside
 //!
 //! | layer | module |

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use crate::digest::{Digesting, Sha256};
 use crate::listing::{Item, Listing};
 use crate::package::Facts;
+#[cfg(feature = "signatures")]
 use crate::sign::{SignError, Signer};
 use crate::source::Sources;
 use crate::xml::Element;
@@ -46,6 +47,7 @@ impl Vib {
     ///
     /// # Errors
     /// As [`Vib::write`]; also if the signer cannot sign.
+    #[cfg(feature = "signatures")]
     pub fn write_signed(
         package: &Package,
         sources: &dyn Sources,

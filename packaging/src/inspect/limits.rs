@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use super::ReadError;
-use crate::sign::{Fault, SignatureCheck, Trust, check};
+use crate::sign::{Fault, SignatureCheck};
+#[cfg(feature = "signatures")]
+use crate::sign::{Trust, check};
 
 /// Bounds on what a file may hold. Everything that is kept in memory has one.
 #[derive(Debug, Clone)]
@@ -68,6 +70,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(crate) struct Meter {
     pub(crate) limits: Limits,
+    #[cfg(feature = "signatures")]
     trust: Option<Trust>,
     signatures: Cell<u64>,
     entries: Cell<u64>,
@@ -81,6 +84,7 @@ impl Meter {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            #[cfg(feature = "signatures")]
             trust: None,
             signatures: Cell::new(0),
             entries: Cell::new(0),
@@ -92,6 +96,7 @@ impl Meter {
     }
 
     /// As [`Meter::new`], with CAs to look for signers at.
+    #[cfg(feature = "signatures")]
     pub(crate) fn trusting(limits: Limits, trust: Trust) -> Self {
         Self {
             trust: Some(trust),
@@ -109,12 +114,37 @@ impl Meter {
         if self.signatures.get() > limit {
             return Some(SignatureCheck::refused(Fault::TooMany(limit)));
         }
-        Some(check(descriptor, text, self.trust.as_ref()))
+        Some(self.check(descriptor, text))
+    }
+
+    #[cfg(feature = "signatures")]
+    fn check(&self, descriptor: &[u8], text: &[u8]) -> SignatureCheck {
+        check(descriptor, text, self.trust.as_ref())
+    }
+
+    #[cfg(not(feature = "signatures"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same call with the feature and without"
+    )]
+    fn check(&self, _descriptor: &[u8], _text: &[u8]) -> SignatureCheck {
+        SignatureCheck::refused(Fault::Unchecked)
     }
 
     /// Whether signers are looked for at CAs.
+    #[cfg(feature = "signatures")]
     pub(crate) fn trusts(&self) -> bool {
         self.trust.is_some()
+    }
+
+    /// Signers cannot be looked for.
+    #[cfg(not(feature = "signatures"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same call with the feature and without"
+    )]
+    pub(crate) fn trusts(&self) -> bool {
+        false
     }
 
     /// One more entry, with a name of so many bytes.

@@ -30,6 +30,7 @@ mod legacy;
 mod limits;
 mod mistaken;
 mod payload;
+#[cfg(feature = "signatures")]
 mod signable;
 mod source;
 mod spelling;
@@ -68,14 +69,17 @@ pub use self::xml::{BeyondAscii, XmlKind};
 pub use self::zip::ZipEntry;
 
 pub(crate) use self::mistaken::is_leftover;
+#[cfg(feature = "signatures")]
 pub(crate) use self::signable::signable;
 pub(crate) use self::startable::is_started;
+#[cfg(feature = "signatures")]
 pub(crate) use self::vib::SIGNATURE;
 
 use self::limits::Meter;
 use self::source::Source;
 use self::stream::fill;
 use self::zip::Zip;
+#[cfg(feature = "signatures")]
 use crate::sign::Trust;
 
 /// What a file is and holds.
@@ -146,6 +150,7 @@ pub fn inspect<R: Read + Seek>(input: R, limits: &Limits) -> Result<Inspection, 
 ///
 /// # Errors
 /// As [`inspect`]. What is wrong with a signature is no error here: see [`Vib::signature_check`].
+#[cfg(feature = "signatures")]
 pub fn inspect_trusting<R: Read + Seek>(
     input: R,
     limits: &Limits,

@@ -8,6 +8,7 @@ use super::{
     SupplyChain, Vib,
 };
 use crate::Elf;
+use crate::sign::Fault;
 
 /// Owner of what a package should hold.
 const ROOT: (u64, u64) = (0, 0);
@@ -56,6 +57,7 @@ fn signature(out: &mut Formatter<'_>, vib: &Vib) -> Result {
     let check = vib.signature_check.as_ref();
     let state = match (vib.signature, check) {
         (Signature::Empty, _) => "none",
+        (_, Some(check)) if check.faults.contains(&Fault::Unchecked) => "present, not checked",
         (Signature::NotPem, _) => "present, but not in the form that hosts read",
         (Signature::Pem, Some(check)) if !check.holds() => "present, but it does not hold",
         (Signature::Pem, Some(check)) if check.trust_checked => "signed, by a trusted signer",

@@ -10,59 +10,13 @@ use cms::cert::{CertificateChoices, x509::Certificate};
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
 use rustls_pki_types::CertificateDer;
-use serde::Serialize;
 use webpki::{EndEntityCert, Error};
 
 use super::algorithm::{Digest, verifiers};
-use super::{Fault, LABEL, Trust, blocks, trust::reason};
+use super::{Fault, LABEL, SignatureCheck, SignedBy, Trust, blocks, trust::reason};
 
 /// Sets are sorted while they are read, in time that grows with the square of their length.
 const MOST_BYTES: usize = 64 << 10;
-
-/// What a signature says, and what is wrong with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub struct SignatureCheck {
-    /// Who signed.
-    pub signers: Vec<SignedBy>,
-    /// Whether the signers were looked for among trusted CAs.
-    pub trust_checked: bool,
-    /// What is wrong; nothing or minor faults only if the signature holds.
-    pub faults: Vec<Fault>,
-}
-
-impl SignatureCheck {
-    /// A signature that was not looked at.
-    pub(crate) fn refused(fault: Fault) -> Self {
-        Self {
-            faults: vec![fault],
-            ..Self::default()
-        }
-    }
-
-    /// Whether nothing but minor faults was found.
-    pub fn holds(&self) -> bool {
-        self.faults.iter().all(Fault::is_minor)
-    }
-}
-
-/// A signer, by its certificate. That certificate says what it likes, unless trust was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub struct SignedBy {
-    /// Subject of the certificate.
-    pub subject: String,
-    /// Who issued it.
-    pub issuer: String,
-    /// Its serial number, in hexadecimal digits.
-    pub serial: String,
-    /// When its validity begins.
-    pub not_before: String,
-    /// When its validity ends.
-    pub not_after: String,
-}
 
 /// Checks the bytes of `sig.pkcs7` against those of `descriptor.xml`; and, if there is a `trust`,
 /// whether every signer leads to one of its CAs.

@@ -19,6 +19,9 @@ pub enum Fault {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A build without the feature `signatures` has read it.
+    #[error("is not checked: this program was built without signatures")]
+    Unchecked,
     /// More signatures in the file than are checked.
     #[error("is not checked, as there are more than {0} before it")]
     TooMany(u64),
@@ -99,6 +102,7 @@ impl Fault {
             Self::NotPem(_) | Self::NotSignedData(_) | Self::TooLarge { .. } => {
                 "sign the package again, as PEM with the label PKCS7"
             }
+            Self::Unchecked => "verify it with a build that has the feature `signatures`",
             Self::TooMany(_) => "check the packages one by one",
             Self::NotDetached => "sign the package again, detached",
             Self::Behind(_) => "leave it, or keep the first block only",

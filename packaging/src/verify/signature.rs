@@ -5,6 +5,7 @@ use super::Severity::{Error, Note, Warning};
 use super::report::Report;
 use crate::inspect::Vib;
 use crate::rules::{self, Finding};
+use crate::sign::Fault;
 
 /// A signature that is there must hold: above community, and wherever signers are looked for, at the
 /// price of an error. Else hosts never look at it. `level` is one that is known.
@@ -36,6 +37,8 @@ pub(super) fn check(vib: &Vib, level: &str, report: &mut Report) {
     for fault in &check.faults {
         let severity = if fault.is_harmless() {
             Note
+        } else if *fault == Fault::Unchecked {
+            Warning
         } else if (demanded || check.trust_checked) && !fault.is_minor() {
             Error
         } else {
