@@ -1,5 +1,6 @@
 //! The one point in time that a package knows: its release date.
 
+use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
@@ -95,6 +96,13 @@ impl Epoch {
             given: given.into(),
             latest: Self::LATEST,
         }
+    }
+}
+
+/// As `release-date` of a description wants it: `2026-01-15T00:00:00Z`.
+impl fmt::Display for Epoch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0.format("%Y-%m-%dT%H:%M:%SZ"))
     }
 }
 

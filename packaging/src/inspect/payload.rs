@@ -210,14 +210,11 @@ fn visit(
     observer: &mut dyn Observer,
 ) -> Result<(), ReadError> {
     let part = format!("data of {:?}", entry.path);
+    if entry.kind != EntryKind::File {
+        return observer.entry(folder, entry, data);
+    }
     let mut head = [0; ELF.len()];
-    let mut data = data;
-    let filled = if entry.kind == EntryKind::File {
-        fill(&mut data, &mut head).map_err(ReadError::reading(part.clone(), entry.offset))?
-    } else {
-        0
-    };
-    let (head, _) = head.split_at(filled);
+    let head = first(entry, &part, data, &mut head)?;
     if head != ELF {
         return visit_text(folder, entry, &mut head.chain(data), meter, observer);
     }
@@ -234,7 +231,7 @@ fn visit(
     observer.entry(folder, entry, &mut bytes.as_slice())
 }
 
-/// Looks at scripts, and at XML that a host parses.
+/// Looks at files that are scripts, or XML that a host parses.
 fn visit_text(
     folder: &str,
     entry: &mut Entry,
@@ -244,7 +241,7 @@ fn visit_text(
 ) -> Result<(), ReadError> {
     let part = format!("data of {:?}", entry.path);
     let limit = meter.limits.xml_bytes;
-    if entry.kind == EntryKind::File && startable::is_parsed(&entry.path) && entry.size <= limit {
+    if startable::is_parsed(&entry.path) && entry.size <= limit {
         let bytes = whole(data, entry.size, &part, entry.offset)?;
         entry.xml_fault = startable::xml_fault(&bytes, meter)?;
         let length = entry.xml_fault.as_ref().map_or(0, String::len);
@@ -252,12 +249,9 @@ fn visit_text(
         return observer.entry(folder, entry, &mut bytes.as_slice());
     }
     let mut start = [0; 2];
-    let mut data = data;
-    let filled =
-        fill(&mut data, &mut start).map_err(ReadError::reading(part.clone(), entry.offset))?;
-    let (start, _) = start.split_at(filled);
+    let start = first(entry, &part, data, &mut start)?;
     let is_script = start == b"#!" || startable::is_started(&entry.path);
-    if entry.kind != EntryKind::File || !is_script {
+    if !is_script {
         return observer.entry(folder, entry, &mut start.chain(data));
     }
     let mut head = Vec::new();
@@ -273,6 +267,18 @@ fn visit_text(
         .and_then(|one| one.interpreter.as_ref());
     meter.names(interpreter.map_or(0, String::len), entry.offset)?;
     observer.entry(folder, entry, &mut head.as_slice().chain(data))
+}
+
+/// The first bytes of a file; fewer if it is shorter than the buffer.
+fn first<'b>(
+    entry: &Entry,
+    part: &str,
+    mut data: &mut dyn Read,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], ReadError> {
+    let filled =
+        fill(&mut data, buffer).map_err(ReadError::reading(part.to_owned(), entry.offset))?;
+    Ok(buffer.split_at(filled).0)
 }
 
 fn compare(

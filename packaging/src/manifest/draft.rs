@@ -49,7 +49,7 @@ pub struct Draft {
     manifest: Manifest,
     faults: Vec<Fault>,
     /// Where stand-ins are.
-    replaced: Vec<Vec<Step>>,
+    replaced: Vec<Place>,
 }
 
 /// A step from a table or an array to a value in it.
@@ -107,8 +107,8 @@ impl Draft {
         }
     }
 
-    /// As [`Draft::finish`], with the rules that the rest breaks. `upstream` is the version that a
-    /// caller gives.
+    /// As [`Draft::finish`], with the rules that the rest breaks, and with `upstream` as the version
+    /// if a caller gives one.
     ///
     /// # Errors
     /// [`Error::Manifest`] with everything that cannot be read and everything that breaks a rule.
@@ -117,52 +117,56 @@ impl Draft {
         upstream: Option<&str>,
         sources: &dyn Sources,
     ) -> Result<Manifest, Error> {
-        if self.faults.is_empty() {
-            return Ok(self.manifest);
-        }
+        let Self {
+            manifest,
+            faults,
+            replaced,
+        } = self;
         let manifest = match upstream {
-            Some(upstream) => self.manifest.clone().with_version(upstream),
-            None => self.manifest.clone(),
+            Some(upstream) => manifest.with_version(upstream),
+            None => manifest,
         };
-        let findings = crate::package::findings(&manifest, sources);
-        let findings = findings.into_iter().filter(|one| !self.caused(one));
-        let findings = findings.collect();
-        Err(Error::Manifest(Faults::new(self.faults, findings)))
-    }
-
-    /// Whether a finding is about a stand-in, or comes of one.
-    fn caused(&self, finding: &Finding) -> bool {
-        if finding.place.contains(STAND_IN) {
-            return true;
+        if faults.is_empty() {
+            return Ok(manifest);
         }
-        self.replaced.iter().any(|place| {
-            let (Some(Step::Key(key)), rest) = (place.first(), place.get(1..).unwrap_or_default())
-            else {
-                return false;
-            };
-            let row = match rest.first() {
-                Some(Step::Index(index)) if key == "contents" => {
-                    Some(format!("contents row {} ", index + 1))
-                }
-                _ => None,
-            };
-            let about = finding.place.strip_prefix(key.as_str());
-            match (key.as_str(), row) {
-                ("contents", Some(row)) => finding.place.starts_with(&row),
-                ("contents" | "payloads", _) => {
-                    about.is_some() || finding.rule.number() == rules::PAYLOAD_CONTENT.number()
-                }
-                ("acceptance-level", _) => finding.rule.levels() != Levels::All,
-                ("platforms" | "relationships", _) => {
-                    about.is_some()
-                        || [rules::CONSTRAINT, rules::LOCATION]
-                            .iter()
-                            .any(|rule| rule.number() == finding.rule.number())
-                }
-                _ => about.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ', ','])),
-            }
-        })
+        let mut findings = crate::package::findings(&manifest, sources);
+        findings.retain(|one| !caused(&replaced, one));
+        Err(Error::Manifest(Faults::new(faults, findings)))
     }
+}
+
+/// Whether a finding is about a stand-in, or comes of one.
+fn caused(replaced: &[Place], finding: &Finding) -> bool {
+    if finding.place.contains(STAND_IN) {
+        return true;
+    }
+    replaced.iter().any(|place| {
+        let (Some(Step::Key(key)), rest) = (place.first(), place.get(1..).unwrap_or_default())
+        else {
+            return false;
+        };
+        let row = match rest.first() {
+            Some(Step::Index(index)) if key == "contents" => {
+                Some(format!("contents row {} ", index + 1))
+            }
+            _ => None,
+        };
+        let about = finding.place.strip_prefix(key.as_str());
+        match (key.as_str(), row) {
+            ("contents", Some(row)) => finding.place.starts_with(&row),
+            ("contents" | "payloads", _) => {
+                about.is_some() || finding.rule.number() == rules::PAYLOAD_CONTENT.number()
+            }
+            ("acceptance-level", _) => finding.rule.levels() != Levels::All,
+            ("platforms" | "relationships", _) => {
+                about.is_some()
+                    || [rules::CONSTRAINT, rules::LOCATION]
+                        .iter()
+                        .any(|rule| rule.number() == finding.rule.number())
+            }
+            _ => about.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ', ','])),
+        }
+    })
 }
 
 fn refused(faults: Vec<Fault>) -> Error {
