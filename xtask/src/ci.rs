@@ -4,12 +4,15 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Command;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use crate::{cargo::cargo, compile::TARGET, fuzz, steps::Steps, test, tidy};
 
 /// Enough to notice a target that does not build, or breaks at once; not a search.
 const FUZZ_SECONDS: u32 = 10;
+
+/// Machines that packages are built on, too, and that nobody here has a C compiler or linker for.
+const ELSEWHERE: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
 
 /// Runs every check and reports all failures; the tests only if they have not been run already.
 /// `workshop` is the command line that documents are compared with.
@@ -33,6 +36,7 @@ pub(crate) fn run(sh: &Shell, root: &Path, tested: bool, workshop: &Command) -> 
     steps.run("clippy for the host", || {
         clippy(&["--package", "esxftpd", "--target", TARGET])
     });
+    steps.run("packaging without a C compiler", || without_c(sh));
     steps.run("documentation", || {
         let doc = [
             "doc",
@@ -51,4 +55,34 @@ pub(crate) fn run(sh: &Shell, root: &Path, tested: bool, workshop: &Command) -> 
         fuzz::if_possible(sh, root, FUZZ_SECONDS)
     });
     steps.finish()
+}
+
+/// Without signatures, the package tool needs nothing but Rust, on any machine.
+fn without_c(sh: &Shell) -> Result<()> {
+    let here = cmd!(sh, "rustup target list --installed").read()?;
+    for target in ELSEWHERE {
+        if !here.lines().any(|line| line == target) {
+            cmd!(sh, "rustup target add {target}").run()?;
+        }
+        let check = [
+            "check",
+            "--locked",
+            "--package",
+            "packaging",
+            "--package",
+            "vib",
+        ];
+        let check = [&check[..], &["--no-default-features", "--target", target]].concat();
+        // A library that wants a C compiler does not find one.
+        cargo(sh, &check).env("CC", "false").run()?;
+    }
+    let test = [
+        "test",
+        "--locked",
+        "--package",
+        "vib",
+        "--no-default-features",
+    ];
+    let test = [&test[..], &["--test", "without_signatures"]].concat();
+    Ok(cargo(sh, &test).run()?)
 }

@@ -7,18 +7,26 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use packaging::sign::Signer;
+use vib::{
+    build::{self, Described, Elsewhere, Packed},
+    output,
+    sign::{self, Keys},
+};
 use xshell::Shell;
 
 use crate::{
     compile::{self, Contents},
-    output,
-    package::{self, Described, Packed},
-    sign::{self, Keys},
     supply,
 };
 
 /// The description of our own package, below the root of the workspace.
 pub(crate) const MANIFEST: &str = "packaging/package.toml";
+
+/// What is built here and packed, for messages about what is missing.
+pub(crate) const ELSEWHERE: Elsewhere = Elsewhere {
+    program: "cargo xtask dist",
+    sources: &[compile::DAEMON, supply::LICENCES, supply::SBOM],
+};
 
 /// What to make, of what, and where.
 #[derive(Debug, clap::Args)]
@@ -104,11 +112,12 @@ pub(crate) fn run(
             (supply::LICENCES, licences.clone()),
             (supply::SBOM, sbom.clone()),
         ]);
-        Described::read(manifest, Some(env!("CARGO_PKG_VERSION")), made)
+        let version = Some(env!("CARGO_PKG_VERSION"));
+        Described::read(manifest, version, made, Some(ELSEWHERE))
     };
     // With an empty file in place of the daemon: whatever is wrong with the package is said before
     // the long build.
     described(Vec::new())?;
     let described = described(compile::daemon(sh, root, contents)?)?;
-    package::pack(&[described], out, signer)
+    build::pack(&[described], out, signer)
 }

@@ -8,12 +8,11 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{CommandFactory as _, Parser, Subcommand};
-use packaging::rules::Releases;
 use xshell::Shell;
 
 use crate::{
-    bench, bench_pack, ci, clients, conformance, dist, e2e, extract, faults, fuzz, host, inspect,
-    package, sign, soak, test, tidy, tools, twice, userworld, verify,
+    bench, bench_pack, ci, clients, conformance, dist, e2e, faults, fuzz, host, soak, test, tidy,
+    tools, twice, userworld,
 };
 
 /// Builds, packs and tests esxftpd.
@@ -28,47 +27,18 @@ pub(crate) struct Xtask {
 enum Command {
     /// Build the daemon and pack it into a VIB and an offline bundle
     Dist(dist::Options),
-    /// Pack anything: a VIB for each description, and one offline bundle with all of them
-    ///
-    /// Prints the paths of what it made; everything else goes to stderr.
-    Package {
-        /// The descriptions; `packaging/examples` has one, `packaging/package.toml` is another
-        #[arg(value_name = "PACKAGE.TOML", required = true)]
-        manifests: Vec<PathBuf>,
-        /// The directory that is replaced with the result
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// The version of what is packed, in place of that of the descriptions
-        #[arg(long)]
-        version: Option<String>,
-        #[command(flatten)]
-        keys: Option<sign::Keys>,
-        /// Print JSON, for programs: paths, sizes, checksums, ids
-        #[arg(long)]
-        json: bool,
-    },
-    /// Tell what a VIB, an offline bundle or an archive is and holds
-    Inspect {
-        /// The file
-        file: PathBuf,
-        /// Print JSON, for programs
-        #[arg(long)]
-        json: bool,
-    },
-    /// Unpack a VIB, an offline bundle or an archive, all of it or nothing
-    Extract {
-        /// The file
-        file: PathBuf,
-        /// The directory to make; it must not exist, or be empty
-        dir: PathBuf,
-    },
+    #[command(flatten)]
+    Vib(vib::Shared),
     /// Check VIBs, offline bundles or archives against the rules of packaging/FORMAT.md
     ///
     /// Exit status: 0 without findings or with notes only, 1 with errors, 3 with warnings only.
+    #[command(mut_arg("files", |files| files
+        .required(false)
+        .required_unless_present("twice")
+        .help("The files; with --twice, a manifest")))]
     Verify {
-        /// The files; with --twice, the description of a package
-        #[arg(value_name = "FILE", required_unless_present = "twice")]
-        files: Vec<PathBuf>,
+        #[command(flatten)]
+        options: vib::verify::Options,
         /// Build twice in different environments and compare the results byte for byte. With FILE:
         /// that manifest; without: the daemon and its package
         #[arg(long, conflicts_with_all = ["ca", "release", "json"])]
@@ -76,30 +46,6 @@ enum Command {
         /// Change one byte of the second copy; the comparison must notice
         #[arg(long, requires = "twice")]
         sabotage: bool,
-        /// CA certificates (PEM); every package must be signed by a certificate that chains to one of
-        /// them
-        #[arg(long, value_name = "FILE")]
-        ca: Option<PathBuf>,
-        /// The time at which the certificates must be valid, as 2026-01-15T00:00:00Z [default: now]
-        #[arg(long, value_name = "TIME", requires = "ca")]
-        at: Option<String>,
-        /// Judge for this release of the host, such as 6.7, or line of releases, such as 8; may be
-        /// given several times [default: those that a package or its bundle names, else 6.5 to 9.0]
-        #[arg(long, value_name = "RELEASE")]
-        release: Vec<Releases>,
-        /// Print JSON, for programs: an object, or a list of them for several files
-        #[arg(long)]
-        json: bool,
-    },
-    /// Sign a VIB: an RSA signature over its descriptor, with SHA-256
-    Sign {
-        /// The VIB
-        file: PathBuf,
-        #[command(flatten)]
-        keys: Option<sign::Keys>,
-        /// Where the signed copy goes [default: it takes the place of the VIB]
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
     },
     /// Feed hostile input to the readers; takes a nightly compiler and cargo-fuzz
     Fuzz {
@@ -174,50 +120,20 @@ impl Xtask {
         sh.change_dir(root);
         match self.command {
             Command::Dist(options) => dist::command(&sh, root, options)?,
-            Command::Package {
-                manifests,
-                out,
-                version,
-                keys,
-                json,
-            } => {
-                let out = std::path::absolute(out)?;
-                package::run(
-                    &manifests,
-                    version.as_deref(),
-                    &out,
-                    sign::signer(keys)?.as_ref(),
-                )?
-                .print(json)?;
-            }
-            Command::Inspect { file, json } => inspect::run(&file, json)?,
-            Command::Extract { file, dir } => extract::run(&file, &dir)?,
+            Command::Vib(command) => return command.run(Some(dist::ELSEWHERE)),
             Command::Verify {
                 twice: true,
-                files,
+                options,
                 sabotage,
-                ..
             } => {
+                let files = options.files;
                 ensure!(
                     files.len() < 2,
                     "--twice takes one description; run it again for the next"
                 );
                 twice::run(root, files.first().map(PathBuf::as_path), sabotage)?;
             }
-            Command::Verify {
-                files,
-                ca,
-                at,
-                release,
-                json,
-                ..
-            } => {
-                let trust = verify::trust(ca.as_deref(), at.as_deref())?;
-                return verify::run(&files, trust.as_ref(), &release, json);
-            }
-            Command::Sign { file, keys, out } => {
-                sign::run(&file, &keys.context(sign::NO_KEYS)?, out.as_deref())?;
-            }
+            Command::Verify { options, .. } => return options.run(),
             Command::Fuzz { target, seconds } => fuzz::run(&sh, root, target.as_deref(), seconds)?,
             Command::BenchPack { mib, rounds, json } => {
                 bench_pack::run(mib, rounds, json.as_deref())?;

@@ -14,7 +14,6 @@ mod compile;
 mod conformance;
 mod dist;
 mod e2e;
-mod extract;
 mod faults;
 mod flags;
 mod fuzz;
@@ -22,16 +21,8 @@ mod guard;
 mod host;
 #[cfg(test)]
 mod init_script;
-mod input;
-mod inspect;
-mod output;
-mod package;
 mod peers;
 mod process;
-mod progress;
-#[cfg(test)]
-mod samples;
-mod sign;
 mod soak;
 mod steps;
 mod supply;
@@ -40,21 +31,13 @@ mod tidy;
 mod tools;
 mod twice;
 mod userworld;
-mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    match flags::Xtask::parse().run() {
-        Ok(code) => code,
-        Err(error) => {
-            // Messages quote files of strangers: only line breaks are let through to a terminal.
-            let message = format!("{error:#}");
-            let message = message.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    flags::Xtask::parse()
+        .run()
+        .unwrap_or_else(|error| vib::report(&error))
 }

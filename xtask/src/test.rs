@@ -55,7 +55,7 @@ enum Work {
 const BUILDS: &[Step] = &[
     alone(
         "unit",
-        "unit and integration tests of packaging, protocol and xtask",
+        "unit and integration tests of packaging, vib, protocol and xtask",
         unit,
     ),
     Step {
@@ -230,7 +230,7 @@ fn only_vib(directory: &Path) -> Result<PathBuf> {
 }
 
 fn unit(sh: &Shell, _root: &Path) -> Result<()> {
-    let packages = ["packaging", "protocol", "xtask"].map(|name| ["--package", name]);
+    let packages = ["packaging", "vib", "protocol", "xtask"].map(|name| ["--package", name]);
     run_cargo_test(sh, packages.as_flattened())
 }
 

@@ -17,9 +17,11 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     tool("ar", "binutils"),
+    tool("bash", "bash"),
     tool("busybox", "busybox-static"),
     tool("cc", "gcc"),
     tool("curl", "curl"),
+    tool("groff", "groff-base"),
     tool("inetutils-ftp", "inetutils-ftp"),
     tool("lftp", "lftp"),
     tool("ncftpput", "ncftp"),

@@ -11,20 +11,21 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, Permissions},
-    io::{self, Cursor, Read},
+    io::Cursor,
     os::unix::fs::PermissionsExt as _,
     path::{Component, Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use packaging::{
-    Manifest,
-    inspect::{Contents, Limits, Sink, extract, inspect},
+use packaging::Manifest;
+use vib::{
+    diff::{Comparison, Kind, compare as compare_packages},
+    input, print,
 };
 use walkdir::WalkDir;
 
-use crate::{cargo::allowed, input, inspect::print, process};
+use crate::{cargo::allowed, process};
 
 /// A cold build of the daemon on a slow machine.
 const BUILD: Duration = Duration::from_hours(1);
@@ -278,66 +279,19 @@ fn compare(one: &Files, two: &Files) -> Result<()> {
 
 /// Where the first difference is: byte, member, and what is unpacked from there.
 fn difference(one: &[u8], two: &[u8]) -> String {
-    let offset = one.iter().zip(two).take_while(|(a, b)| a == b).count();
-    let mut text = format!("first at byte {offset}");
-    if let Some(member) = member_at(one, offset as u64) {
-        text.extend([", in ", member.as_str()]);
-    }
-    if let (Ok(one), Ok(two)) = (Unpacked::new(one), Unpacked::new(two)) {
-        let paths: BTreeSet<_> = one.0.keys().chain(two.0.keys()).collect();
-        match paths
-            .into_iter()
-            .find(|path| one.0.get(*path) != two.0.get(*path))
-        {
-            Some(path) => text.extend(["; unpacked, ", &format!("{path:?}"), " differs"]),
-            None => text.push_str("; what is unpacked from it is the same"),
-        }
-    }
-    text
-}
-
-fn member_at(file: &[u8], offset: u64) -> Option<String> {
-    let inspection = inspect(Cursor::new(file), &Limits::default()).ok()?;
-    let found = match inspection.contents {
-        Contents::Vib(vib) => vib
-            .members
-            .iter()
-            .rfind(|member| member.offset <= offset)
-            .map(|member| member.name.clone()),
-        Contents::Bundle(bundle) => bundle
-            .entries
-            .iter()
-            .filter(|entry| entry.offset <= offset)
-            .max_by_key(|entry| entry.offset)
-            .map(|entry| entry.path.clone()),
-        _ => None,
+    let Ok(Comparison {
+        first: Some(first),
+        differences,
+        ..
+    }) = compare_packages(&mut Cursor::new(one), &mut Cursor::new(two))
+    else {
+        let common = one.iter().zip(two).take_while(|(a, b)| a == b).count();
+        return format!("first at byte {common}");
     };
-    found.map(|name| format!("the member {name:?}"))
-}
-
-/// Mode and bytes of all that is unpacked from a file.
-#[derive(Debug, Default)]
-struct Unpacked(BTreeMap<String, (u32, Vec<u8>)>);
-
-impl Unpacked {
-    fn new(file: &[u8]) -> Result<Self> {
-        let mut unpacked = Self::default();
-        extract(Cursor::new(file), &Limits::default(), &mut unpacked)?;
-        Ok(unpacked)
-    }
-}
-
-impl Sink for Unpacked {
-    fn directory(&mut self, path: &str) -> io::Result<()> {
-        self.0.insert(path.to_owned(), (0, Vec::new()));
-        Ok(())
-    }
-
-    fn file(&mut self, path: &str, mode: u32, data: &mut dyn Read) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        data.read_to_end(&mut bytes)?;
-        self.0.insert(path.to_owned(), (mode, bytes));
-        Ok(())
+    let of = |kind: Kind| differences.iter().find(|one| one.kind == kind);
+    match of(Kind::File).or_else(|| of(Kind::Member)) {
+        Some(found) => format!("{first}; unpacked, {:?} differs", found.place),
+        None => format!("{first}; what is unpacked from it is the same"),
     }
 }
 
@@ -366,7 +320,6 @@ fn common(files: &BTreeSet<PathBuf>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples;
 
     fn files(vib: Vec<u8>) -> Files {
         let list = format!("{}  a.vib\n", vib.len());
@@ -376,13 +329,27 @@ mod tests {
         ])
     }
 
+    /// A package with one file.
+    fn package() -> Vec<u8> {
+        let text = include_str!("../../packaging/examples/bootnote/package.toml");
+        let (head, _) = text.split_once("[[contents]]").unwrap();
+        let row = "[[contents]]\nsource = \"a\"\ndestination = \"opt/a\"\nmode = \"0444\"\n";
+        let manifest = Manifest::parse(&format!("{head}{row}")).unwrap();
+        let sources = BTreeMap::from([("a".to_owned(), b"hello".to_vec())]);
+        let epoch = manifest.release_date;
+        let package = packaging::Package::new(manifest, &sources, epoch).unwrap();
+        let (mut spool, mut bytes) = (Cursor::new(Vec::new()), Vec::new());
+        packaging::Vib::write(&package, &sources, &mut spool, &mut bytes).unwrap();
+        bytes
+    }
+
     #[test]
     fn the_first_difference_is_named_with_its_place() {
-        let vib = samples::vib();
+        let vib = package();
         compare(&files(vib.clone()), &files(vib.clone())).unwrap();
-        let place = vib.windows(6).position(|one| one == b"Greets").unwrap();
+        let place = vib.windows(6).position(|one| one == b"Writes").unwrap();
         let mut other = vib.clone();
-        other[place] = b'g';
+        other[place] = b'w';
         assert_eq!(
             compare(&files(vib.clone()), &files(other))
                 .unwrap_err()

@@ -20,6 +20,8 @@ pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
         "daemon/esxftpd.8",
         "init.d/esxftpd",
         "packaging/FORMAT.md",
+        "packaging/cli/vib.1",
+        "packaging/docs/five-minutes.md",
         "README.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",

@@ -1,14 +1,15 @@
 //! A directory of results that is replaced as a whole, or left as it is.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
+
+use crate::permissions::{publish_directory, publish_file};
 
 /// The file that names what was made, in the form that `sha256sum --check` reads.
 pub(crate) const CHECKSUMS: &str = "SHA256SUMS";
@@ -61,7 +62,7 @@ impl Output {
             .open(&path)
             .and_then(|file| {
                 // Whatever the umask: what is built is for everybody.
-                file.set_permissions(Permissions::from_mode(0o644))?;
+                publish_file(&file)?;
                 Ok(file)
             });
         file.with_context(|| path.display().to_string())
@@ -87,7 +88,7 @@ impl Output {
         self.create(CHECKSUMS)?
             .write_all(self.checksums.as_bytes())
             .context(CHECKSUMS)?;
-        fs::set_permissions(&self.fresh, Permissions::from_mode(0o755))?;
+        publish_directory(&self.fresh)?;
         // Packing took its time; something may have come in meanwhile.
         ensure_replaceable(directory)?;
         let old = self.beside.path().join("old");
@@ -105,7 +106,10 @@ impl Output {
 
 /// Makes sure that nothing is lost when `directory` is replaced: it is not there, or holds nothing
 /// but what its list of checksums names.
-pub(crate) fn ensure_replaceable(directory: &Path) -> Result<()> {
+///
+/// # Errors
+/// If it holds anything else.
+pub fn ensure_replaceable(directory: &Path) -> Result<()> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

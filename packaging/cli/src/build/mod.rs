@@ -1,48 +1,94 @@
-//! `cargo xtask package`: from descriptions to VIBs and the offline bundle that holds them.
+//! `vib build`: from descriptions to VIBs and the offline bundle that holds them.
+
+mod described;
 
 use std::{
     collections::BTreeMap,
-    env::{self, VarError},
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use packaging::{
-    Bundle, Manifest, Package, Source, Sources, Vib,
-    manifest::{AcceptanceLevel, Draft},
-    payload::Payload,
-    sign::Signer,
-};
+use anyhow::{Context as _, Result};
+#[cfg(feature = "signatures")]
+use packaging::sign::Signer;
+use packaging::{Bundle, Vib, manifest::AcceptanceLevel};
 use serde_json::json;
 
+use self::described::Watched;
+pub use self::described::{Described, Elsewhere};
+#[cfg(feature = "signatures")]
+use crate::sign;
 use crate::{
-    compile, input,
-    inspect::print,
     output::{CHECKSUMS, Output},
+    print,
     progress::Progress,
-    supply, verify,
+    verify,
 };
 
-/// Sources that are built here, by the ends of their paths.
-const BUILT: [&str; 3] = [compile::DAEMON, supply::LICENCES, supply::SBOM];
+/// Nobody: this program was built without signatures.
+#[cfg(not(feature = "signatures"))]
+#[derive(Debug)]
+pub enum Signer {}
+
+/// What to pack, and where to.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The manifests; `vib init` writes one
+    #[arg(value_name = "PACKAGE.TOML", required = true)]
+    manifests: Vec<PathBuf>,
+    /// The directory for the results; it is replaced
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The version of the packages; overrides that of the manifests
+    #[arg(long)]
+    version: Option<String>,
+    #[cfg(feature = "signatures")]
+    #[command(flatten)]
+    keys: Option<sign::Keys>,
+    /// Print JSON, for programs: paths, sizes, checksums, ids
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// Packs, and prints the paths of what was made.
+    ///
+    /// # Errors
+    /// If a key cannot be read, and as [`pack`].
+    pub fn run(self, elsewhere: Option<Elsewhere>) -> Result<()> {
+        let out = std::path::absolute(self.out)?;
+        #[cfg(feature = "signatures")]
+        let signer = sign::signer(self.keys)?;
+        #[cfg(not(feature = "signatures"))]
+        let signer = None;
+        let described: Vec<_> = self
+            .manifests
+            .iter()
+            .map(|manifest| {
+                let version = self.version.as_deref();
+                Described::read(manifest, version, BTreeMap::new(), elsewhere)
+            })
+            .collect::<Result<_>>()?;
+        pack(&described, &out, signer.as_ref())?.print(self.json)
+    }
+}
 
 /// What was made.
 #[derive(Debug)]
-pub(crate) struct Packed {
+pub struct Packed {
     /// The VIBs, in the order of their descriptions.
-    pub(crate) vibs: Vec<Made>,
+    pub vibs: Vec<Made>,
     /// The bundle with all of them.
-    pub(crate) bundle: Made,
+    pub bundle: Made,
     /// The list of their checksums.
-    pub(crate) checksums: PathBuf,
+    pub checksums: PathBuf,
 }
 
 /// A file that was made.
 #[derive(Debug)]
-pub(crate) struct Made {
-    pub(crate) path: PathBuf,
+pub struct Made {
+    /// Where it is.
+    pub path: PathBuf,
     /// Identity of a VIB.
     id: Option<String>,
     size: u64,
@@ -54,7 +100,7 @@ impl Packed {
     ///
     /// # Errors
     /// If standard output fails.
-    pub(crate) fn print(&self, as_json: bool) -> Result<()> {
+    pub fn print(&self, as_json: bool) -> Result<()> {
         if as_json {
             let vibs: Vec<_> = self.vibs.iter().map(Made::json).collect();
             let object = json!({
@@ -83,153 +129,13 @@ impl Made {
     }
 }
 
-/// A description that keeps the rules, with the way to its files.
-pub(crate) struct Described {
-    package: Package,
-    files: Folder,
-}
-
-impl Described {
-    /// Reads a description and checks it, together with the files that it names.
-    ///
-    /// `version` replaces that of the description. `made` holds files that are not read from disk,
-    /// by the end of their paths.
-    ///
-    /// # Errors
-    /// With everything that is wrong, if it breaks rules.
-    pub(crate) fn read(
-        manifest: &Path,
-        version: Option<&str>,
-        made: BTreeMap<&'static str, Vec<u8>>,
-    ) -> Result<Self> {
-        let named = || manifest.display().to_string();
-        let text = input::read_text(manifest)?;
-        let draft = Draft::parse(&text).with_context(named)?;
-        let folder = std::path::absolute(manifest)?
-            .parent()
-            .context("the description is not in a folder")?
-            .to_owned();
-        let files = Folder { folder, made };
-        let mut description = draft.finish_with(version, &files).map_err(|error| {
-            let text = error.to_string();
-            let break_or_blank = if text.contains('\n') { "\n" } else { " " };
-            anyhow!("{}:{break_or_blank}{text}", named())
-        })?;
-        if let Some(version) = version {
-            description = description.with_version(version);
-        }
-        let epoch = match env::var("SOURCE_DATE_EPOCH") {
-            Ok(text) => text.parse().context("the variable SOURCE_DATE_EPOCH")?,
-            Err(VarError::NotPresent) => description.release_date,
-            Err(error) => return Err(error).context("the variable SOURCE_DATE_EPOCH"),
-        };
-        files.ensure_built(&description).with_context(named)?;
-        let hint = match description.version {
-            Some(_) => "",
-            None => "\n--version gives a version to a description that has none",
-        };
-        let package = Package::new(description, &files, epoch)
-            .map_err(|error| anyhow!("{}:\n{error}{hint}", named()))?;
-        for warning in package.warnings() {
-            eprintln!("warning: {}: {warning}", named());
-        }
-        Ok(Self { package, files })
-    }
-
-    fn bytes(&self) -> u64 {
-        let payloads: &[Payload] = self.package.payloads();
-        let entries = payloads.iter().flat_map(|payload| &payload.entries);
-        entries.map(packaging::contents::Entry::size).sum()
-    }
-}
-
-/// Finds sources below the folder of a description.
-struct Folder {
-    folder: PathBuf,
-    made: BTreeMap<&'static str, Vec<u8>>,
-}
-
-impl Folder {
-    /// # Errors
-    /// If files are missing that another command makes.
-    fn ensure_built(&self, description: &Manifest) -> Result<()> {
-        let is_built = |path: &Path| BUILT.iter().any(|end| path.ends_with(end));
-        let missing: Vec<_> = description
-            .sources()
-            .filter(|source| {
-                is_built(&self.folder.join(source))
-                    && self
-                        .open(source)
-                        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-            })
-            .collect();
-        ensure!(
-            missing.is_empty(),
-            "`cargo xtask dist` builds these sources, and has not done so yet: {}\n\
-             run it: it packs them, too; for another package of them, run this again after it",
-            missing.join(", ")
-        );
-        Ok(())
-    }
-}
-
-impl Sources for Folder {
-    fn open(&self, name: &str) -> io::Result<Source<'_>> {
-        let path = self.folder.join(name);
-        if let Some((_, bytes)) = self.made.iter().find(|(end, _)| path.ends_with(end)) {
-            return Ok(Source {
-                size: bytes.len() as u64,
-                data: Box::new(bytes.as_slice()),
-            });
-        }
-        let file = input::open_regular(&path)?;
-        Ok(Source {
-            size: file.metadata()?.len(),
-            data: Box::new(file),
-        })
-    }
-}
-
-/// Counts what is packed.
-struct Watched<'a> {
-    files: &'a Folder,
-    progress: Progress,
-}
-
-impl Sources for Watched<'_> {
-    fn open(&self, name: &str) -> io::Result<Source<'_>> {
-        let Source { size, data } = self.files.open(name)?;
-        Ok(Source {
-            size,
-            data: Box::new(self.progress.reading(data)),
-        })
-    }
-}
-
 /// Packs what the descriptions say, signed if there is a signer, and replaces the directory `out`
 /// with the result.
 ///
 /// # Errors
 /// If a package breaks a rule, if they cannot share a bundle, or if the verifier refuses what was
 /// made. `out` is then as it was.
-pub(crate) fn run(
-    manifests: &[PathBuf],
-    version: Option<&str>,
-    out: &Path,
-    signer: Option<&Signer>,
-) -> Result<Packed> {
-    let described: Vec<_> = manifests
-        .iter()
-        .map(|manifest| Described::read(manifest, version, BTreeMap::new()))
-        .collect::<Result<_>>()?;
-    pack(&described, out, signer)
-}
-
-/// Packs and replaces the directory `out` with the result.
-///
-/// # Errors
-/// See [`run`].
-pub(crate) fn pack(described: &[Described], out: &Path, signer: Option<&Signer>) -> Result<Packed> {
+pub fn pack(described: &[Described], out: &Path, signer: Option<&Signer>) -> Result<Packed> {
     let mut output = Output::new(out)?;
     let mut vibs = Vec::new();
     for one in described {
@@ -273,9 +179,12 @@ fn write_vib(described: &Described, output: &Output, signer: Option<&Signer>) ->
     let unnamed = "vib";
     let (spool, file) = (output.spool()?, output.create(unnamed)?);
     let vib = match signer {
+        #[cfg(feature = "signatures")]
         Some(signer) => {
             Vib::write_signed(package, &sources, spool, file, signer).with_context(|| id.clone())?
         }
+        #[cfg(not(feature = "signatures"))]
+        Some(nobody) => match *nobody {},
         None => Vib::write(package, &sources, spool, file).with_context(|| id.clone())?,
     };
     fs::rename(output.path(unnamed), output.path(&vib.file_name()))?;
@@ -331,7 +240,7 @@ mod tests {
         fs::write(&manifest, DESCRIPTION).unwrap();
         fs::write(folder.path().join("hello"), "on disk").unwrap();
         let made = BTreeMap::from([("built/hello", b"made".to_vec())]);
-        let described = Described::read(&manifest, Some("1.2"), made).unwrap();
+        let described = Described::read(&manifest, Some("1.2"), made, None).unwrap();
         let packed = pack(&[described], &folder.path().join("out"), None).unwrap();
 
         let vib = File::open(&packed.vibs[0].path).unwrap();

@@ -1,4 +1,4 @@
-//! `cargo xtask package` as users call it, on the example of the repository and on packages made
+//! `vib build` as users call it, on the example of the repository and on packages made
 //! here; what it makes is looked at by the system's tools and by `verify`.
 #![expect(
     clippy::disallowed_methods,
@@ -13,10 +13,7 @@ use std::{
     process::{Command, Output},
 };
 
-const EXAMPLE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../packaging/examples/bootnote"
-);
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/bootnote");
 const VIB: &str = "bootnote-1.0.0-1.vib";
 const BUNDLE: &str = "bootnote-1.0.0-1-offline-bundle.zip";
 
@@ -31,9 +28,9 @@ _, status, usage = os.wait4(pid, 0)
 print(usage.ru_maxrss, file=sys.stderr)
 sys.exit(os.waitstatus_to_exitcode(status))";
 
-/// `cargo xtask` in a folder, without variables that change what it makes.
-fn xtask(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+/// `vib` in a folder, without variables that change what it makes.
+fn vib(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vib"));
     command
         .args(args)
         .current_dir(folder)
@@ -73,9 +70,9 @@ fn tool(name: &str, args: &[&str], folder: &Path) -> String {
 fn packed() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let description = format!("{EXAMPLE}/package.toml");
-    let stdout = succeed(&mut xtask(
+    let stdout = succeed(&mut vib(
         folder.path(),
-        &["package", &description, "--out", "out"],
+        &["build", &description, "--out", "out"],
     ));
     (folder, stdout)
 }
@@ -169,7 +166,7 @@ fn verify_finds_nothing() {
     let (folder, _) = packed();
     let out = folder.path().join("out");
     for name in [VIB, BUNDLE] {
-        succeed(&mut xtask(&out, &["verify", name]));
+        succeed(&mut vib(&out, &["verify", name]));
     }
 }
 
@@ -208,9 +205,9 @@ fn the_script_of_the_example_does_what_an_init_script_must() {
 fn json_tells_programs_the_same() {
     let (folder, paths) = packed();
     let description = format!("{EXAMPLE}/package.toml");
-    let text = succeed(&mut xtask(
+    let text = succeed(&mut vib(
         folder.path(),
-        &["package", &description, "--out", "out", "--json"],
+        &["build", &description, "--out", "out", "--json"],
     ));
     let made: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(made["format"], 1);
@@ -253,8 +250,8 @@ fn several_descriptions_share_a_bundle() {
     fs::write(folder.path().join("file"), "hello").unwrap();
     let one = describe(folder.path(), "one", "example", ROW);
     let two = describe(folder.path(), "two", "example", ROW);
-    let args = ["package", &one, &two, "--out", "out", "--version", "7.1"];
-    let stdout = succeed(&mut xtask(folder.path(), &args));
+    let args = ["build", &one, &two, "--out", "out", "--version", "7.1"];
+    let stdout = succeed(&mut vib(folder.path(), &args));
     assert_eq!(stdout.lines().count(), 4);
     let out = folder.path().join("out");
     let listing = tool("unzip", &["-Z1", "one-7.1-1-offline-bundle.zip"], &out);
@@ -263,17 +260,14 @@ fn several_descriptions_share_a_bundle() {
         "index.xml\nvendor-index.xml\none-7.1-1-metadata.zip\n\
          vib20/one/example_bootbank_one_7.1-1.vib\nvib20/two/example_bootbank_two_7.1-1.vib\n"
     );
-    succeed(&mut xtask(
-        &out,
-        &["verify", "one-7.1-1-offline-bundle.zip"],
-    ));
+    succeed(&mut vib(&out, &["verify", "one-7.1-1-offline-bundle.zip"]));
 }
 
 /// Asserts that the command fails, says all of this, and leaves no more in the folder than there
 /// was.
 fn refuses(folder: &Path, args: &[&str], parts: &[&str]) {
     let before = names(folder);
-    let output: Output = xtask(folder, args).output().unwrap();
+    let output: Output = vib(folder, args).output().unwrap();
     assert!(!output.status.success());
     assert_eq!(text(&output.stdout), "");
     let message = text(&output.stderr);
@@ -290,13 +284,13 @@ fn a_refusal_names_the_file_and_leaves_nothing_behind() {
     let missing = describe(here, "missing", "example", ROW);
     refuses(
         here,
-        &["package", &missing, "--out", "out"],
+        &["build", &missing, "--out", "out"],
         &["missing-example.toml:", "\"file\", which does not exist"],
     );
     fs::create_dir(here.join("file")).unwrap();
     refuses(
         here,
-        &["package", &missing, "--out", "out"],
+        &["build", &missing, "--out", "out"],
         &["\"file\", which cannot be read: it is not a regular file"],
     );
     fs::remove_dir(here.join("file")).unwrap();
@@ -305,12 +299,12 @@ fn a_refusal_names_the_file_and_leaves_nothing_behind() {
     let strange = describe(here, "strange", "other", ROW);
     refuses(
         here,
-        &["package", &missing, &strange, "--out", "out"],
+        &["build", &missing, &strange, "--out", "out"],
         &["is not of the vendor \"example\"", "FORMAT.md B9"],
     );
     refuses(
         here,
-        &["package", &missing, &missing, "--out", "out"],
+        &["build", &missing, &missing, "--out", "out"],
         &["is in the bundle twice", "FORMAT.md B9"],
     );
     let unknown = describe(
@@ -321,7 +315,7 @@ fn a_refusal_names_the_file_and_leaves_nothing_behind() {
     );
     refuses(
         here,
-        &["package", &unknown, "--out", "out"],
+        &["build", &unknown, "--out", "out"],
         &[
             "unknown-example.toml: line ",
             "key owner: unknown field `owner`",
@@ -329,17 +323,17 @@ fn a_refusal_names_the_file_and_leaves_nothing_behind() {
     );
     refuses(
         here,
-        &["package", "nowhere.toml", "--out", "out"],
+        &["build", "nowhere.toml", "--out", "out"],
         &["nowhere.toml: No such file"],
     );
     refuses(
         here,
-        &["package", "/dev/zero", "--out", "out"],
+        &["build", "/dev/zero", "--out", "out"],
         &["/dev/zero has more than 1048576 bytes"],
     );
     refuses(
         here,
-        &["package", &missing, "--out", "."],
+        &["build", &missing, "--out", "."],
         &["which is not of an earlier run; choose another directory with --out"],
     );
 }
@@ -364,7 +358,7 @@ fn what_verify_would_refuse_is_not_written() {
     let program = describe(here, "program", "example", &ROW.replace("0444", "0755"));
     refuses(
         here,
-        &["package", &program, "--out", "out"],
+        &["build", &program, "--out", "out"],
         &[
             "program-1.0.0-1-offline-bundle.zip would be refused by hosts, and was not written:",
             "is a program of 32 bits for i386, not for x86-64",
@@ -382,35 +376,22 @@ fn what_verify_would_refuse_is_not_written() {
     fs::write(here.join(&script), text.replace("6.0.0", "5.0.0")).unwrap();
     refuses(
         here,
-        &["package", &script, "--out", "out"],
+        &["build", &script, "--out", "out"],
         &["etc/init.d, which 5.0 did not yet grant", "(FORMAT.md L3)"],
     );
 }
 
 #[test]
-fn what_dist_builds_is_said_to_come_from_there() {
+fn a_version_is_missed_if_there_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    fs::create_dir(here.join("packaging")).unwrap();
-    let ours = "packaging/package.toml";
-    fs::copy(format!("{workspace}/{ours}"), here.join(ours)).unwrap();
-    refuses(
-        here,
-        &["package", ours, "--out", "out"],
-        &[
-            "packaging/package.toml: `cargo xtask dist` builds these sources, and has not done so yet: \
-             ../target/x86_64-unknown-linux-musl/release/esxftpd, \
-             ../target/supply/third-party-licenses.txt, ../target/supply/esxftpd.cdx.json\nrun it",
-        ],
-    );
     let versionless = fs::read_to_string(format!("{EXAMPLE}/package.toml"))
         .unwrap()
         .replace("version = \"1.0.0\"\n", "");
     fs::write(here.join("package.toml"), versionless).unwrap();
     refuses(
         here,
-        &["package", "package.toml", "--out", "out"],
+        &["build", "package.toml", "--out", "out"],
         &["version: is missing", "--version gives a version"],
     );
 }
@@ -422,10 +403,10 @@ fn the_same_files_give_the_same_bytes_wherever_they_are_packed() {
         for name in names(Path::new(EXAMPLE)) {
             fs::copy(format!("{EXAMPLE}/{name}"), folder.path().join(name)).unwrap();
         }
-        let script = format!("umask {umask}; exec \"$0\" package package.toml --out out");
+        let script = format!("umask {umask}; exec \"$0\" build package.toml --out out");
         let mut command = Command::new("sh");
         command
-            .args(["-c", &script, env!("CARGO_BIN_EXE_xtask")])
+            .args(["-c", &script, env!("CARGO_BIN_EXE_vib")])
             .current_dir(folder.path())
             .env_remove("SOURCE_DATE_EPOCH")
             .env("TZ", zone);
@@ -439,11 +420,11 @@ fn the_same_files_give_the_same_bytes_wherever_they_are_packed() {
 fn source_date_epoch_overrules_the_release_date() {
     let folder = tempfile::tempdir().unwrap();
     let description = format!("{EXAMPLE}/package.toml");
-    let args = ["package", &description, "--out", "out"];
-    succeed(xtask(folder.path(), &args).env("SOURCE_DATE_EPOCH", "86400"));
+    let args = ["build", &description, "--out", "out"];
+    succeed(vib(folder.path(), &args).env("SOURCE_DATE_EPOCH", "86400"));
     let out = folder.path().join("out");
     assert!(tool("ar", &["p", VIB, "descriptor.xml"], &out).contains("1970-01-02T00:00:00"));
-    let mut wrong = xtask(folder.path(), &args);
+    let mut wrong = vib(folder.path(), &args);
     let output = wrong.env("SOURCE_DATE_EPOCH", "soon").output().unwrap();
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("SOURCE_DATE_EPOCH"));
@@ -467,8 +448,8 @@ fn memory_does_not_grow_with_the_files() {
         assert!(changed.contains(kind));
         fs::write(&path, changed).unwrap();
         let output = Command::new("python3")
-            .args(["-c", MEASURE, env!("CARGO_BIN_EXE_xtask")])
-            .args(["package", &description, "--out", "out"])
+            .args(["-c", MEASURE, env!("CARGO_BIN_EXE_vib")])
+            .args(["build", &description, "--out", "out"])
             .current_dir(folder.path())
             .output()
             .unwrap();

@@ -1,4 +1,4 @@
-//! `cargo xtask sign`: a VIB with a signature.
+//! `vib sign`: a VIB with a signature.
 
 use std::{
     fs,
@@ -13,27 +13,51 @@ use packaging::verify::verify;
 
 use crate::{
     input::{self, open},
-    inspect::print,
+    print,
     verify::refuse_errors,
 };
 
+/// What to sign, and with what.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The VIB
+    file: PathBuf,
+    #[command(flatten)]
+    keys: Option<Keys>,
+    /// Where the signed copy goes [default: it takes the place of the VIB]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print JSON, for programs: the file, who signed it, and how
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// # Errors
+    /// Without keys, and as [`run`].
+    pub(crate) fn run(self) -> Result<()> {
+        let keys = self.keys.context(NO_KEYS)?;
+        run(&self.file, &keys, self.out.as_deref(), self.json)
+    }
+}
+
 /// What to add to a command line that signs and has no keys.
-pub(crate) const NO_KEYS: &str = "signing takes a private key and its certificate: add --key KEY.pem \
+const NO_KEYS: &str = "signing takes a private key and its certificate: add --key KEY.pem \
     and --cert CERT.pem, and --chain BETWEEN.pem if a CA stands between the certificate and a known one";
 
 /// Where key and certificates are: PEM files.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Keys {
+pub struct Keys {
     /// The private key: RSA, PEM, not encrypted
     // Where signing is optional, so is this; `sign` asks for both itself.
     #[arg(long, value_name = "FILE", required = false, requires = "cert")]
-    pub(crate) key: PathBuf,
+    key: PathBuf,
     /// Its certificate, PEM
     #[arg(long, value_name = "FILE", required = false, requires = "key")]
-    pub(crate) cert: PathBuf,
+    cert: PathBuf,
     /// The certificates between it and the CA, PEM
     #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) chain: Option<PathBuf>,
+    chain: Option<PathBuf>,
 }
 
 impl Keys {
@@ -41,7 +65,7 @@ impl Keys {
     ///
     /// # Errors
     /// If a file cannot be read, or holds no usable key or certificate.
-    pub(crate) fn read(&self) -> Result<Signer> {
+    fn read(&self) -> Result<Signer> {
         let (key, cert) = (input::read(&self.key)?, input::read(&self.cert)?);
         let chain = self.chain.as_deref().map(input::read).transpose()?;
         Signer::from_pem(&key, &cert, &chain.unwrap_or_default()).with_context(|| {
@@ -55,8 +79,8 @@ impl Keys {
 /// The signer, if there are keys.
 ///
 /// # Errors
-/// As [`Keys::read`].
-pub(crate) fn signer(keys: Option<Keys>) -> Result<Option<Signer>> {
+/// If a file cannot be read, or holds no usable key or certificate.
+pub fn signer(keys: Option<Keys>) -> Result<Option<Signer>> {
     keys.map(|keys| keys.read()).transpose()
 }
 
@@ -66,7 +90,7 @@ pub(crate) fn signer(keys: Option<Keys>) -> Result<Option<Signer>> {
 /// # Errors
 /// If key or certificate cannot be used, if `file` is no VIB, or has errors that a signature would
 /// only seal. `out` is then as it was.
-pub(crate) fn run(file: &Path, keys: &Keys, out: Option<&Path>) -> Result<()> {
+pub(crate) fn run(file: &Path, keys: &Keys, out: Option<&Path>, as_json: bool) -> Result<()> {
     let signer = keys.read()?;
     let out = std::path::absolute(out.unwrap_or(file))?;
     let named = || out.display().to_string();
@@ -88,6 +112,16 @@ pub(crate) fn run(file: &Path, keys: &Keys, out: Option<&Path>) -> Result<()> {
     copy.as_file().set_permissions(permissions)?;
     copy.as_file().sync_all().with_context(named)?;
     copy.persist(&out).with_context(named)?;
+    if as_json {
+        let object = serde_json::json!({
+            "format": 1,
+            "file": out,
+            "signer": signer.subject(),
+            "bytes": done.bytes,
+            "replaced": done.replaced,
+        });
+        return print(&format!("{object:#}\n"));
+    }
     print(&format!(
         "{}: signed by {} ({} bytes{})\n",
         named(),
@@ -121,18 +155,17 @@ fn judge(copy: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tempfile::TempDir;
 
     use super::*;
-    use crate::{process, samples};
+    use crate::samples;
 
     /// A folder with a package `a.vib`, and a key with its certificate.
+    #[expect(clippy::disallowed_methods, reason = "openssl makes keys for tests")]
     fn folder() -> (TempDir, Keys) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.vib"), samples::vib()).unwrap();
-        let mut openssl = process::command("openssl");
+        let mut openssl = std::process::Command::new("openssl");
         openssl.current_dir(folder.path()).args([
             "req",
             "-x509",
@@ -152,8 +185,7 @@ mod tests {
             "-days",
             "30",
         ]);
-        let run = process::run(&mut openssl, b"", Duration::from_mins(1));
-        run.unwrap().success().unwrap();
+        assert!(openssl.output().unwrap().status.success());
         let keys = Keys {
             key: folder.path().join("key"),
             cert: folder.path().join("cert"),
@@ -175,9 +207,9 @@ mod tests {
     fn a_copy_is_signed_or_the_package_itself() {
         let (folder, keys) = folder();
         let (vib, copy) = (folder.path().join("a.vib"), folder.path().join("b.vib"));
-        run(&vib, &keys, Some(&copy)).unwrap();
+        run(&vib, &keys, Some(&copy), false).unwrap();
         assert_eq!(fs::read(&vib).unwrap(), samples::vib());
-        run(&vib, &keys, None).unwrap();
+        run(&vib, &keys, None, false).unwrap();
         assert_eq!(fs::read(&vib).unwrap(), fs::read(&copy).unwrap());
         assert_ne!(fs::read(&vib).unwrap(), samples::vib());
         assert_eq!(names(folder.path()), ["a.vib", "b.vib", "cert", "key"]);
@@ -197,7 +229,7 @@ mod tests {
             (b"", "ar magic"),
         ] {
             fs::write(&vib, bytes).unwrap();
-            let error = format!("{:#}", run(&vib, &keys, None).unwrap_err());
+            let error = format!("{:#}", run(&vib, &keys, None, false).unwrap_err());
             assert!(
                 error.contains("a.vib: ") && error.contains(wanted),
                 "{error}"

@@ -1,31 +1,77 @@
-//! `cargo xtask verify`: checks a finished file against the rules of the format.
+//! `vib verify`: checks a finished file against the rules of the format.
 
 use std::{
-    fmt,
+    fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
+#[cfg(feature = "signatures")]
+use packaging::{Epoch, inspect::inspect_trusting, sign::Trust};
 use packaging::{
-    Epoch,
-    inspect::{Limits, inspect, inspect_trusting},
+    inspect::{Limits, inspect},
     rules::{self, Releases},
-    sign::Trust,
     verify::{self, Diagnosis, Severity},
 };
 
 use crate::{
-    input::{self, open},
-    inspect::print,
+    input::open,
+    print,
+    style::{self, stdout_is_coloured},
 };
+
+/// Nobody: this program was built without signatures.
+#[cfg(not(feature = "signatures"))]
+#[derive(Debug, Clone)]
+enum Trust {}
+
+/// What to check, and how.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The files
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// CA certificates (PEM); every package must be signed by a certificate that chains to one of
+    /// them
+    #[cfg(feature = "signatures")]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The time at which the certificates must be valid, as 2026-01-15T00:00:00Z [default: now]
+    #[cfg(feature = "signatures")]
+    #[arg(long, value_name = "TIME", requires = "ca")]
+    at: Option<String>,
+    /// Judge for this release of the host, such as 6.7, or line of releases, such as 8; may be
+    /// given several times [default: those that a package or its bundle names, else 6.5 to 9.0]
+    #[arg(long, value_name = "RELEASE")]
+    release: Vec<Releases>,
+    /// Print JSON, for programs: an object, or a list of them for several files
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// Prints every finding about every file and a count, and tells errors from warnings by the
+    /// exit status.
+    ///
+    /// # Errors
+    /// If the CA cannot be read, or a file cannot be opened or read; the others are judged
+    /// nevertheless. A file that cannot be understood is a finding.
+    pub fn run(&self) -> Result<ExitCode> {
+        #[cfg(feature = "signatures")]
+        let trust = trust(self.ca.as_deref(), self.at.as_deref())?;
+        #[cfg(not(feature = "signatures"))]
+        let trust = None;
+        run(&self.files, trust.as_ref(), &self.release, self.json)
+    }
+}
 
 /// Exit status when there are warnings and no errors. 2 is taken by the parser of the command line.
 const WARNINGS: u8 = 3;
 /// Number of the JSON layout.
 const LAYOUT: u32 = 1;
 /// How `--at` is written.
+#[cfg(feature = "signatures")]
 const AT: &str = "write a date, a time and an offset, like 2026-01-15T00:00:00Z, from 1970 to 2107";
 
 /// Prints every finding about every file and a count, and tells errors from warnings by the exit
@@ -34,7 +80,7 @@ const AT: &str = "write a date, a time and an offset, like 2026-01-15T00:00:00Z,
 /// # Errors
 /// If a file cannot be opened or read; the others are judged nevertheless. One that cannot be
 /// understood is a finding.
-pub(crate) fn run(
+fn run(
     files: &[PathBuf],
     trust: Option<&Trust>,
     releases: &[Releases],
@@ -46,7 +92,7 @@ pub(crate) fn run(
             Ok(findings) => {
                 let verdict = Verdict { file, findings };
                 if !json {
-                    print(&verdict.to_string())?;
+                    print_verdict(&verdict)?;
                 }
                 verdicts.push(verdict);
             }
@@ -100,24 +146,35 @@ impl Verdict<'_> {
 }
 
 /// Every finding, and a line with the file and the count.
-impl fmt::Display for Verdict<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for diagnosis in &self.findings {
-            writeln!(out, "{diagnosis}")?;
-        }
-        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
-        let file = self.file.display();
-        write!(out, "{file}: {errors} errors, {warnings} warnings")?;
-        match self.count(Severity::Note) {
-            0 => writeln!(out),
-            notes => writeln!(out, ", {notes} notes"),
-        }
+fn print_verdict(verdict: &Verdict<'_>) -> Result<()> {
+    let coloured = stdout_is_coloured();
+    let mut text = String::new();
+    for diagnosis in &verdict.findings {
+        let plain = diagnosis.to_string();
+        let line = if coloured {
+            style::weighed(diagnosis.severity, &plain)
+        } else {
+            plain
+        };
+        text.extend([line.as_str(), "\n"]);
     }
+    let count = |severity| verdict.count(severity);
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let file = verdict.file.display();
+    write!(text, "{file}: {errors} errors, {warnings} warnings")?;
+    match count(Severity::Note) {
+        0 => writeln!(text)?,
+        notes => writeln!(text, ", {notes} notes")?,
+    }
+    print(&text)
 }
 
 fn judge(file: &Path, trust: Option<Trust>, releases: &[Releases]) -> Result<Vec<Diagnosis>> {
     let (input, limits) = (open(file)?, Limits::default());
     let inspected = match trust {
+        #[cfg(not(feature = "signatures"))]
+        Some(nobody) => match nobody {},
+        #[cfg(feature = "signatures")]
         Some(trust) => inspect_trusting(input, &limits, trust),
         None => inspect(input, &limits),
     };
@@ -170,28 +227,20 @@ pub(crate) fn refuse_errors(
 ///
 /// # Errors
 /// If the file holds no certificate, or the time is none.
-pub(crate) fn trust(ca: Option<&Path>, at: Option<&str>) -> Result<Option<Trust>> {
+#[cfg(feature = "signatures")]
+fn trust(ca: Option<&Path>, at: Option<&str>) -> Result<Option<Trust>> {
     let Some(ca) = ca else {
         return Ok(None);
     };
     let at = match at {
-        Some(text) => Epoch::from_rfc3339(text).map_err(|_| anyhow!("--at {text:?}: {AT}"))?,
-        None => now()?,
+        Some(text) => {
+            Epoch::from_rfc3339(text).map_err(|_| anyhow::anyhow!("--at {text:?}: {AT}"))?
+        }
+        None => crate::clock::now().context("set it, or use --at")?,
     };
-    Trust::from_pem(&input::read(ca)?, at)
+    Trust::from_pem(&crate::input::read(ca)?, at)
         .map(Some)
         .with_context(|| ca.display().to_string())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "whether a certificate is valid now is a question about now"
-)]
-fn now() -> Result<Epoch> {
-    let passed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("the clock of this machine stands before 1970; set it, or use --at")?;
-    Ok(Epoch::from_unix(i64::try_from(passed.as_secs())?)?)
 }
 
 #[cfg(test)]

@@ -8,17 +8,20 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::progress::{Progress, Reading};
+
 /// Most bytes of a description, a key or a list of certificates.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Opens a package or an archive.
+/// Opens a package or an archive; how much of it was read is shown at a terminal.
 ///
 /// # Errors
 /// If it cannot be opened, or is no file with a size: a pipe would be waited for without end.
-pub(crate) fn open(path: &Path) -> Result<BufReader<File>> {
+pub(crate) fn open(path: &Path) -> Result<Reading<BufReader<File>>> {
     let named = || path.display().to_string();
     let opened = open_regular(path).with_context(named)?;
-    Ok(BufReader::new(opened))
+    let size = opened.metadata().with_context(named)?.len();
+    Ok(Progress::new(named(), size).reading(BufReader::new(opened)))
 }
 
 /// As [`open`], for callers that say themselves which file it is.
@@ -38,7 +41,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// If it cannot be read, or is no small file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     let named = || path.display().to_string();
     let mut bytes = Vec::new();
     File::open(path)
@@ -56,11 +59,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// See [`read`]; and if it is not UTF-8.
-pub(crate) fn read_text(path: &Path) -> Result<String> {
+pub fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(read(path)?).with_context(|| format!("{} is not UTF-8 text", path.display()))
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use nix::{sys::stat::Mode, unistd::mkfifo};
 

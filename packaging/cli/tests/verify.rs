@@ -1,4 +1,4 @@
-//! `cargo xtask verify` and `sign`, as their user calls them, and what `package` says of a description
+//! `vib verify` and `sign`, as their user calls them, and what `build` says of a description
 //! before it writes.
 #![expect(
     clippy::disallowed_methods,
@@ -14,12 +14,12 @@ use std::{
 
 const EXAMPLE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../packaging/examples/bootnote/package.toml"
+    "/../examples/bootnote/package.toml"
 );
 const VIB: &str = "out/bootnote-1.0.0-1.vib";
 
-fn xtask(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask"))
+fn vib(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vib"))
         .args(args)
         .current_dir(folder)
         .env_remove("SOURCE_DATE_EPOCH")
@@ -34,7 +34,7 @@ fn text(bytes: &[u8]) -> String {
 /// A folder with the example, packed, and a damaged copy of it, `damaged.vib`.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let made = xtask(folder.path(), &["package", EXAMPLE, "--out", "out"]);
+    let made = vib(folder.path(), &["build", EXAMPLE, "--out", "out"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
     let mut bytes = fs::read(folder.path().join(VIB)).unwrap();
     let place = bytes.windows(6).position(|six| six == b"false<").unwrap();
@@ -46,7 +46,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn several_files_are_judged_one_after_the_other() {
     let folder = folder();
-    let output = xtask(folder.path(), &["verify", VIB, "damaged.vib", VIB]);
+    let output = vib(folder.path(), &["verify", VIB, "damaged.vib", VIB]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let stdout = text(&output.stdout);
     let lines: Vec<_> = stdout
@@ -61,14 +61,14 @@ fn several_files_are_judged_one_after_the_other() {
             format!("{VIB}: 0 errors, 0 warnings"),
         ]
     );
-    let output = xtask(folder.path(), &["verify", VIB, VIB]);
+    let output = vib(folder.path(), &["verify", VIB, VIB]);
     assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]
 fn a_file_that_is_not_there_keeps_no_other_from_being_judged() {
     let folder = folder();
-    let output = xtask(folder.path(), &["verify", "ghost.vib", VIB, "phantom.vib"]);
+    let output = vib(folder.path(), &["verify", "ghost.vib", VIB, "phantom.vib"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains(": 0 errors, 0 warnings"));
     let stderr = text(&output.stderr);
@@ -84,7 +84,7 @@ fn a_file_that_is_not_there_keeps_no_other_from_being_judged() {
 fn json_is_an_object_for_one_file_and_a_list_for_several() {
     let folder = folder();
     let json = |args: &[&str]| -> serde_json::Value {
-        let output = xtask(folder.path(), &[&["verify", "--json"], args].concat());
+        let output = vib(folder.path(), &[&["verify", "--json"], args].concat());
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let one = json(&["damaged.vib"]);
@@ -95,7 +95,7 @@ fn json_is_an_object_for_one_file_and_a_list_for_several() {
 #[test]
 fn sign_without_keys_says_which_options_it_takes() {
     let folder = folder();
-    let output = xtask(folder.path(), &["sign", VIB]);
+    let output = vib(folder.path(), &["sign", VIB]);
     assert_eq!(output.status.code(), Some(1));
     let stderr = text(&output.stderr);
     assert!(
@@ -103,7 +103,7 @@ fn sign_without_keys_says_which_options_it_takes() {
         "{stderr}"
     );
     // Half of them, too.
-    let stderr = text(&xtask(folder.path(), &["sign", VIB, "--key", "key"]).stderr);
+    let stderr = text(&vib(folder.path(), &["sign", VIB, "--key", "key"]).stderr);
     assert!(stderr.contains("--cert <FILE>"), "{stderr}");
 }
 
@@ -117,7 +117,7 @@ fn at_says_how_a_time_is_written() {
         "1768435200",
         "1950-01-01T00:00:00Z",
     ] {
-        let output = xtask(
+        let output = vib(
             folder.path(),
             &["verify", VIB, "--ca", "ca.pem", "--at", at],
         );
@@ -148,9 +148,9 @@ fn described(from: &str, to: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn package_warns_of_texts_beyond_ascii_and_of_unsaved_configuration() {
+fn build_warns_of_texts_beyond_ascii_and_of_unsaved_configuration() {
     let folder = described("Writes a note", "Schreibt f\u{fc}r Leser");
-    let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+    let output = vib(folder.path(), &["build", "package.toml", "--out", "out"]);
     let stderr = text(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert!(
@@ -161,7 +161,7 @@ fn package_warns_of_texts_beyond_ascii_and_of_unsaved_configuration() {
         "{stderr}"
     );
     let folder = described("type = \"config\"", "type = \"file\"");
-    let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+    let output = vib(folder.path(), &["build", "package.toml", "--out", "out"]);
     let stderr = text(&output.stderr);
     assert!(
         stderr.starts_with(
@@ -173,7 +173,7 @@ fn package_warns_of_texts_beyond_ascii_and_of_unsaved_configuration() {
 }
 
 #[test]
-fn package_does_not_write_an_init_script_that_cannot_be_started() {
+fn build_does_not_write_an_init_script_that_cannot_be_started() {
     let script = fs::read_to_string(Path::new(EXAMPLE).with_file_name("bootnote")).unwrap();
     for (script, wanted) in [
         (
@@ -191,7 +191,7 @@ fn package_does_not_write_an_init_script_that_cannot_be_started() {
     ] {
         let folder = described("bootnote", "bootnote");
         fs::write(folder.path().join("bootnote"), script).unwrap();
-        let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+        let output = vib(folder.path(), &["build", "package.toml", "--out", "out"]);
         let stderr = text(&output.stderr);
         assert!(
             !output.status.success() && stderr.contains(wanted),
@@ -202,7 +202,7 @@ fn package_does_not_write_an_init_script_that_cannot_be_started() {
 }
 
 #[test]
-fn package_tells_all_faults_of_a_description_at_once() {
+fn build_tells_all_faults_of_a_description_at_once() {
     let folder = described("stateless-ready = true", "stateless-ready = \"yes\"");
     let description = folder.path().join("package.toml");
     let before = fs::read_to_string(&description).unwrap();
@@ -210,7 +210,7 @@ fn package_tells_all_faults_of_a_description_at_once() {
         .replace("vendor-code = \"exa\"", "vendor-code = \"example\"")
         .replace("mode = \"0700\"", "mode = 700");
     fs::write(&description, after).unwrap();
-    let output = xtask(folder.path(), &["package", "package.toml", "--out", "out"]);
+    let output = vib(folder.path(), &["build", "package.toml", "--out", "out"]);
     let stderr = text(&output.stderr);
     let lines: Vec<_> = stderr.lines().collect();
     assert_eq!(lines.len(), 4, "{stderr}");

@@ -1,22 +1,46 @@
-//! `cargo xtask extract`: unpacks a file into a new directory, all of it or nothing.
+//! `vib extract`: unpacks a file into a new directory, all of it or nothing.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions, Permissions},
+    fs,
     io::{self, Read},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Component, Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use packaging::inspect::{Limits, Sink, extract};
+use serde_json::json;
 
-use crate::{input::open, inspect::print};
+use crate::{
+    input::open,
+    permissions::{make_directory, make_file, publish_directory},
+    print,
+};
+
+/// What to unpack, and where to.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The file
+    file: PathBuf,
+    /// The directory to make; it must not exist, or be empty
+    dir: PathBuf,
+    /// Print JSON, for programs: the number of files, and what was not extracted
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// # Errors
+    /// As [`run`].
+    pub(crate) fn run(&self) -> Result<()> {
+        run(&self.file, &self.dir, self.json)
+    }
+}
 
 /// Unpacks beside `dir` and moves the result there when all went well.
 ///
 /// # Errors
 /// If `dir` holds something, if the file is refused, or if writing fails. Nothing is left behind.
-pub(crate) fn run(file: &Path, dir: &Path) -> Result<()> {
+fn run(file: &Path, dir: &Path, as_json: bool) -> Result<()> {
     let dir = std::path::absolute(dir)?;
     let shown = dir.display();
     if let Ok(found) = fs::symlink_metadata(&dir) {
@@ -47,10 +71,26 @@ pub(crate) fn run(file: &Path, dir: &Path) -> Result<()> {
     let extracted = extract(input, &Limits::default(), &mut folder)
         .with_context(|| file.display().to_string())?;
     // Temporary directories are private; what was asked for is not.
-    fs::set_permissions(stage.path(), Permissions::from_mode(0o755))?;
+    publish_directory(stage.path())?;
+    // Windows does not replace an empty directory.
+    #[cfg(windows)]
+    fs::remove_dir(&dir).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
     fs::rename(stage.path(), &dir).with_context(|| shown.to_string())?;
     // It has moved, so that there is nothing to remove.
     let _moved = stage.keep();
+    if as_json {
+        let object = json!({
+            "format": 1,
+            "dir": dir,
+            "files": extracted.files,
+            "undeclared": extracted.undeclared,
+            "left-out": extracted.left_out,
+        });
+        return print(&format!("{object:#}\n"));
+    }
     print(&format!("{} files in {shown}\n", extracted.files))?;
     for name in &extracted.undeclared {
         let name = name.escape_debug();
@@ -74,10 +114,7 @@ struct Folder {
 
 impl Folder {
     fn make(&self, path: &Path) -> io::Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(self.root.join(path))
+        make_directory(&self.root.join(path))
     }
 }
 
@@ -92,11 +129,7 @@ impl Sink for Folder {
         if let Some(parent) = path.parent() {
             self.make(parent)?;
         }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode & 0o755 | 0o600)
-            .open(self.root.join(path))?;
+        let mut file = make_file(&self.root.join(path), mode & 0o755 | 0o600)?;
         io::copy(data, &mut file)?;
         Ok(())
     }
@@ -113,7 +146,10 @@ fn plain(path: &str) -> io::Result<&Path> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::samples;
 
@@ -122,14 +158,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.vib");
         fs::write(&file, samples::vib()).unwrap();
-        run(&file, &folder.path().join("out")).unwrap();
+        run(&file, &folder.path().join("out"), false).unwrap();
         let script = folder.path().join("out/hello/opt/hello/hello");
         assert_eq!(fs::read(&script).unwrap(), samples::SCRIPT);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode(&script) & 0o700, 0o700);
         assert_eq!(mode(&folder.path().join("out")), 0o755);
         // Once is enough.
-        let error = run(&file, &folder.path().join("out"))
+        let error = run(&file, &folder.path().join("out"), false)
             .unwrap_err()
             .to_string();
         assert!(
@@ -157,12 +193,12 @@ mod tests {
         fs::write(&file, samples::vib()).unwrap();
         fs::create_dir(folder.path().join("empty")).unwrap();
         std::os::unix::fs::symlink("empty", folder.path().join("link")).unwrap();
-        let error = message(&run(&file, &folder.path().join("link")).unwrap_err());
+        let error = message(&run(&file, &folder.path().join("link"), false).unwrap_err());
         assert!(
             error.ends_with("/link exists and is not an empty directory; name another one"),
             "{error}"
         );
-        run(&file, &folder.path().join("empty")).unwrap();
+        run(&file, &folder.path().join("empty"), false).unwrap();
     }
 
     #[test]
@@ -171,7 +207,7 @@ mod tests {
         let file = folder.path().join("a.vib");
         fs::write(&file, samples::vib()).unwrap();
         let parent = folder.path().join("no/such");
-        let error = message(&run(&file, &parent.join("out")).unwrap_err());
+        let error = message(&run(&file, &parent.join("out"), false).unwrap_err());
         let wanted = format!("{} is no directory; make it first", parent.display());
         assert_eq!(error, wanted);
     }
@@ -200,7 +236,10 @@ mod tests {
         let mut bytes = samples::vib();
         bytes.truncate(bytes.len() - 20);
         fs::write(&file, bytes).unwrap();
-        let error = format!("{:#}", run(&file, &folder.path().join("out")).unwrap_err());
+        let error = format!(
+            "{:#}",
+            run(&file, &folder.path().join("out"), false).unwrap_err()
+        );
         assert!(
             error.contains("a.vib: payload \"hello\": ar member \"hello\" at byte "),
             "{error}"
