@@ -15,6 +15,8 @@ mod corpora;
 #[cfg(test)]
 mod elf;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod format;
 #[cfg(test)]
 mod framing;
