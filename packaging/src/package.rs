@@ -37,9 +37,11 @@ impl Facts {
         format!("{vendor}_bootbank_{name}_{}", self.version)
     }
 
-    /// `NAME-VERSION`, the beginning of file names.
+    /// `NAME-VERSION`, the beginning of file names; with the machine behind it if that is not the
+    /// usual one.
     pub(crate) fn stem(&self) -> String {
-        format!("{}-{}", self.manifest.name, self.version)
+        let machine = self.manifest.machine.suffix();
+        format!("{}-{}{machine}", self.manifest.name, self.version)
     }
 }
 

@@ -9,13 +9,55 @@ use anyhow::{Context as _, Result, bail, ensure};
 use packaging::{
     Elf,
     elf::{Class, Kind},
+    manifest::Machine,
 };
 use xshell::{Shell, cmd};
 
-use crate::cargo::cargo;
+use crate::{cargo::cargo, process};
 
-/// The daemon's target; its flags are in `.cargo/config.toml`.
+/// The daemon's target on x86-64; its flags are in `.cargo/config.toml`.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
+
+/// The same for ESXi on Arm.
+const TARGET_ARM: &str = "aarch64-unknown-linux-musl";
+
+/// The C compiler for that target, and the Debian package that brings it; the crate `ring` needs it.
+const COMPILER_ARM: (&str, &str) = ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu");
+
+/// Which daemon to build.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Build {
+    pub(crate) contents: Contents,
+    pub(crate) machine: Machine,
+}
+
+impl Build {
+    /// The target's name for the compiler.
+    pub(crate) fn target(self) -> &'static str {
+        match self.machine {
+            Machine::Aarch64 => TARGET_ARM,
+            _ => TARGET,
+        }
+    }
+
+    /// What to tell cargo, when it builds the daemon and when it lists the crates in it.
+    pub(crate) fn features(self) -> &'static [&'static str] {
+        self.contents.features()
+    }
+
+    /// Where [`daemon`] leaves the program, below the root of the workspace.
+    pub(crate) fn program(self) -> String {
+        format!("target/{}/release/esxftpd", self.target())
+    }
+
+    /// `e_machine` of the program.
+    fn elf_machine(self) -> u16 {
+        match self.machine {
+            Machine::Aarch64 => Elf::AARCH64,
+            _ => Elf::X86_64,
+        }
+    }
+}
 
 /// What goes into the daemon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,8 +70,7 @@ pub(crate) enum Contents {
 }
 
 impl Contents {
-    /// What to tell cargo, when it builds the daemon and when it lists the crates in it.
-    pub(crate) fn features(self) -> &'static [&'static str] {
+    fn features(self) -> &'static [&'static str] {
         match self {
             Self::Full => &[],
             Self::Slim => &["--no-default-features"],
@@ -46,7 +87,7 @@ impl Contents {
     }
 }
 
-/// Where [`daemon`] leaves the program, below the root of the workspace.
+/// Where [`daemon`] leaves the program for x86-64, below the root of the workspace.
 pub(crate) const DAEMON: &str = "target/x86_64-unknown-linux-musl/release/esxftpd";
 
 /// Builds the release of the daemon and returns its bytes.
@@ -54,10 +95,18 @@ pub(crate) const DAEMON: &str = "target/x86_64-unknown-linux-musl/release/esxftp
 /// # Errors
 /// If something that the build needs is missing, if the build fails, or if the result would not run
 /// on a host.
-pub(crate) fn daemon(sh: &Shell, root: &Path, contents: Contents) -> Result<Vec<u8>> {
-    ensure_target(sh)?;
+pub(crate) fn daemon(sh: &Shell, root: &Path, build: Build) -> Result<Vec<u8>> {
+    let target = build.target();
+    ensure_target(sh, target)?;
+    if build.machine == Machine::Aarch64 {
+        let (compiler, package) = COMPILER_ARM;
+        ensure!(
+            process::find(compiler).is_some(),
+            "the C compiler {compiler} is missing; Debian: apt-get install {package}"
+        );
+    }
     let private = private_paths(root)?;
-    let flags = remap_flags(&private);
+    let flags = remap_flags(&private, target);
     let target_dir = root.join("target");
     let target_dir = target_dir
         .to_str()
@@ -69,15 +118,15 @@ pub(crate) fn daemon(sh: &Shell, root: &Path, contents: Contents) -> Result<Vec<
         "--package",
         "esxftpd",
         "--target",
-        TARGET,
+        target,
     ];
     let place = ["--target-dir", target_dir, "--config", &flags];
-    cargo(sh, &[&package[..], contents.features(), &place].concat())
+    cargo(sh, &[&package[..], build.features(), &place].concat())
         .run()
         .context("the daemon cannot be built")?;
-    let path = root.join(DAEMON);
+    let path = root.join(build.program());
     let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-    let faults = faults(&bytes, contents, &private);
+    let faults = faults(&bytes, build, &private);
     ensure!(
         faults.is_empty(),
         "{} cannot be shipped:\n{}",
@@ -89,16 +138,16 @@ pub(crate) fn daemon(sh: &Shell, root: &Path, contents: Contents) -> Result<Vec<
 
 /// Adds the target to the toolchain if it is missing. The C compiler, which the crate `ring` needs,
 /// is there: this program was linked with it.
-fn ensure_target(sh: &Shell) -> Result<()> {
-    let libraries = cmd!(sh, "rustc --print target-libdir --target {TARGET}")
+fn ensure_target(sh: &Shell, target: &str) -> Result<()> {
+    let libraries = cmd!(sh, "rustc --print target-libdir --target {target}")
         .quiet()
         .read()?;
     if !Path::new(&libraries).is_dir() {
-        println!("adding the Rust target {TARGET}");
-        cmd!(sh, "rustup target add {TARGET}")
+        println!("adding the Rust target {target}");
+        cmd!(sh, "rustup target add {target}")
             .run()
             .with_context(|| {
-                format!("the Rust target {TARGET} is missing; run: rustup target add {TARGET}")
+                format!("the Rust target {target} is missing; run: rustup target add {target}")
             })?;
     }
     Ok(())
@@ -122,7 +171,7 @@ fn private_paths(root: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
 }
 
 /// A `--config` value that adds to the target's flags; rustc takes the last matching prefix.
-fn remap_flags(private: &[(PathBuf, &str)]) -> String {
+fn remap_flags(private: &[(PathBuf, &str)], target: &str) -> String {
     let flags: Vec<_> = private
         .iter()
         .map(|(path, alias)| {
@@ -132,13 +181,13 @@ fn remap_flags(private: &[(PathBuf, &str)]) -> String {
             )
         })
         .collect();
-    format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
+    format!("target.{target}.rustflags=[{}]", flags.join(","))
 }
 
 /// What is wrong with the program; each a line that says what was found and where to look.
-fn faults(program: &[u8], contents: Contents, private: &[(PathBuf, &str)]) -> Vec<String> {
-    let mut faults = elf_faults(program).unwrap_or_else(|error| vec![error.to_string()]);
-    let max_bytes = contents.max_bytes();
+fn faults(program: &[u8], build: Build, private: &[(PathBuf, &str)]) -> Vec<String> {
+    let mut faults = elf_faults(program, build).unwrap_or_else(|error| vec![error.to_string()]);
+    let max_bytes = build.contents.max_bytes();
     if program.len() > max_bytes {
         faults.push(format!(
             "it has {} bytes, {max_bytes} are allowed; look at what was added to daemon/Cargo.toml",
@@ -172,7 +221,7 @@ fn names_path(program: &[u8], path: &Path) -> bool {
     })
 }
 
-fn elf_faults(program: &[u8]) -> Result<Vec<String>> {
+fn elf_faults(program: &[u8], build: Build) -> Result<Vec<String>> {
     let Elf {
         class,
         machine,
@@ -185,9 +234,11 @@ fn elf_faults(program: &[u8]) -> Result<Vec<String>> {
         Err(error) => bail!(error),
     };
     let mut faults = Vec::new();
-    if class != Class::Elf64 || machine != Elf::X86_64 {
+    if class != Class::Elf64 || machine != build.elf_machine() {
         faults.push(format!(
-            "it is {class:?} for machine {machine}, not a 64-bit program for x86-64"
+            "it is {class:?} for {}, not a 64-bit program for {}",
+            Elf::machine_name(machine),
+            Elf::machine_name(build.elf_machine())
         ));
     }
     if kind != Kind::Executable {
@@ -215,7 +266,7 @@ mod tests {
     fn a_file_called_like_a_directory_of_this_machine_is_no_fault() {
         let private = [(PathBuf::from("/build"), "/home")];
         let named = |program: &[u8]| {
-            let faults = faults(program, Contents::Full, &private).join("\n");
+            let faults = faults(program, Build::default(), &private).join("\n");
             faults.contains("/build of this machine")
         };
         assert!(!named(b"event daemon/src/build.rs:409"));
@@ -230,7 +281,7 @@ mod tests {
         // and large.
         let program = fs::read(env::current_exe().unwrap()).unwrap();
         let private = [(PathBuf::from(env!("CARGO_MANIFEST_DIR")), "/x")];
-        let faults = faults(&program, Contents::Full, &private).join("\n");
+        let faults = faults(&program, Build::default(), &private).join("\n");
         for fault in [
             "not ET_EXEC",
             "needs the interpreter",
@@ -245,7 +296,7 @@ mod tests {
     #[test]
     fn what_is_no_program_is_named() {
         assert!(
-            faults(b"#!/bin/sh\n", Contents::Full, &[])
+            faults(b"#!/bin/sh\n", Build::default(), &[])
                 .join("")
                 .contains("not a readable ELF file")
         );

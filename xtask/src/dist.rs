@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
-use packaging::sign::Signer;
+use anyhow::{Context as _, Result, bail};
+use packaging::{manifest::Machine, sign::Signer};
 use vib::{
     build::{self, Described, Elsewhere, Packed},
     output,
@@ -15,7 +15,7 @@ use vib::{
 use xshell::Shell;
 
 use crate::{
-    compile::{self, Contents},
+    compile::{self, Build, Contents},
     supply,
 };
 
@@ -41,6 +41,9 @@ pub(crate) struct Options {
     /// version
     #[arg(long)]
     slim: bool,
+    /// For which machine: x86-64, or aarch64 for ESXi on Arm
+    #[arg(long, value_name = "ARCH", default_value = "x86-64", value_parser = machine)]
+    arch: Machine,
     #[command(flatten)]
     keys: Option<Keys>,
     /// The workspace to build [default: the one that this program was built from]
@@ -57,13 +60,24 @@ pub(crate) fn command(sh: &Shell, root: &Path, options: Options) -> Result<()> {
     sh.change_dir(root);
     let manifest = options.manifest.unwrap_or_else(|| root.join(MANIFEST));
     let out = std::path::absolute(options.out.unwrap_or_else(|| root.join("dist")))?;
-    let contents = if options.slim {
-        Contents::Slim
-    } else {
-        Contents::Full
+    let build = Build {
+        contents: if options.slim {
+            Contents::Slim
+        } else {
+            Contents::Full
+        },
+        machine: options.arch,
     };
     let signer = sign::signer(options.keys)?;
-    run(sh, root, &manifest, contents, &out, signer.as_ref())?.print(false)
+    run(sh, root, &manifest, build, &out, signer.as_ref())?.print(false)
+}
+
+fn machine(name: &str) -> Result<Machine> {
+    match name {
+        "x86-64" => Ok(Machine::X86_64),
+        "aarch64" => Ok(Machine::Aarch64),
+        _ => bail!("use x86-64 or aarch64"),
+    }
 }
 
 /// What was made.
@@ -82,7 +96,7 @@ pub(crate) fn ours(sh: &Shell, root: &Path) -> Result<Dist> {
         sh,
         root,
         &root.join(MANIFEST),
-        Contents::Full,
+        Build::default(),
         &root.join("dist"),
         None,
     )?;
@@ -100,24 +114,29 @@ pub(crate) fn run(
     sh: &Shell,
     root: &Path,
     manifest: &Path,
-    contents: Contents,
+    build: Build,
     out: &Path,
     signer: Option<&Signer>,
 ) -> Result<Packed> {
     output::ensure_replaceable(out)?;
-    let supply::Documents { licences, sbom } = supply::documents(sh, root, contents)?;
+    let supply::Documents { licences, sbom } = supply::documents(sh, root, build)?;
     let described = |program| {
         let made = BTreeMap::from([
             (compile::DAEMON, program),
             (supply::LICENCES, licences.clone()),
             (supply::SBOM, sbom.clone()),
         ]);
-        let version = Some(env!("CARGO_PKG_VERSION"));
-        Described::read(manifest, version, made, Some(ELSEWHERE))
+        Described::read(
+            manifest,
+            Some(env!("CARGO_PKG_VERSION")),
+            Some(build.machine),
+            made,
+            Some(ELSEWHERE),
+        )
     };
     // With an empty file in place of the daemon: whatever is wrong with the package is said before
     // the long build.
     described(Vec::new())?;
-    let described = described(compile::daemon(sh, root, contents)?)?;
+    let described = described(compile::daemon(sh, root, build)?)?;
     build::pack(&[described], out, signer)
 }

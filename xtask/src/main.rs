@@ -5,6 +5,7 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod arm;
 mod bench;
 mod bench_pack;
 mod cargo;

@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result, ensure};
 use xshell::Shell;
 
 use crate::{
-    cargo::cargo, clients, compile::TARGET, conformance, dist, e2e, faults, guard::Guard, process,
-    steps::Steps, tools, twice, userworld::matrix,
+    arm, cargo::cargo, clients, compile::TARGET, conformance, dist, e2e, faults, guard::Guard,
+    process, steps::Steps, tools, twice, userworld::matrix,
 };
 
 /// A package of scripts.
@@ -64,6 +64,7 @@ const BUILDS: &[Step] = &[
         work: Work::Dist,
     },
     alone("twice", "packages, built twice", packed_twice),
+    alone("arm", "the package for ESXi on Arm", arm::run),
     of_package("e2e", "end-to-end test", e2e::run),
     of_package("life", "life of the package", e2e::life),
     of_package(

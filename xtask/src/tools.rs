@@ -16,6 +16,7 @@ struct Tool {
 }
 
 const TOOLS: &[Tool] = &[
+    tool("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     tool("ar", "binutils"),
     tool("bash", "bash"),
     tool("busybox", "busybox-static"),
@@ -29,6 +30,7 @@ const TOOLS: &[Tool] = &[
     tool("npm", "npm"),
     tool("openssl", "openssl"),
     tool("python3", "python3"),
+    tool("qemu-aarch64-static", "qemu-user-static"),
     tool("rclone", "rclone"),
     tool("readelf", "binutils"),
     tool("setpriv", "util-linux"),

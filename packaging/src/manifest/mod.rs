@@ -49,6 +49,9 @@ pub struct Manifest {
     /// Addresses, by a key such as `kb` (FORMAT.md I8).
     #[serde(default)]
     pub urls: BTreeMap<String, String>,
+    /// The machine that the programs of the package are for; x86-64 unless said otherwise.
+    #[serde(default)]
+    pub machine: Machine,
     /// Who vouches for the package; community unless said otherwise.
     #[serde(default)]
     pub acceptance_level: AcceptanceLevel,
@@ -114,6 +117,31 @@ pub struct Bulletin {
     pub contact: String,
 }
 
+/// A machine that hosts run on. No field of a package tells it, and hosts install packages for the
+/// other one without complaint, so that the name of the file and the description have to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Machine {
+    /// x86-64.
+    #[default]
+    #[serde(rename = "x86-64")]
+    X86_64,
+    /// 64-bit Arm: ESXi on Arm.
+    Aarch64,
+}
+
+impl Machine {
+    /// What names of files end with, before their extension.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::X86_64 => "",
+            Self::Aarch64 => "-arm64",
+        }
+    }
+}
+
 /// Who vouches for a package, from the least to the most trusted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -158,6 +186,20 @@ impl Manifest {
     pub fn with_version(self, upstream: &str) -> Self {
         Self {
             version: Some(upstream.to_owned()),
+            ..self
+        }
+    }
+
+    /// Sets the machine; for another one than x86-64 the description says so.
+    #[must_use]
+    pub fn with_machine(self, machine: Machine) -> Self {
+        let description = match machine {
+            Machine::X86_64 => self.description,
+            Machine::Aarch64 => format!("{} For ESXi on Arm (aarch64) only.", self.description),
+        };
+        Self {
+            description,
+            machine,
             ..self
         }
     }

@@ -15,8 +15,9 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const SET_ID: u32 = 0o6000;
 const EXECUTABLE: u32 = 0o111;
 
-/// `kind` is the type of the payload; absent for an archive that is not one.
-pub(super) fn check(kind: Option<&str>, archive: &Archive, report: &mut Report) {
+/// `kind` is the type of the payload; absent for an archive that is not one. `machine` is the one
+/// that programs should be for.
+pub(super) fn check(kind: Option<&str>, machine: u16, archive: &Archive, report: &mut Report) {
     check_flavour(kind, archive, report);
     check_end(archive, report);
     leftovers::check(archive, report);
@@ -28,9 +29,17 @@ pub(super) fn check(kind: Option<&str>, archive: &Archive, report: &mut Report) 
     let mut seen: BTreeMap<&str, bool> = BTreeMap::new();
     for entry in &archive.entries {
         report.at(entry.offset, |report| {
+            if let Some(program) = &entry.program {
+                programs::check(entry, program, machine, report);
+            }
             check_entry(entry, &files, &mut seen, report);
         });
     }
+}
+
+/// How findings name an entry.
+pub(super) fn place(entry: &Entry) -> String {
+    format!("entry {:?} at byte {}", entry.path, entry.offset)
 }
 
 /// `files` are the paths of the archive, `seen` those before the entry, without a slash at the end,
@@ -41,12 +50,9 @@ fn check_entry<'a>(
     seen: &mut BTreeMap<&'a str, bool>,
     report: &mut Report,
 ) {
-    let place = format!("entry {:?} at byte {}", entry.path, entry.offset);
+    let place = place(entry);
     check_name(&place, entry, report);
     check_mode(&place, entry, report);
-    if let Some(program) = &entry.program {
-        programs::check(&place, entry, program, report);
-    }
     if !is_leftover(&entry.path) {
         scripts::check(&place, entry, files, report);
     }

@@ -25,6 +25,7 @@ mod scripts;
 mod signature;
 mod vib;
 
+use crate::Elf;
 use crate::inspect::{Contents, Inspection, ReadError};
 use crate::rules::{Finding, LEGACY, Levels, Releases, WRAPPER};
 
@@ -75,7 +76,7 @@ fn judge(inspection: &Inspection, mut report: Report) -> Vec<Diagnosis> {
                 )
                 .says("This VIB is a ESX 4.x VIB");
         }
-        Contents::Archive(archive) => entries::check(None, archive, &mut report),
+        Contents::Archive(archive) => entries::check(None, Elf::X86_64, archive, &mut report),
     }
     report.finish()
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Severity::{Error, Warning};
-use super::report::Report;
+use super::{entries, report::Report};
 use crate::Elf;
 use crate::inspect::{Descriptor, Entry, Program, Vib};
 use crate::rules;
@@ -12,9 +12,11 @@ use crate::rules;
 /// Words by which a package says that it is for ESXi on Arm.
 const ARM: [&str; 3] = ["aarch64", "arm64", "arm"];
 
-/// Libraries and modules of the kernel are no programs.
-pub(super) fn check(place: &str, entry: &Entry, program: &Program, report: &mut Report) {
+/// `wanted` is the machine that programs should be for. Libraries and modules of the kernel are no
+/// programs.
+pub(super) fn check(entry: &Entry, program: &Program, wanted: u16, report: &mut Report) {
     const REMEDY: &str = "build it as a static 64-bit program with a fixed address";
+    let place = &entries::place(entry);
     match program {
         Program::Unreadable { problem } => {
             report.add(
@@ -37,10 +39,11 @@ pub(super) fn check(place: &str, entry: &Entry, program: &Program, report: &mut 
             if is_library || !matches!(elf_type.as_ref(), "executable" | "shared") {
                 return;
             }
-            if (*bits, *machine) != (64, Elf::X86_64) {
+            if (*bits, *machine) != (64, wanted) {
                 let problem = format!(
-                    "is a program of {bits} bits for {}, not for x86-64",
-                    Elf::machine_name(*machine)
+                    "is a program of {bits} bits for {}, not for {}",
+                    Elf::machine_name(*machine),
+                    Elf::machine_name(wanted)
                 );
                 report.add(Error, rules::PROGRAM, place, problem, REMEDY);
             }
@@ -132,6 +135,15 @@ pub(super) fn check_machines(vib: &Vib, report: &mut Report) {
             "hold programs or modules for x86-64 and for aarch64, and no host runs both",
             "make a package for each",
         );
+    }
+}
+
+/// The machine that a package says that it is for.
+pub(super) fn stated_machine(descriptor: &Descriptor) -> u16 {
+    if says_arm(descriptor) {
+        Elf::AARCH64
+    } else {
+        Elf::X86_64
     }
 }
 

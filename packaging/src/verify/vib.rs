@@ -36,9 +36,10 @@ pub(super) fn check(vib: &Vib, report: &mut Report) {
         descriptor::check(&vib.descriptor, report);
         check_level(vib, level, report);
         check_members(vib, report);
+        let machine = programs::stated_machine(&vib.descriptor);
         for payload in &vib.payloads {
             report.inside(&format!("payload {:?}", payload.name), |report| {
-                check_payload(payload, report);
+                check_payload(payload, machine, report);
             });
         }
         check_file_list(vib, report);
@@ -148,7 +149,7 @@ fn check_members(vib: &Vib, report: &mut Report) {
     }
 }
 
-fn check_payload(payload: &Payload, report: &mut Report) {
+fn check_payload(payload: &Payload, machine: u16, report: &mut Report) {
     if !TYPES.contains(&payload.kind.as_str()) {
         report.add(
             Warning,
@@ -191,7 +192,7 @@ fn check_payload(payload: &Payload, report: &mut Report) {
     }
     checksums::check(payload, report);
     if let Some(archive) = &payload.archive {
-        entries::check(Some(&payload.kind), archive, report);
+        entries::check(Some(&payload.kind), machine, archive, report);
     }
 }
 

@@ -2,6 +2,7 @@
 # Stands in for the daemon: writes its pid file, removes it at the end, notes every SIGHUP in /tmp/reloads. Where another one
 # runs already it ends at once, as on a port that is in use. `hash-password` waits as if at its prompt.
 # Files in /tmp change its manners: `refuse` (exits at once), `slow` (takes 2 s to end), `stubborn` (ignores SIGTERM).
+[ "$1" = --version ] && exit 0
 echo "$*" >>/tmp/commands
 # A trap waits for the end of a foreground command, not for the end of `wait`.
 rest() {

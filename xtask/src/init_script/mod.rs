@@ -126,6 +126,20 @@ fn life_cycle(scene: &Scene) {
 }
 
 #[test]
+fn a_program_for_another_cpu_is_not_started_and_the_reason_is_said() {
+    let scene = Scene::new(Watchdog);
+    // An ELF header for a machine that is neither this one nor one that an emulator may be
+    // registered for (EM_NONE).
+    let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+    program.resize(64, 0);
+    program[16] = 2;
+    fs::write(scene.host.path(DAEMON), program).unwrap();
+    let refused = scene.expect(&["start"], 0);
+    assert!(refused.stderr.contains("another CPU"), "{refused}");
+    assert!(scene.watchdogs().is_empty());
+}
+
+#[test]
 fn restart_starts_a_stopped_daemon() {
     let scene = Scene::new(ByHand);
     scene.expect(&["restart"], 0);

@@ -95,7 +95,7 @@ pub(crate) fn run(sh: &Shell, root: &Path, options: &Options) -> Result<()> {
     let daemon = if let Some(daemon) = &options.daemon {
         std::path::absolute(daemon)?
     } else {
-        compile::daemon(sh, root, compile::Contents::default())?;
+        compile::daemon(sh, root, compile::Build::default())?;
         root.join(compile::DAEMON)
     };
     let work = tempfile::Builder::new().prefix("esxftpd-soak").tempdir()?;

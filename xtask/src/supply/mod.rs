@@ -10,7 +10,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 use xshell::Shell;
 
-use crate::compile::Contents;
+use crate::compile::Build;
 
 /// Where the texts are left, below the root of the workspace.
 pub(crate) const LICENCES: &str = "target/supply/third-party-licenses.txt";
@@ -24,12 +24,12 @@ pub(crate) struct Documents {
     pub(crate) sbom: Vec<u8>,
 }
 
-/// Makes both documents for the daemon of these contents, and leaves them below `target` for people.
+/// Makes both documents for the daemon of this build, and leaves them below `target` for people.
 ///
 /// # Errors
 /// If a crate names no licence, or one whose text is nowhere; if cargo cannot tell the tree.
-pub(crate) fn documents(sh: &Shell, root: &Path, contents: Contents) -> Result<Documents> {
-    let tree = tree::Tree::read(sh, root, contents)?;
+pub(crate) fn documents(sh: &Shell, root: &Path, build: Build) -> Result<Documents> {
+    let tree = tree::Tree::read(sh, root, build)?;
     let documents = Documents {
         licences: texts::document(&tree)?.into_bytes(),
         sbom: sbom::document(&tree)?,
@@ -53,17 +53,20 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::{compile::TARGET, process};
+    use crate::{
+        compile::{Contents, TARGET},
+        process,
+    };
 
     fn made() -> Documents {
-        made_of(Contents::Full)
+        made_of(Build::default())
     }
 
-    fn made_of(contents: Contents) -> Documents {
+    fn made_of(build: Build) -> Documents {
         let sh = Shell::new().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         sh.change_dir(root);
-        documents(&sh, root, contents).unwrap()
+        documents(&sh, root, build).unwrap()
     }
 
     /// The crates by cargo's own flat list, which is made without any of the code above.
@@ -138,7 +141,10 @@ mod tests {
 
     #[test]
     fn what_is_left_out_of_the_daemon_is_in_neither_document() {
-        let Documents { licences, sbom } = made_of(Contents::Slim);
+        let Documents { licences, sbom } = made_of(Build {
+            contents: Contents::Slim,
+            ..Build::default()
+        });
         for document in [licences, sbom] {
             let document = String::from_utf8(document).unwrap();
             assert!(!document.contains("unftp") && document.contains("rustls"));

@@ -15,10 +15,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use spdx::{Expression, ParseMode};
 use xshell::Shell;
 
-use crate::{
-    cargo::cargo,
-    compile::{Contents, TARGET},
-};
+use crate::{cargo::cargo, compile::Build};
 
 /// The crate whose tree it is.
 const DAEMON: &str = "esxftpd";
@@ -53,16 +50,16 @@ pub(super) struct Crate {
 
 impl Tree {
     /// Asks cargo.
-    pub(super) fn read(sh: &Shell, root: &Path, contents: Contents) -> Result<Self> {
-        let mut needs = parse(&cargo_tree(sh, contents, "normal")?)?;
-        let linked = parse(&cargo_tree(sh, contents, "normal,no-proc-macro")?)?;
+    pub(super) fn read(sh: &Shell, root: &Path, build: Build) -> Result<Self> {
+        let mut needs = parse(&cargo_tree(sh, build, "normal")?)?;
+        let linked = parse(&cargo_tree(sh, build, "normal,no-proc-macro")?)?;
         let metadata = [
             "metadata",
             "--locked",
             "--format-version",
             "1",
             "--filter-platform",
-            TARGET,
+            build.target(),
         ];
         let metadata = MetadataCommand::parse(cargo(sh, &metadata).quiet().read()?)?;
         let checksums = checksums(&fs::read_to_string(root.join("Cargo.lock"))?)?;
@@ -139,14 +136,14 @@ fn join(needs: &mut BTreeMap<Id, BTreeSet<Id>>, part: &Id) {
     }
 }
 
-fn cargo_tree(sh: &Shell, contents: Contents, edges: &str) -> Result<String> {
+fn cargo_tree(sh: &Shell, build: Build, edges: &str) -> Result<String> {
     let tree = [
         "tree",
         "--locked",
         "--package",
         DAEMON,
         "--target",
-        TARGET,
+        build.target(),
         "--edges",
         edges,
         "--prefix",
@@ -154,7 +151,7 @@ fn cargo_tree(sh: &Shell, contents: Contents, edges: &str) -> Result<String> {
         "--format",
         "{p}",
     ];
-    let tree = [&tree[..], contents.features()].concat();
+    let tree = [&tree[..], build.features()].concat();
     cargo(sh, &tree).quiet().read().context("cargo tree")
 }
 

@@ -41,6 +41,11 @@ pub(crate) enum What {
     Special,
 }
 
+/// The number of hard links, which is 32 bits wide on some architectures.
+fn links(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
 impl From<&FileStat> for Stat {
     fn from(stat: &FileStat) -> Self {
         let what = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
@@ -61,7 +66,7 @@ impl From<&FileStat> for Stat {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified: time(stat.st_mtime, stat.st_mtime_nsec),
             changed: time(stat.st_ctime, stat.st_ctime_nsec),
-            links: stat.st_nlink,
+            links: links(stat.st_nlink),
             device: stat.st_dev,
             inode: stat.st_ino,
         }

@@ -18,8 +18,15 @@ const PAGE: usize = 4096;
 const DIRECTORY: i64 = (libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC) as i64;
 const O_PATH: i64 = libc::O_PATH as i64;
 
+#[cfg(target_arch = "x86_64")]
 fn open_root(flags: i64) -> nix::Result<c_long> {
     call(libc::SYS_open, &[Root, Number(flags)])
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn open_root(flags: i64) -> nix::Result<c_long> {
+    let here = Number(libc::AT_FDCWD.into());
+    call(libc::SYS_openat, &[here, Root, Number(flags)])
 }
 
 /// Relative to a descriptor, which is what roots need.
@@ -39,6 +46,7 @@ pub(super) fn openat_path() -> nix::Result<()> {
     close(call(libc::SYS_openat, &[here, Root, flags])?)
 }
 
+#[cfg(target_arch = "x86_64")]
 pub(super) fn open_path() -> nix::Result<()> {
     close(open_root(DIRECTORY | O_PATH)?)
 }

@@ -1,7 +1,7 @@
 //! The trials in the order in which they are told.
 
 use nix::{
-    errno::Errno::{self, EACCES, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK},
+    errno::Errno::{self, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK},
     libc::{self, c_long},
 };
 
@@ -47,17 +47,49 @@ const fn on_none(call: &'static str, number: c_long, arguments: &'static [Arg]) 
 
 /// All trials.
 pub(crate) fn trials() -> impl Iterator<Item = &'static Trial> {
-    [FILES, EVENTS, SOCKETS, THREADS, TIME]
+    [FILES, OLD, EVENTS, SOCKETS, THREADS, TIME]
         .into_iter()
         .flatten()
 }
+
+/// Calls that only older architectures have. aarch64 knows their successors, such as `openat`.
+#[cfg(target_arch = "x86_64")]
+const OLD: &[Trial] = &[
+    at_missing("futimesat", libc::SYS_futimesat, &[HERE, Missing, Buffer]),
+    at_missing("open", libc::SYS_open, &[Missing, ZERO]),
+    once("stat", libc::SYS_stat, &[Root, Buffer], &[]),
+    once("lstat", libc::SYS_lstat, &[Root, Buffer], &[]),
+    once("access", libc::SYS_access, &[Root, ZERO], &[Errno::EACCES]),
+    at_missing("rename", libc::SYS_rename, &[Missing, Missing]),
+    at_missing("mkdir", libc::SYS_mkdir, &[Missing, ZERO]),
+    at_missing("rmdir", libc::SYS_rmdir, &[Missing]),
+    at_missing("unlink", libc::SYS_unlink, &[Missing]),
+    at_missing("symlink", libc::SYS_symlink, &[Missing, Missing]),
+    at_missing(
+        "readlink",
+        libc::SYS_readlink,
+        &[Missing, Buffer, Number(4096)],
+    ),
+    at_missing("chmod", libc::SYS_chmod, &[Missing, ZERO]),
+    at_missing("chown", libc::SYS_chown, &[Missing, NONE, NONE]),
+    at_missing("utimes", libc::SYS_utimes, &[Missing, Buffer]),
+    steps("open", "O_PATH", memory::open_path),
+    on_none(
+        "epoll_wait",
+        libc::SYS_epoll_wait,
+        &[NONE, Buffer, Number(1), ZERO],
+    ),
+    steps("fork", "", threads::fork),
+];
+
+#[cfg(not(target_arch = "x86_64"))]
+const OLD: &[Trial] = &[];
 
 const FILES: &[Trial] = &[
     steps("openat", "", memory::openat),
     at_missing("mkdirat", libc::SYS_mkdirat, &[HERE, Missing, ZERO]),
     at_missing("mknodat", libc::SYS_mknodat, &[HERE, Missing, ZERO]),
     at_missing("fchownat", libc::SYS_fchownat, &[HERE, Missing, NONE, NONE]),
-    at_missing("futimesat", libc::SYS_futimesat, &[HERE, Missing, Buffer]),
     at_missing("newfstatat", libc::SYS_newfstatat, &[HERE, Missing, Buffer]),
     at_missing("unlinkat", libc::SYS_unlinkat, &[HERE, Missing, ZERO]),
     at_missing(
@@ -74,28 +106,10 @@ const FILES: &[Trial] = &[
     ),
     at_missing("fchmodat", libc::SYS_fchmodat, &[HERE, Missing, ZERO]),
     at_missing("faccessat", libc::SYS_faccessat, &[HERE, Missing, ZERO]),
-    at_missing("open", libc::SYS_open, &[Missing, ZERO]),
-    once("stat", libc::SYS_stat, &[Root, Buffer], &[]),
-    once("lstat", libc::SYS_lstat, &[Root, Buffer], &[]),
     on_none("fstat", libc::SYS_fstat, &[NONE, Buffer]),
-    once("access", libc::SYS_access, &[Root, ZERO], &[EACCES]),
-    at_missing("rename", libc::SYS_rename, &[Missing, Missing]),
-    at_missing("mkdir", libc::SYS_mkdir, &[Missing, ZERO]),
-    at_missing("rmdir", libc::SYS_rmdir, &[Missing]),
-    at_missing("unlink", libc::SYS_unlink, &[Missing]),
-    at_missing("symlink", libc::SYS_symlink, &[Missing, Missing]),
-    at_missing(
-        "readlink",
-        libc::SYS_readlink,
-        &[Missing, Buffer, Number(4096)],
-    ),
-    at_missing("chmod", libc::SYS_chmod, &[Missing, ZERO]),
     on_none("fchmod", libc::SYS_fchmod, &[NONE, ZERO]),
-    at_missing("chown", libc::SYS_chown, &[Missing, NONE, NONE]),
     on_none("fchown", libc::SYS_fchown, &[NONE, NONE, NONE]),
-    at_missing("utimes", libc::SYS_utimes, &[Missing, Buffer]),
     steps("openat2", "", memory::openat2),
-    steps("open", "O_PATH", memory::open_path),
     steps("openat", "O_PATH", memory::openat_path),
     at_missing(
         "statx",
@@ -194,11 +208,6 @@ const EVENTS: &[Trial] = &[
     ),
     steps("epoll_ctl", "EPOLLRDHUP", waiting::epoll_rdhup),
     steps("epoll_ctl", "EPOLLET", waiting::epoll_et),
-    on_none(
-        "epoll_wait",
-        libc::SYS_epoll_wait,
-        &[NONE, Buffer, Number(1), ZERO],
-    ),
     on_none(
         "epoll_pwait",
         libc::SYS_epoll_pwait,
@@ -300,7 +309,6 @@ const THREADS: &[Trial] = &[
         &[ZERO, ZERO],
         &[EINVAL],
     ),
-    steps("fork", "", threads::fork),
     once(
         "sched_getaffinity",
         libc::SYS_sched_getaffinity,

@@ -10,10 +10,7 @@ use nix::{
     libc::{self, c_int, c_long},
 };
 
-use super::{
-    Arg::{Buffer, Number},
-    call, close,
-};
+use super::{Arg::Number, call, close};
 
 /// What a session has.
 const STACK_BYTES: usize = 512 * 1024;
@@ -84,6 +81,7 @@ pub(super) fn pidfd_open() -> nix::Result<()> {
     close(call(libc::SYS_pidfd_open, &[Number(process), Number(0)])?)
 }
 
+#[cfg(target_arch = "x86_64")]
 pub(super) fn fork() -> nix::Result<()> {
     // SAFETY: the child does nothing but end, by a call that runs no handlers.
     let child = Errno::result(unsafe { libc::syscall(libc::SYS_fork) })?;
@@ -96,7 +94,7 @@ pub(super) fn fork() -> nix::Result<()> {
     loop {
         match call(
             libc::SYS_wait4,
-            &[Number(child), Buffer, Number(0), Number(0)],
+            &[Number(child), super::Arg::Buffer, Number(0), Number(0)],
         ) {
             Err(Errno::EINTR) => {}
             result => return result.map(drop),

@@ -8,7 +8,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use packaging::{Manifest, Package, Source, Sources, manifest::Draft, payload::Payload};
+use packaging::{
+    Manifest, Package, Source, Sources,
+    manifest::{Draft, Machine},
+    payload::Payload,
+};
 
 use crate::{input, progress::Progress, style};
 
@@ -30,7 +34,7 @@ pub struct Described {
 impl Described {
     /// Reads a description and checks it, together with the files that it names.
     ///
-    /// `version` replaces that of the description. `made` holds files that are not read from disk,
+    /// `version` and `machine` replace those of the description. `made` holds files that are not read from disk,
     /// by the end of their paths. `elsewhere` names the program that makes sources that are missing.
     ///
     /// # Errors
@@ -38,6 +42,7 @@ impl Described {
     pub fn read(
         manifest: &Path,
         version: Option<&str>,
+        machine: Option<Machine>,
         made: BTreeMap<&'static str, Vec<u8>>,
         elsewhere: Option<Elsewhere>,
     ) -> Result<Self> {
@@ -49,11 +54,14 @@ impl Described {
             .context("the description is not in a folder")?
             .to_owned();
         let files = Folder { folder, made };
-        let description = draft.finish_with(version, &files).map_err(|error| {
+        let mut description = draft.finish_with(version, &files).map_err(|error| {
             let text = error.to_string();
             let break_or_blank = if text.contains('\n') { "\n" } else { " " };
             anyhow!("{}:{break_or_blank}{text}", named())
         })?;
+        if let Some(machine) = machine {
+            description = description.with_machine(machine);
+        }
         let epoch = match env::var("SOURCE_DATE_EPOCH") {
             Ok(text) => text.parse().context("the variable SOURCE_DATE_EPOCH")?,
             Err(VarError::NotPresent) => description.release_date,

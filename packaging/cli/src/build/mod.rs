@@ -66,7 +66,7 @@ impl Options {
             .iter()
             .map(|manifest| {
                 let version = self.version.as_deref();
-                Described::read(manifest, version, BTreeMap::new(), elsewhere)
+                Described::read(manifest, version, None, BTreeMap::new(), elsewhere)
             })
             .collect::<Result<_>>()?;
         pack(&described, &out, signer.as_ref())?.print(self.json)
@@ -240,7 +240,7 @@ mod tests {
         fs::write(&manifest, DESCRIPTION).unwrap();
         fs::write(folder.path().join("hello"), "on disk").unwrap();
         let made = BTreeMap::from([("built/hello", b"made".to_vec())]);
-        let described = Described::read(&manifest, Some("1.2"), made, None).unwrap();
+        let described = Described::read(&manifest, Some("1.2"), None, made, None).unwrap();
         let packed = pack(&[described], &folder.path().join("out"), None).unwrap();
 
         let vib = File::open(&packed.vibs[0].path).unwrap();

@@ -88,7 +88,7 @@ impl Options {
             }
         }
         let description = dir.join(DESCRIPTION);
-        if let Err(error) = Described::read(&description, None, BTreeMap::new(), None) {
+        if let Err(error) = Described::read(&description, None, None, BTreeMap::new(), None) {
             style::warn(&format!(
                 "package.toml is not complete; correct:\n{error:#}"
             ));

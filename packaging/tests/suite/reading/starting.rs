@@ -263,6 +263,32 @@ fn a_kernel_module_for_arm_in_a_package_that_does_not_say_so_is_found() {
 }
 
 #[test]
+fn a_program_is_for_the_machine_that_the_package_says() {
+    let program = |machine| {
+        let mut bytes = module(machine);
+        bytes[16] = 2;
+        bytes
+    };
+    let (arm, intel) = (program(183), program(62));
+    let said = |bytes: &[u8]| {
+        described(&[("opt/a", 0o755, bytes)], |text| {
+            text.replace("Says hi", "Says hi. For ESXi on Arm (aarch64) only.")
+        })
+    };
+    assert_eq!(verdict(&said(&arm)), "");
+    assert_found(
+        &said(&intel),
+        Error,
+        "is a program of 64 bits for x86-64, not for aarch64",
+    );
+    assert_found(
+        &package(&[("opt/a", 0o755, &arm)]),
+        Error,
+        "is a program of 64 bits for aarch64, not for x86-64",
+    );
+}
+
+#[test]
 fn kernel_modules_of_other_machines_are_found() {
     assert_only(
         MODULE,
