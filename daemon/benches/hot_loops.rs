@@ -180,6 +180,7 @@ fn settings() -> Settings {
             answer: time,
         },
         log_in_attempts: 3,
+        trace: false,
     }
 }
 

@@ -25,5 +25,5 @@ pub mod wire;
 
 pub use self::protocol::{
     Protocol,
-    interface::{Action, Activity, DataFailure, Event, Settings, Times, TlsPolicy},
+    interface::{Action, Activity, DataFailure, Ending, Event, Settings, Times, TlsPolicy},
 };

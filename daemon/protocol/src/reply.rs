@@ -67,6 +67,11 @@ impl Reply {
         Self::new(self.code, text)
     }
 
+    /// Its code.
+    pub(crate) fn code(&self) -> u16 {
+        self.code
+    }
+
     /// Whether it tells that a command has been done.
     pub(crate) fn is_success(&self) -> bool {
         self.code < 400

@@ -53,9 +53,10 @@ impl Listener {
             Ok(listener) => Some(Self { path, listener }),
             Err(error) => {
                 warn!(
-                    path = %path.display(),
-                    %error,
-                    "no control socket; the daemon serves, but its sessions cannot be listed or ended"
+                    "control-socket: no control socket at {}: {error}; the daemon serves, but its \
+                     sessions cannot be listed or ended; look at the directory, or choose another \
+                     path",
+                    path.display()
                 );
                 None
             }
@@ -148,27 +149,33 @@ fn sessions(server: &Server, json: bool) -> String {
 
 fn table(rows: &[Row]) -> String {
     let mut table = String::new();
-    let mut line = |id: &str, peer: &str, user: &str, seconds: &str, state: &str| {
+    let mut line = |[id, peer, user, tls, data, seconds, state]: [&str; 7]| {
         // Writing to a string does not fail.
         let _written = writeln!(
             table,
-            "{id:>6}  {peer:<24}  {user:<16}  {seconds:>8}  {state}"
+            "{id:>6}  {peer:<24}  {user:<16}  {tls:<42}  {data:<5}  {seconds:>8}  {state}"
         );
     };
-    line("ID", "PEER", "USER", "SECONDS", "STATE");
+    line(["ID", "PEER", "USER", "TLS", "DATA", "SECONDS", "STATE"]);
     for row in rows {
         let mut state = row.state.to_owned();
         if let (Some(path), Some(bytes)) = (&row.path, row.bytes) {
             // Clients choose paths: their `Debug` form cannot forge a line.
             let _written = write!(state, " {path:?}, {bytes} bytes");
         }
-        line(
+        let tls = match (row.tls, &row.cipher) {
+            (Some(version), Some(cipher)) => format!("{version} {cipher}"),
+            _ => "-".to_owned(),
+        };
+        line([
             &row.id.to_string(),
             &row.peer,
             row.user.as_deref().unwrap_or("-"),
+            &tls,
+            if row.data_protected { "TLS" } else { "clear" },
             &row.seconds.to_string(),
             &state,
-        );
+        ]);
     }
     table
 }
@@ -199,6 +206,9 @@ mod tests {
             id: 7,
             peer: "192.0.2.7:40000".to_owned(),
             user: path.map(|_| "alice".to_owned()),
+            tls: path.map(|_| "TLSv1.3"),
+            cipher: path.map(|_| "TLS_AES_256_GCM_SHA384".to_owned()),
+            data_protected: path.is_some(),
             seconds: 61,
             state: if path.is_some() { "upload" } else { "log-in" },
             path: path.map(str::to_owned),
@@ -213,6 +223,10 @@ mod tests {
         assert_eq!(lines.len(), 3, "{table}");
         assert!(lines[0].contains("ID  PEER"), "{table}");
         assert!(lines[1].ends_with("61  log-in"), "{table}");
+        assert!(
+            lines[2].contains("  TLSv1.3 TLS_AES_256_GCM_SHA384  "),
+            "{table}"
+        );
         assert!(
             lines[2].ends_with(r#"upload "/a\nb\u{1b}[2J", 5 bytes"#),
             "{table}"

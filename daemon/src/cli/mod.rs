@@ -19,6 +19,7 @@ use crate::{
     logging::Destination,
     probe::Report,
     serve::{self, Outcome},
+    tls,
 };
 
 /// FTP service for VMware ESXi hosts.
@@ -166,7 +167,11 @@ fn ask(config: &Path, request: Request) -> Result<ExitCode> {
 }
 
 fn check(path: &Path, json: bool) -> Result<ExitCode> {
-    let (_config, findings) = config::load(path);
+    let (_config, findings) = config::load_and(path, |config, findings| {
+        if let Some(tls) = &config.tls {
+            tls::pair::check(tls, findings);
+        }
+    });
     if json {
         print(&serde_json::to_string_pretty(findings.as_slice())?)?;
     } else {

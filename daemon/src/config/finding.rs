@@ -13,7 +13,7 @@ use super::document::Document;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// The daemon refuses the file.
+    /// The daemon refuses the file, or offers no TLS with its certificate and key.
     Error,
     /// The daemon runs with it, but not as intended.
     Warning,
@@ -87,12 +87,12 @@ impl Findings {
     }
 
     /// The daemon cannot run with the value of `key`.
-    pub(super) fn error(&mut self, key: &str, problem: &str, remedy: &str) {
+    pub(crate) fn error(&mut self, key: &str, problem: &str, remedy: &str) {
         self.push(Severity::Error, None, key, problem, remedy);
     }
 
     /// The daemon can run with the value of `key`, but not as intended.
-    pub(super) fn warning(&mut self, key: &str, problem: &str, remedy: &str) {
+    pub(crate) fn warning(&mut self, key: &str, problem: &str, remedy: &str) {
         self.push(Severity::Warning, None, key, problem, remedy);
     }
 

@@ -137,9 +137,17 @@ pub enum Level {
 /// Returns the configuration, if the file could be understood, and everything that was found.
 /// Without a configuration there is at least one finding of [`Severity::Error`].
 pub fn load(path: &Path) -> (Option<Config>, Findings) {
+    load_and(path, |_, _| ())
+}
+
+/// The same, and has `further` look at what was read; its findings get the lines of their keys.
+pub(crate) fn load_and(
+    path: &Path,
+    further: impl FnOnce(&Config, &mut Findings),
+) -> (Option<Config>, Findings) {
     let mut findings = Findings::new(path);
     let config = match Source::read(path) {
-        Ok(source) => parse(&source, &mut findings),
+        Ok(source) => read_and_check(&source, &mut findings, further),
         Err(error) => {
             findings.file_error(
                 &format!("cannot be read: {error}"),
@@ -184,10 +192,17 @@ impl Source {
 
 /// Parses and checks a configuration. `None` if the text is not TOML; where it is not of the right
 /// shape, findings say so and the defaults stand in.
-fn parse(source: &Source, findings: &mut Findings) -> Option<Config> {
+fn read_and_check(
+    source: &Source,
+    findings: &mut Findings,
+    further: impl FnOnce(&Config, &mut Findings),
+) -> Option<Config> {
     let config = Document::parse(&source.text, findings).map(|document| {
         let config = Config::read(&document, findings);
-        findings.locate_in(&document, |findings| config.check(source.exposed, findings));
+        findings.locate_in(&document, |findings| {
+            config.check(source.exposed, findings);
+            further(&config, findings);
+        });
         config
     });
     findings.sort();
@@ -242,6 +257,12 @@ impl Config {
         self.passive.check(&self.listen, findings);
         if let Some(tls) = &self.tls {
             tls.check(findings);
+        } else if !self.listen.implicit_tls.is_empty() {
+            findings.error(
+                "listen.implicit-tls",
+                "clients that begin with TLS cannot be served without the table [tls]",
+                "add [tls] with certificate and key, or empty this list",
+            );
         }
         self.limits.check(findings);
         self.storage.check(findings);

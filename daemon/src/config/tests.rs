@@ -18,6 +18,24 @@ fn private(text: &str) -> Source {
     }
 }
 
+fn parse(source: &Source, findings: &mut Findings) -> Option<Config> {
+    read_and_check(source, findings, |_, _| ())
+}
+
+#[test]
+fn implicit_tls_without_a_certificate_is_an_error() {
+    let text = "[listen]\nimplicit-tls = [\"0.0.0.0:990\"]\n";
+    let [finding] = &findings(text)[..] else {
+        panic!("{:?}", findings(text));
+    };
+    assert!(
+        finding.starts_with("t:2: listen.implicit-tls: "),
+        "{finding}"
+    );
+    let pair = "[tls]\ncertificate = \"/c\"\nkey = \"/k\"\n";
+    assert!(findings(&format!("{text}{pair}")).is_empty());
+}
+
 /// The findings about this text, as `check` would print them for a file named `t`.
 fn findings(text: &str) -> Vec<String> {
     let mut findings = Findings::new(Path::new("t"));
@@ -36,10 +54,18 @@ fn user(name: &str, root: &str) -> String {
 #[test]
 fn the_shipped_file_states_the_defaults() {
     let mut findings = Findings::new(Path::new("esxftpd.toml"));
-    assert_eq!(
-        parse(&private(SHIPPED), &mut findings),
-        Some(Config::default())
-    );
+    // A file without [tls] has none, as before.
+    let tls = Some(Tls {
+        certificate: "/etc/vmware/ssl/rui.crt".into(),
+        key: "/etc/vmware/ssl/rui.key".into(),
+        required: Required::Nothing,
+        require_session_reuse: false,
+    });
+    let shipped = Config {
+        tls,
+        ..Config::default()
+    };
+    assert_eq!(parse(&private(SHIPPED), &mut findings), Some(shipped));
     assert_eq!(findings.as_slice(), []);
 }
 

@@ -1,5 +1,6 @@
 //! `esxftpd serve`: the life of the daemon, from its start to its last session.
 
+mod last_words;
 mod pid_file;
 mod reload;
 
@@ -7,25 +8,26 @@ use std::{
     env,
     future::pending,
     io::{self, Write as _},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{self, Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use nix::sys::stat::{Mode, umask};
+use thiserror::Error;
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
 };
 use tracing::{error, info, warn};
 
-use self::{pid_file::PidFile, reload::Reloading};
+use self::{last_words::LastWords, pid_file::PidFile, reload::Reloading};
 use crate::{
     admin,
-    config::{self, Config, Engine, Findings, Severity},
+    config::{self, Config, Engine, Finding, Findings, Severity},
     logging::{self, Destination, LevelControl},
     probe,
     server::{Listeners, Server},
-    session::setup::Setup,
     storage::root::{RootKind, at_calls_work},
     sys,
 };
@@ -58,11 +60,56 @@ pub enum Outcome {
 /// If it cannot log, handle signals or listen, or if it loses all its listening sockets.
 pub fn run(options: &Options) -> Result<Outcome> {
     let log_level = logging::init(options.log)?;
-    // Whoever starts the daemon may throw away what it writes to stderr.
-    run_logged(options, &log_level).inspect_err(|error| error!("ended: {error:#}"))
+    let last_words = options.pid_file.as_deref().map(LastWords::beside);
+    let run = || run_logged(options, &log_level, last_words.as_ref());
+    let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
+        Err(anyhow!(
+            "a fault of the program, which the line before names; report it with the output of: \
+             esxftpd probe"
+        ))
+    });
+    // The one place that tells why there is no daemon. Whoever starts it may throw away what it
+    // writes to stderr.
+    let Err(error) = ended else {
+        return Ok(Outcome::Stopped);
+    };
+    let line = format!("ended: {error:#}");
+    error!("{line}");
+    if let Some(last_words) = &last_words {
+        last_words.leave(&line);
+    }
+    if error.is::<BadConfiguration>() {
+        return Ok(Outcome::BadConfiguration);
+    }
+    Err(error)
 }
 
-fn run_logged(options: &Options, log_level: &LevelControl) -> Result<Outcome> {
+/// The configuration cannot be used: the first reason for it, and what to do.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct BadConfiguration(String);
+
+impl BadConfiguration {
+    /// Of a file with these findings, at least one of which is an error.
+    fn of(findings: &Findings) -> Self {
+        let is_error = |it: &&Finding| it.severity == Severity::Error;
+        let mut errors = findings.as_slice().iter().filter(is_error);
+        let Some(first) = errors.next() else {
+            return Self("the configuration cannot be used; see: esxftpd check".to_owned());
+        };
+        let path = first.file.display();
+        Self(match errors.count() {
+            0 => format!("{first}; check it with: esxftpd check --config {path}"),
+            more => format!("{first}; and {more} more, see: esxftpd check --config {path}"),
+        })
+    }
+}
+
+fn run_logged(
+    options: &Options,
+    log_level: &LevelControl,
+    last_words: Option<&LastWords>,
+) -> Result<()> {
     let config_path = path::absolute(&options.config).context("the path of the configuration")?;
     let pid_path = options
         .pid_file
@@ -75,6 +122,14 @@ fn run_logged(options: &Options, log_level: &LevelControl) -> Result<Outcome> {
         warn!("the host gives too little memory to keep a reserve");
     }
 
+    // tokio panics where it gets none.
+    let allowed = sys::raise_descriptor_limit();
+    if allowed < BASE_DESCRIPTORS {
+        bail!(
+            "the process may have {allowed} open files and needs {BASE_DESCRIPTORS}; raise the limit \
+             on open files (ulimit -n), and start it again"
+        );
+    }
     // Before anything that would wait for it without end: TLS, passwords, ports.
     sys::entropy::wait().map_err(|errno| {
         anyhow!("the kernel has no randomness for TLS and passwords ({errno}); try again later, and see: esxftpd probe")
@@ -90,10 +145,10 @@ fn run_logged(options: &Options, log_level: &LevelControl) -> Result<Outcome> {
         .enable_io()
         .enable_time()
         .build()
-        .context("cannot wait for clients and signals")?;
-    let outcome = runtime.block_on(serve(&config_path, pid_path, log_level));
+        .context("cannot wait for clients and signals; raise the limit on open files, and start it again")?;
+    let ended = runtime.block_on(serve(&config_path, pid_path, log_level, last_words));
     runtime.shutdown_background();
-    outcome
+    ended
 }
 
 /// Keeps nothing that belongs to whoever started the daemon: descriptors, a directory that should
@@ -109,25 +164,21 @@ async fn serve(
     config_path: &Path,
     pid_path: Option<PathBuf>,
     log_level: &LevelControl,
-) -> Result<Outcome> {
+    last_words: Option<&LastWords>,
+) -> Result<()> {
     // Before anything that takes time: a SIGHUP that nobody handles would end the process.
     let mut signals = Signals::new()?;
     let (config, findings) = config::load(config_path);
-    log_findings(&findings);
     let Some(config) = config else {
-        let path = config_path.display();
-        error!(
-            "not started; correct the configuration, check it with: esxftpd check --config {path}"
-        );
-        return Ok(Outcome::BadConfiguration);
+        log_findings(&findings, Severity::Warning);
+        return Err(BadConfiguration::of(&findings).into());
     };
+    log_findings(&findings, Severity::Error);
     log_level.set(config.log.level);
     if config.server.engine == Engine::Libunftp && !at_calls_work() {
-        error!(
-            "not started; server.engine: the engine libunftp needs openat(2) with O_PATH and its \
-             like, which this kernel lacks; set server.engine to \"native\""
-        );
-        return Ok(Outcome::BadConfiguration);
+        let text = "server.engine: the engine libunftp needs openat(2) with O_PATH and its like, \
+                    which this kernel lacks; set server.engine to \"native\"";
+        return Err(BadConfiguration(text.to_owned()).into());
     }
     let places = make_room_for(&config);
     let root = RootKind::chosen(config.storage.root);
@@ -140,14 +191,16 @@ async fn serve(
         .control_socket
         .clone()
         .or_else(|| pid_path.as_deref().map(admin::beside));
-    let setup = Setup::new(config)?;
-    let server = Server::new(setup, places);
+    let server = Server::new(config, places);
     let socket = socket.and_then(admin::Listener::bind);
     let _pid_file = pid_path.map(PidFile::create);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         users, addresses, "started"
     );
+    if let Some(last_words) = last_words {
+        last_words.forget();
+    }
     announce(&addresses);
 
     let mut accepting = Box::pin(server.clone().run(listeners));
@@ -158,12 +211,14 @@ async fn serve(
             None => pending().await,
         }
     });
-    let outcome = loop {
+    let ended = loop {
         tokio::select! {
-            () = &mut accepting => break Err(anyhow!("no listening socket is left")),
+            () = &mut accepting => break Err(anyhow!(
+                "listen.addresses: no listening socket is left; start the daemon again"
+            )),
             never = &mut administration => match never {},
             request = signals.next() => match request {
-                Request::Stop => break Ok(Outcome::Stopped),
+                Request::Stop => break Ok(()),
                 Request::Reload => reloading.begin(),
             },
             read = reloading.done() => reload(&server, read, log_level),
@@ -178,7 +233,7 @@ async fn serve(
         never = &mut administration => match never {},
     }
     info!("stopped");
-    outcome
+    ended
 }
 
 /// Asks the kernel for as many descriptors as the sessions may need, and returns for how many
@@ -224,7 +279,7 @@ fn reload(server: &Server, read: reload::Read, log_level: &LevelControl) {
         Ok(loaded) => loaded,
         Err(error) => return error!("configuration not reloaded; the old one stays: {error}"),
     };
-    log_findings(&findings);
+    log_findings(&findings, Severity::Error);
     let Some(config) = config else {
         return error!("configuration not reloaded; the old one stays");
     };
@@ -234,20 +289,17 @@ fn reload(server: &Server, read: reload::Read, log_level: &LevelControl) {
         );
     }
     let level = config.log.level;
-    match Setup::new(config) {
-        Ok(setup) => {
-            server.reconfigure(setup);
-            info!("configuration reloaded; it holds for new sessions");
-            log_level.set(level);
-        }
-        Err(error) => error!("configuration not reloaded; the old one stays: {error:#}"),
-    }
+    server.reconfigure(config);
+    info!("configuration reloaded; it holds for new sessions");
+    log_level.set(level);
 }
 
-fn log_findings(findings: &Findings) {
+/// Logs what was found. Errors that are told in another way are left out with `worst`.
+fn log_findings(findings: &Findings, worst: Severity) {
     for finding in findings.as_slice() {
         match finding.severity {
-            Severity::Error => error!("{finding}"),
+            Severity::Error if worst == Severity::Error => error!("{finding}"),
+            Severity::Error => {}
             Severity::Warning => warn!("{finding}"),
         }
     }
@@ -267,7 +319,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self> {
-        let handle = |kind| signal(kind).context("cannot handle signals");
+        let handle = |kind| {
+            signal(kind)
+                .context("cannot handle signals; raise the limit on open files, and start it again")
+        };
         Ok(Self {
             terminate: handle(SignalKind::terminate())?,
             interrupt: handle(SignalKind::interrupt())?,

@@ -20,15 +20,22 @@ pub(super) struct PidFile(PathBuf);
 impl PidFile {
     /// Writes the file. That it cannot be written is logged and no reason not to serve.
     pub(super) fn create(path: PathBuf) -> Self {
-        if let Err(error) = write(&path) {
-            warn!(path = %path.display(), %error, "cannot write the pid file; the init script may not find this process");
+        if let Err(error) = write(&path, &process::id().to_string()) {
+            warn!(
+                "--pid-file {}: cannot be written: {error}; the init script may not find this \
+                 process; look at its directory",
+                path.display()
+            );
         }
         Self(path)
     }
 }
 
-/// A link at the path is replaced: what it leads to is not ours to overwrite.
-fn write(path: &Path) -> io::Result<()> {
+/// Writes a line. A link at the path is replaced: what it leads to is not ours to overwrite.
+///
+/// # Errors
+/// If the file cannot be made.
+pub(super) fn write(path: &Path, line: &str) -> io::Result<()> {
     if uninterrupted(|| fs::symlink_metadata(path)).is_ok_and(|found| found.is_symlink()) {
         fs::remove_file(path)?;
     }
@@ -36,7 +43,7 @@ fn write(path: &Path) -> io::Result<()> {
     options.write(true).create(true).truncate(true).mode(0o644);
     // To open a pipe would wait for its reader.
     options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
-    writeln!(options.open(path)?, "{}", process::id())
+    writeln!(options.open(path)?, "{line}")
 }
 
 impl Drop for PidFile {

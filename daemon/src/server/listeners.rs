@@ -2,7 +2,7 @@
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use nix::{
     errno::Errno,
     sys::socket::{setsockopt, sockopt},
@@ -11,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     time::sleep,
 };
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::config::Listen;
 
@@ -21,39 +21,92 @@ const BACKLOG: u32 = 128;
 /// How long to wait for somebody to give a resource back.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
-/// The sockets on which control connections arrive, at least one, and whether clients there begin
-/// with a TLS handshake.
+/// How often an address is tried again that the host does not have yet.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// The sockets on which control connections arrive, with whether clients there begin with a TLS
+/// handshake, and the addresses that the host does not have yet.
 #[derive(Debug)]
-pub(crate) struct Listeners(Vec<(TcpListener, bool)>);
+pub(crate) struct Listeners {
+    pub(super) bound: Vec<(TcpListener, bool)>,
+    pub(super) awaited: Vec<(SocketAddr, bool)>,
+}
 
 impl Listeners {
-    /// Binds every configured address. IPv6 is optional: a host may have it switched off.
+    /// Binds every configured address. One that the host does not have yet is waited for, because
+    /// interfaces may come up later than the daemon. IPv6 is optional: a host may have it switched
+    /// off.
     ///
     /// # Errors
-    /// If an IPv4 address, or every address, cannot be bound.
+    /// If an IPv4 address, or every address, cannot be bound for another reason.
     pub(crate) fn bind(listen: &Listen) -> Result<Self> {
-        let mut listeners = Vec::new();
+        let (mut bound, mut awaited) = (Vec::new(), Vec::new());
         for (address, implicit_tls) in listen.all() {
+            let key = if implicit_tls {
+                "listen.implicit-tls"
+            } else {
+                "listen.addresses"
+            };
             match bind(address) {
-                Ok(listener) => listeners.push((listener, implicit_tls)),
+                Ok(listener) => bound.push((listener, implicit_tls)),
+                Err(error) if errno(&error) == Some(Errno::EADDRNOTAVAIL) => {
+                    let seconds = RETRY.as_secs();
+                    warn!(
+                        "{key}: the host has no address {address} now; it is tried again every \
+                         {seconds} seconds; if it will never have it, correct the address"
+                    );
+                    awaited.push((address, implicit_tls));
+                }
                 Err(error) if address.is_ipv6() => {
-                    warn!(%address, %error, "cannot listen on this IPv6 address; going on without it");
+                    warn!(
+                        "{key}: cannot listen on {address}, going on without it: {error}; {}",
+                        remedy(&error)
+                    );
                 }
-                Err(error) => {
-                    return Err(error).with_context(|| {
-                        format!("cannot listen on {address}; end the program that uses the port, or change [listen]")
-                    });
-                }
+                Err(error) => bail!(
+                    "{key}: cannot listen on {address}: {error}; {}",
+                    remedy(&error)
+                ),
             }
         }
-        if listeners.is_empty() {
-            bail!("cannot listen on any address; check listen.addresses");
+        if bound.is_empty() && awaited.is_empty() {
+            bail!("listen.addresses: cannot listen on any address; list one that this host has");
         }
-        Ok(Self(listeners))
+        Ok(Self { bound, awaited })
     }
+}
 
-    pub(super) fn into_inner(self) -> Vec<(TcpListener, bool)> {
-        self.0
+/// Waits until the host has this address, and listens there.
+pub(super) async fn await_address(address: SocketAddr) -> TcpListener {
+    loop {
+        sleep(RETRY).await;
+        match bind(address) {
+            Ok(listener) => {
+                info!(%address, "listening: the host has this address now");
+                return listener;
+            }
+            Err(error) => debug!(%address, %error, "still no such address"),
+        }
+    }
+}
+
+fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw)
+}
+
+/// What to do about an address that cannot be bound.
+fn remedy(error: &io::Error) -> &'static str {
+    match errno(error) {
+        Some(Errno::EADDRINUSE) => {
+            "end the program that uses the port, or choose another address or port"
+        }
+        Some(Errno::EACCES | Errno::EPERM) => {
+            "start the daemon as root, or choose a port from 1024 on"
+        }
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
+            "raise the limit on open files or free memory, and start it again"
+        }
+        _ => "choose another address",
     }
 }
 
@@ -61,7 +114,7 @@ impl Listeners {
 impl fmt::Display for Listeners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let addresses = self
-            .0
+            .bound
             .iter()
             .filter_map(|(listener, _)| listener.local_addr().ok());
         f.write_str(
@@ -198,11 +251,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_address_at_all_is_an_error() {
+    async fn an_address_that_the_host_does_not_have_yet_is_waited_for() {
+        let absent = "192.0.2.77:0".parse().unwrap();
         let listen = Listen {
-            addresses: vec!["[2001:db8::1]:0".parse().unwrap()],
+            addresses: vec![absent],
             ..Listen::default()
         };
-        assert!(Listeners::bind(&listen).is_err());
+        let Listeners { bound, awaited } = Listeners::bind(&listen).unwrap();
+        assert!(bound.is_empty());
+        assert_eq!(awaited, [(absent, false)]);
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_an_error_with_its_key_and_a_remedy() {
+        let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listen = Listen {
+            addresses: Vec::new(),
+            implicit_tls: vec![taken.local_addr().unwrap()],
+            ..Listen::default()
+        };
+        let error = Listeners::bind(&listen).unwrap_err().to_string();
+        assert!(
+            error.starts_with("listen.implicit-tls: cannot listen on 127.0.0.1:"),
+            "{error}"
+        );
+        assert!(
+            error.contains("end the program that uses the port"),
+            "{error}"
+        );
     }
 }

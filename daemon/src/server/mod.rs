@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
     time::{Instant, sleep},
@@ -21,10 +21,13 @@ use tokio::{
 use tracing::{debug, error, warn};
 
 pub(crate) use self::listeners::Listeners;
-use self::{listeners::accept, refusals::Refusals};
+use self::{
+    listeners::{accept, await_address},
+    refusals::Refusals,
+};
 use crate::{
     accounts::PasswordChecks,
-    config::Engine,
+    config::{Config, Engine},
     session::{
         self, Client,
         admission::{Admission, Refusal},
@@ -33,6 +36,8 @@ use crate::{
         setup::Setup,
     },
     sys::memory,
+    task::start_thread,
+    tls::keeper::Keeper,
 };
 
 /// How often a stopping server looks whether its sessions are gone.
@@ -54,6 +59,7 @@ const SESSION_EXIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Server {
     setup: watch::Sender<Arc<Setup>>,
+    certificate: Keeper,
     admission: Admission,
     refusals: Refusals,
     checks: PasswordChecks,
@@ -66,10 +72,16 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server that has descriptors for so many sessions.
-    pub(crate) fn new(setup: Setup, places: u16) -> Arc<Self> {
+    pub(crate) fn new(config: Config, places: u16) -> Arc<Self> {
+        let certificate = Keeper::default();
+        let setup = Setup {
+            tls: certificate.configure(config.tls.as_ref()),
+            config: Arc::new(config),
+        };
         Arc::new(Self {
             engine: setup.config.server.engine,
             setup: watch::Sender::new(Arc::new(setup)),
+            certificate,
             admission: Admission::new(places),
             refusals: Refusals::default(),
             checks: PasswordChecks::default(),
@@ -84,16 +96,41 @@ impl Server {
         !setup.config.users.is_empty() || setup.config.anonymous.is_some()
     }
 
-    /// Uses `setup` for the sessions that begin from now on. The listeners stay as they are.
-    pub(crate) fn reconfigure(&self, setup: Setup) {
+    /// Uses `config`, and certificate and key as they are now, for the sessions that begin from now
+    /// on. The listeners stay as they are.
+    pub(crate) fn reconfigure(&self, config: Config) {
         let before = self.setup.borrow().config.clone();
-        if !setup.config.listen.all().eq(before.listen.all()) {
+        if !config.listen.all().eq(before.listen.all()) {
             warn!("the addresses of [listen] have changed; restart the daemon to listen there");
         }
-        if setup.config.server.engine != self.engine {
+        if config.server.engine != self.engine {
             warn!("server.engine has changed; restart the daemon to use the other engine");
         }
-        self.setup.send_replace(Arc::new(setup));
+        self.setup.send_replace(Arc::new(Setup {
+            tls: self.certificate.configure(config.tls.as_ref()),
+            config: Arc::new(config),
+        }));
+    }
+
+    /// Has a thread look at certificate and key, if their time has come: their storage may hang.
+    fn look_at_certificate(self: &Arc<Self>, client: bool) {
+        let Some(look) = self.certificate.due(client, Instant::now().into_std()) else {
+            return;
+        };
+        let server = self.clone();
+        let started = start_thread("certificate".to_owned(), Arc::new(()), move || {
+            if let Some(tls) = server.certificate.finish(&look) {
+                server.setup.send_modify(|setup| {
+                    let config = setup.config.clone();
+                    let tls = Some(tls);
+                    *setup = Arc::new(Setup { config, tls });
+                });
+            }
+        });
+        if let Err(error) = started {
+            debug!(%error, "no thread to look at the certificate");
+            self.certificate.give_up();
+        }
     }
 
     /// Tells the sessions to end once their transfers have, and waits for them, within bounds.
@@ -112,9 +149,10 @@ impl Server {
     }
 
     /// Ends the control connections of sessions that are stuck, and logs what was counted.
-    async fn watch_sessions(&self) {
+    async fn watch_sessions(self: Arc<Self>) {
         loop {
             sleep(WATCH_INTERVAL).await;
+            self.look_at_certificate(false);
             self.refusals.log_counted();
             watch_memory();
             if !self.admission.is_empty() {
@@ -127,13 +165,16 @@ impl Server {
     pub(crate) async fn run(self: Arc<Self>, listeners: Listeners) {
         let mut loops = JoinSet::new();
         let watching = self.clone();
-        let watch = tokio::spawn(async move { watching.watch_sessions().await });
-        for (listener, implicit_tls) in listeners.into_inner() {
+        let watch = tokio::spawn(watching.watch_sessions());
+        let Listeners { bound, awaited } = listeners;
+        for (listener, implicit_tls) in bound {
+            loops.spawn(self.clone().accept_all(listener, implicit_tls));
+        }
+        for (address, implicit_tls) in awaited {
             let server = self.clone();
             loops.spawn(async move {
-                while let Some((stream, peer)) = accept(&listener).await {
-                    server.admit(stream, peer, implicit_tls);
-                }
+                let listener = await_address(address).await;
+                server.accept_all(listener, implicit_tls).await;
             });
         }
         while let Some(ended) = loops.join_next().await {
@@ -144,8 +185,16 @@ impl Server {
         watch.abort();
     }
 
+    /// Accepts from one listener until it is broken.
+    async fn accept_all(self: Arc<Self>, listener: TcpListener, implicit_tls: bool) {
+        while let Some((stream, peer)) = accept(&listener).await {
+            self.admit(stream, peer, implicit_tls);
+        }
+    }
+
     /// Starts a session for a client, or tells it why not.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, implicit_tls: bool) {
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, implicit_tls: bool) {
+        self.look_at_certificate(true);
         let setup = self.setup.borrow().clone();
         let permit = match self
             .admission

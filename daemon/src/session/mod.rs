@@ -24,6 +24,8 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "libunftp")]
+use anyhow::bail;
 use anyhow::{Context as _, Result};
 use nix::sys::socket::{setsockopt, sockopt};
 use tracing::{debug, error, info, info_span, warn};
@@ -36,6 +38,8 @@ use self::{
     status::Status,
     waker::{Wakeups, waker},
 };
+#[cfg(feature = "libunftp")]
+use crate::config::Required;
 use crate::{accounts::PasswordChecks, task::start_thread};
 
 /// Everything that a session is made of.
@@ -114,6 +118,22 @@ pub(crate) fn start(
 }
 
 impl Session {
+    /// Tells the client that nobody can log in, if log-ins need TLS and there is no certificate.
+    ///
+    /// # Errors
+    /// If that is so.
+    #[cfg(feature = "libunftp")]
+    pub(crate) fn refuse_unless_protected(&self) -> Result<()> {
+        let tls = self.setup.config.tls.as_ref();
+        let required = tls.is_some_and(|tls| tls.required >= Required::Control);
+        if required && self.setup.lacks_certificate() {
+            let text = "there is no certificate for TLS now, try again later";
+            refusal::refuse(&*self.stream, text);
+            bail!("TLS is required, and there is no certificate");
+        }
+        Ok(())
+    }
+
     /// Serves the connection until the client leaves or the daemon stops: the native engine.
     pub(crate) fn serve(self, permit: Arc<Permit>) -> Result<()> {
         let local = self

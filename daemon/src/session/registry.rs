@@ -44,6 +44,12 @@ pub(crate) struct Row {
     pub(crate) peer: String,
     /// Who has logged in.
     pub(crate) user: Option<String>,
+    /// The version of TLS on its control connection.
+    pub(crate) tls: Option<&'static str>,
+    /// The cipher suite there.
+    pub(crate) cipher: Option<String>,
+    /// Whether its data connections are protected.
+    pub(crate) data_protected: bool,
     /// For how long it has been connected.
     pub(crate) seconds: u64,
     /// What it does, in a word.
@@ -125,10 +131,14 @@ impl Entry {
     fn row(&self) -> Row {
         let shown = self.status.shown();
         let (path, bytes) = shown.transfer.unzip();
+        let (tls, cipher) = shown.tls.map(|tls| (tls.version, tls.cipher)).unzip();
         Row {
             id: self.id,
             peer: self.peer.to_string(),
             user: shown.user,
+            tls,
+            cipher,
+            data_protected: shown.data_protected,
             seconds: self.since.elapsed().as_secs(),
             state: shown.state,
             path: path.map(|path| name::encode(path.as_bytes()).into_owned()),

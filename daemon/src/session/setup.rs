@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 
 use crate::{
     config::{self, Config, Required},
-    tls::{self, Sides},
+    tls::Sides,
 };
 
 /// How long the storage may take for an answer that should come at once, and for the end of what was
@@ -20,21 +20,14 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub(crate) struct Setup {
     /// The configuration.
     pub(crate) config: Arc<Config>,
-    /// Certificate and key, if TLS is configured.
+    /// Certificate and key, if TLS is configured and they can be used.
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
 impl Setup {
-    /// Reads what the configuration refers to.
-    ///
-    /// # Errors
-    /// If certificate or key cannot be used.
-    pub(crate) fn new(config: Config) -> Result<Self> {
-        let tls = config.tls.as_ref().map(tls::load).transpose()?;
-        Ok(Self {
-            config: Arc::new(config),
-            tls,
-        })
+    /// Whether TLS is configured and there is no certificate for it, for now.
+    pub(crate) fn lacks_certificate(&self) -> bool {
+        self.config.tls.is_some() && self.tls.is_none()
     }
 
     /// What a session does TLS with, if there is a certificate.
@@ -64,6 +57,7 @@ impl Setup {
         let policy = |tls: &config::Tls| TlsPolicy {
             control_required: tls.required >= Required::Control,
             data_required: tls.required == Required::Everything,
+            no_certificate: self.lacks_certificate(),
         };
         Settings {
             greeting: config.greeting.clone(),
@@ -72,11 +66,7 @@ impl Setup {
             passive_host: config.passive.host,
             active: config.active.enabled,
             ascii: config.transfers.ascii,
-            tls: config
-                .tls
-                .as_ref()
-                .filter(|_| self.tls.is_some())
-                .map(policy),
+            tls: config.tls.as_ref().map(policy),
             implicit_tls,
             times: Times {
                 log_in: seconds(limits.log_in_seconds),
@@ -87,6 +77,7 @@ impl Setup {
                 answer: ANSWER,
             },
             log_in_attempts: limits.log_in_attempts,
+            trace: tracing::enabled!(tracing::Level::DEBUG),
         }
     }
 }

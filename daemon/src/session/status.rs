@@ -16,7 +16,10 @@ use protocol::{
 };
 
 use super::waker::Waker;
-use crate::task::{Canceller, Task};
+use crate::{
+    task::{Canceller, Task},
+    tls::Agreed,
+};
 
 /// Written by the session's thread, read and ended from another. Locks are held for an assignment.
 #[derive(Debug)]
@@ -36,6 +39,10 @@ pub(crate) struct Status {
 struct State {
     activity: Activity,
     user: Option<String>,
+    /// What protects the control connection.
+    tls: Option<Agreed>,
+    /// Whether data connections are protected, too.
+    data_protected: bool,
     task: Task,
     /// What the transfer is that is under way, or was prepared last.
     transfer: Option<(&'static str, VirtualPath)>,
@@ -59,6 +66,10 @@ impl State {
 pub(crate) struct Shown {
     /// Who has logged in.
     pub(crate) user: Option<String>,
+    /// What protects its control connection, if TLS is on.
+    pub(crate) tls: Option<Agreed>,
+    /// Whether its data connections are protected.
+    pub(crate) data_protected: bool,
     /// What it does, in a word or two.
     pub(crate) state: &'static str,
     /// The path of the transfer that is under way, and the bytes that it has moved.
@@ -106,6 +117,16 @@ impl Status {
         self.state().user = user.map(str::to_owned);
     }
 
+    /// Notes what protects the control connection.
+    pub(super) fn set_tls(&self, tls: Option<Agreed>) {
+        self.state().tls = tls;
+    }
+
+    /// Notes whether data connections are protected from now on.
+    pub(super) fn set_data_protected(&self, protected: bool) {
+        self.state().data_protected = protected;
+    }
+
     /// Notes an operation, and which transfer it prepares if it prepares one.
     pub(super) fn begin(&self, operation: &Operation, task: &Task) {
         match operation {
@@ -136,6 +157,8 @@ impl Status {
         let transfer = transfer.filter(|_| state.activity == Activity::Transfer);
         Shown {
             user: state.user.clone(),
+            tls: state.tls.clone(),
+            data_protected: state.data_protected,
             state: transfer.map_or(state.activity.name(), |(what, _)| what),
             transfer: transfer.map(|(_, path)| (path.clone(), state.task.moved())),
         }

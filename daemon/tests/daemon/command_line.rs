@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -50,7 +51,17 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn the_shipped_configuration_is_clean() {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("esxftpd.toml");
+    // With a certificate in the place of the host's.
+    let directory = tempfile::tempdir().unwrap();
+    let text = include_str!("../../esxftpd.toml");
+    let (_table, _certificate) = crate::tls::table(directory.path(), "");
+    let here = |name: &str| format!("{}/{name}", directory.path().display());
+    let text = text
+        .replace("/etc/vmware/ssl/rui.crt", &here("certificate.pem"))
+        .replace("/etc/vmware/ssl/rui.key", &here("key.pem"));
+    let shipped = directory.path().join("esxftpd.toml");
+    fs::write(&shipped, text).unwrap();
+    fs::set_permissions(&shipped, fs::Permissions::from_mode(0o640)).unwrap();
     assert_eq!(check(&shipped, &[]), (Some(0), String::new()));
     assert_eq!(check(&shipped, &["--json"]), (Some(0), "[]\n".to_owned()));
 }

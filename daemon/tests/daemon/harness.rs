@@ -84,15 +84,36 @@ impl Daemon {
         Self::start_by(shell, "", tail)
     }
 
-    fn start_by(mut program: Command, head: &str, tail: impl FnOnce(&Path) -> String) -> Self {
+    fn start_by(program: Command, head: &str, tail: impl FnOnce(&Path) -> String) -> Self {
+        Self::start_at(program, ["127.0.0.1:0", "[::1]:0"], head, tail)
+    }
+
+    /// Has `program` start a daemon that listens at these addresses.
+    pub(crate) fn start_at<const N: usize>(
+        program: Command,
+        addresses: [&str; N],
+        head: &str,
+        tail: impl FnOnce(&Path) -> String,
+    ) -> Self {
+        Self::launch(program, |directory| {
+            let socket = directory.join("control");
+            let head = format!("{head}\ncontrol-socket = \"{}\"\n", socket.display());
+            let listen = format!("[listen]\naddresses = {addresses:?}\n");
+            format!("{head}{listen}{}", tail(&directory.join("root")))
+        })
+    }
+
+    /// Starts a daemon with this configuration, which is told the directory of the test.
+    pub(crate) fn start_by_text(text: impl FnOnce(&Path) -> String) -> Self {
+        Self::launch(Command::new(PROGRAM), text)
+    }
+
+    fn launch(mut program: Command, text: impl FnOnce(&Path) -> String) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("root");
         fs::create_dir(&root).unwrap();
         let config = directory.path().join("esxftpd.toml");
-        let listen = "[listen]\naddresses = [\"127.0.0.1:0\", \"[::1]:0\"]\n";
-        let socket = directory.path().join("control");
-        let head = format!("{head}\ncontrol-socket = \"{}\"\n", socket.display());
-        fs::write(&config, format!("{head}{listen}{}", tail(&root))).unwrap();
+        fs::write(&config, text(directory.path())).unwrap();
         let mut child = program
             .args(["serve", "--log-to-stderr", "--config"])
             .arg(&config)

@@ -10,6 +10,7 @@
 mod administration;
 mod blocked_log;
 mod busy_control_socket;
+mod certificate;
 mod command_line;
 mod data_plane;
 mod descriptors;

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{ErrorKind, Read, Write},
     net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::Arc,
 };
@@ -35,10 +36,10 @@ impl Wire for TlsStream {
 
 /// A client that trusts one certificate.
 #[derive(Clone)]
-struct Client(Arc<ClientConfig>, CertificateDer<'static>);
+pub(crate) struct Client(Arc<ClientConfig>, CertificateDer<'static>);
 
 impl Client {
-    fn trusting(certificate: &CertificateDer<'static>) -> Self {
+    pub(crate) fn trusting(certificate: &CertificateDer<'static>) -> Self {
         Self::speaking(ALL_VERSIONS, certificate)
     }
 
@@ -73,12 +74,17 @@ impl Client {
         stream
     }
 
-    /// A session of `alice`, protected from the beginning of its log-in.
-    fn log_in(&self, daemon: &Daemon) -> Ftp {
+    /// A session that is protected.
+    pub(crate) fn protect(&self, daemon: &Daemon) -> Ftp {
         let mut ftp = daemon.connect();
         ftp.reply();
         ftp.expect("AUTH TLS", "234");
-        let mut ftp = Ftp::over(Box::new(self.handshake(ftp.tcp())));
+        Ftp::over(Box::new(self.handshake(ftp.tcp())))
+    }
+
+    /// A session of `alice`, protected from the beginning of its log-in.
+    pub(crate) fn log_in(&self, daemon: &Daemon) -> Ftp {
+        let mut ftp = self.protect(daemon);
         ftp.expect("USER alice", "331");
         ftp.expect(&format!("PASS {PASSWORD}"), "230");
         ftp.expect("PBSZ 0", "200");
@@ -91,7 +97,9 @@ impl Client {
 pub(crate) fn table(directory: &Path, more: &str) -> (String, CertificateDer<'static>) {
     let CertifiedKey { cert, signing_key } = make();
     fs::write(directory.join("certificate.pem"), cert.pem()).unwrap();
-    fs::write(directory.join("key.pem"), signing_key.serialize_pem()).unwrap();
+    let key = directory.join("key.pem");
+    fs::write(&key, signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let directory = directory.display();
     let table = format!(
         "[tls]\ncertificate = \"{directory}/certificate.pem\"\nkey = \"{directory}/key.pem\"\n{more}\n"
@@ -430,25 +438,4 @@ fn a_renewed_certificate_is_used_after_sighup() {
     daemon.signal(nix::sys::signal::Signal::SIGHUP);
     daemon.wait_for_log("configuration reloaded");
     Client::trusting(&renewed).log_in(&daemon);
-}
-
-#[test]
-fn a_certificate_that_cannot_be_used_stops_the_start_with_its_name() {
-    let directory = tempfile::tempdir().unwrap();
-    let (table, _certificate) = table(directory.path(), "");
-    fs::write(directory.path().join("key.pem"), "nonsense").unwrap();
-    let config = directory.path().join("esxftpd.toml");
-    fs::write(
-        &config,
-        format!("[listen]\naddresses = [\"127.0.0.1:0\"]\n{table}"),
-    )
-    .unwrap();
-    let output = std::process::Command::new(crate::harness::PROGRAM)
-        .args(["serve", "--log-to-stderr", "--config"])
-        .arg(&config)
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("tls.key") && log.contains("key.pem"), "{log}");
 }

@@ -74,6 +74,7 @@ fn the_payload_lands_where_it_should() {
         [
             ("etc/config/esxftpd/esxftpd.toml", 0o1640),
             ("etc/init.d/esxftpd", 0o755),
+            ("etc/vmware/firewall/esxftpd-implicit.xml", 0o444),
             ("etc/vmware/firewall/esxftpd.xml", 0o444),
             ("etc/vmware/service/esxftpd.xml", 0o444),
             ("etc/vmware/shutdown/shutdown.d/esxftpd", 0o755),

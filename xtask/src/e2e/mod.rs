@@ -29,11 +29,12 @@ pub(crate) const CONFIG: &str = "/etc/config/esxftpd/esxftpd.toml";
 /// What an administrator changes first.
 const SHIPPED_ADDRESSES: &str = "addresses = [\"0.0.0.0:21\", \"[::]:21\"]";
 
-/// The lines that ship disabled and make the daemon offer TLS, with the host's own certificate.
+/// The lines by which the daemon offers TLS as shipped, with the host's own certificate.
 const SHIPPED_TLS: &str = "\
-#![tls]
-#!certificate = \"/etc/vmware/ssl/rui.crt\"
-#!key = \"/etc/vmware/ssl/rui.key\"
+[tls]
+certificate = \"/etc/vmware/ssl/rui.crt\"
+key = \"/etc/vmware/ssl/rui.key\"
+required = \"nothing\"
 ";
 
 /// The sticky bit is what makes the host keep an edited file.
@@ -185,9 +186,7 @@ impl Trial {
             ensure!(shipped.contains(part), "{CONFIG} does not contain: {part}");
         }
         let addresses = format!("addresses = [\"{}:{}\"]", target.host, target.port);
-        let text = shipped
-            .replace(SHIPPED_ADDRESSES, &addresses)
-            .replace(SHIPPED_TLS, &SHIPPED_TLS.replace("#!", ""));
+        let text = shipped.replace(SHIPPED_ADDRESSES, &addresses);
         Ok(fs::write(self.host.path(CONFIG), text)?)
     }
 

@@ -323,6 +323,14 @@ fn daemon_that_refuses_to_start_is_explained_but_no_failure() {
             scene.read("/tmp/log")
         );
 
+        // A daemon that says why is quoted, on the terminal and in the log.
+        let cause = "ended: listen.addresses: cannot listen on 192.0.2.1:21";
+        scene.tmp("refuse", cause);
+        let start = scene.expect(&["start", "install"], 0);
+        let expected = format!("esxftpd: not started: {cause}\n");
+        assert_eq!(start.stderr, expected, "{supervision:?}");
+        assert!(scene.read("/tmp/log").contains(cause), "{supervision:?}");
+
         // The next start, with the reason gone, leaves one daemon and at most one watchdog behind.
         fs::remove_file(scene.host.path("/tmp/refuse")).unwrap();
         let pid = scene.start();

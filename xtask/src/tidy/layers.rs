@@ -14,18 +14,22 @@ const DAEMON: Layers = &[
     ("main", &["cli"]),
     (
         "cli",
-        &["accounts", "admin", "config", "logging", "probe", "serve"],
+        &[
+            "accounts", "admin", "config", "logging", "probe", "serve", "tls",
+        ],
     ),
     (
         "serve",
         &[
-            "admin", "config", "logging", "probe", "server", "session", "storage", "sys",
+            "admin", "config", "logging", "probe", "server", "storage", "sys",
         ],
     ),
     ("admin", &["server", "session", "sys"]),
     (
         "server",
-        &["accounts", "config", "libunftp", "session", "sys"],
+        &[
+            "accounts", "config", "libunftp", "session", "sys", "task", "tls",
+        ],
     ),
     (
         "libunftp",
@@ -44,7 +48,7 @@ const DAEMON: Layers = &[
     ("accounts", &["config", "sys", "task"]),
     ("logging", &["config"]),
     ("probe", &["sys"]),
-    ("tls", &["config"]),
+    ("tls", &["config", "sys"]),
     ("config", &["sys"]),
     ("task", &["sys"]),
     ("sys", &[]),

@@ -8,6 +8,7 @@ use super::{Findings, Tree};
 
 const CONFIG: &str = "daemon/esxftpd.toml";
 const RULESET: &str = "firewall/esxftpd.xml";
+const IMPLICIT_RULESET: &str = "firewall/esxftpd-implicit.xml";
 const SERVICE: &str = "packaging/host/service.xml";
 const README: &str = "README.md";
 
@@ -29,6 +30,9 @@ pub(super) fn check(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
             RULESET,
             format!("opens {opened:?}, but {CONFIG} has {configured:?}; make them agree"),
         );
+    }
+    if let Err(problem) = implicit(&tree.read(IMPLICIT_RULESET)?) {
+        findings.add(IMPLICIT_RULESET, format!("{problem:#}"));
     }
     for (word, wrong) in wrong_ports(&tree.read(README)?, &configured) {
         findings.add(
@@ -129,6 +133,21 @@ fn opened(ruleset: &Document<'_>) -> Result<Ports> {
     })
 }
 
+/// The ruleset for implicit TLS opens its port and nothing else, once somebody enables it.
+fn implicit(text: &str) -> Result<()> {
+    let ruleset = Document::parse(text)?;
+    let root = ruleset.root_element();
+    let found = ["id", "direction", "protocol", "porttype", "port", "enabled"]
+        .map(|name| text_of(root, name).unwrap_or_default());
+    let expected = ["esxftpd-implicit", "inbound", "tcp", "dst", "990", "false"];
+    ensure!(found == expected, "says {found:?}, expected {expected:?}");
+    let rules = ruleset
+        .descendants()
+        .filter(|node| node.has_tag_name("rule"));
+    ensure!(rules.count() == 1, "has more than one rule");
+    Ok(())
+}
+
 /// The service entry ties the init script to the ruleset; a wrong name would leave the ports
 /// closed.
 fn service(text: &str, ruleset_id: &str, findings: &mut Findings) -> Result<()> {
@@ -184,6 +203,15 @@ mod tests {
         let wrong = wrong_ports("port 2121, port 21, ports 2000-20099", &ports);
         assert_eq!(wrong, [("port", "2121"), ("ports", "2000-20099")]);
         assert_eq!(wrong_ports("", &ports).len(), 2);
+    }
+
+    #[test]
+    fn a_ruleset_for_implicit_tls_that_is_open_is_noticed() {
+        let text = include_str!("../../../firewall/esxftpd-implicit.xml");
+        implicit(text).unwrap();
+        for (old, new) in [("<enabled>false", "<enabled>true"), ("990", "21")] {
+            assert!(implicit(&text.replace(old, new)).is_err());
+        }
     }
 
     #[test]

@@ -124,6 +124,14 @@ impl Protocol {
     }
 
     pub(crate) fn site(&mut self, site: Site) {
+        self.verb = match &site {
+            Site::Mode(..) | Site::ModeChange(..) => "SITE CHMOD",
+            Site::CopyFrom(_) => "SITE CPFR",
+            Site::CopyTo(_) => "SITE CPTO",
+            Site::Modified(..) => "SITE UTIME",
+            Site::Space(_) => "SITE DF",
+            Site::Help | Site::Usage(_) | Site::Unknown => self.verb,
+        };
         match site {
             Site::Mode(mode, path) => {
                 if let Some(path) = self.resolve(&path) {

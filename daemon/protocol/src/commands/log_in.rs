@@ -3,7 +3,7 @@
 use crate::{
     protocol::{
         Protocol,
-        interface::Action,
+        interface::{Action, Ending},
         state::{Parameters, Security, State, Who},
     },
     reply::Reply,
@@ -33,13 +33,16 @@ impl Protocol {
             Denied::TlsRequired => "This account logs in over TLS only: send AUTH TLS first.",
             Denied::NoRoot => "Home directory unavailable; the datastore may be unmounted.",
             Denied::Unavailable => {
-                self.end("Log-ins cannot be checked now, try again later.");
+                self.end(
+                    Ending::LogInRefused,
+                    "Log-ins cannot be checked now, try again later.",
+                );
                 return;
             }
         };
         self.refused += 1;
         if self.refused >= self.settings.log_in_attempts {
-            self.end("Too many log-ins were refused.");
+            self.end(Ending::LogInRefused, "Too many log-ins were refused.");
         } else {
             self.finish(Reply::new(530, text));
         }
@@ -48,6 +51,7 @@ impl Protocol {
     pub(crate) fn user(&mut self, name: String) {
         self.log_out();
         if let Some(refusal) = self.control_refusal() {
+            self.note_want_of_tls(&refusal);
             self.reply(refusal);
             return;
         }
@@ -60,6 +64,7 @@ impl Protocol {
             Who::Named(user) => {
                 let user = user.clone();
                 if let Some(refusal) = self.control_refusal() {
+                    self.note_want_of_tls(&refusal);
                     self.reply(refusal);
                     return;
                 }

@@ -14,6 +14,7 @@ use crate::{
     parse::{command::Command, file_arguments::Site},
     protocol::{
         Protocol,
+        interface::Ending,
         state::{Position, State, Who},
     },
     reply::{Reply, shown},
@@ -44,7 +45,7 @@ impl Protocol {
             Command::Rein => self.reinitialize(),
             Command::Quit => {
                 self.reply(Reply::new(221, "Goodbye."));
-                self.close();
+                self.close(Ending::Quit);
             }
             Command::Host => self.host(),
             Command::Client => self.reply(Reply::new(200, "Noted.")),

@@ -41,8 +41,14 @@ impl Protocol {
     }
 
     pub(crate) fn auth(&mut self, mechanism: Mechanism) {
-        if self.settings.tls.is_none() {
+        let Some(policy) = self.settings.tls else {
             self.reply(Reply::new(502, "This server has no certificate for TLS."));
+            return;
+        };
+        if policy.no_certificate {
+            // RFC 2228, section 3: the mechanism is known, and a resource for it is missing.
+            let text = "There is no certificate for TLS now, try again later.";
+            self.reply(Reply::new(431, text));
         } else if mechanism == Mechanism::Unknown {
             self.reply(Reply::new(504, "The mechanisms are TLS, TLS-C and SSL."));
         } else if self.security.tls() {

@@ -78,6 +78,7 @@ pub fn play(program: &[u8]) {
         tls: (mode & 4 == 0).then_some(TlsPolicy {
             control_required: mode & 8 != 0,
             data_required: mode & 16 != 0,
+            no_certificate: mode & 2 != 0 && mode & 32 != 0 && mode & 64 == 0,
         }),
         implicit_tls: mode & 4 == 0 && mode & 64 != 0,
         times: Times {
@@ -89,6 +90,7 @@ pub fn play(program: &[u8]) {
             answer: Duration::from_secs(5),
         },
         log_in_attempts: 3,
+        trace: mode & 16 != 0 && mode & 32 != 0,
     };
     let now = first_instant();
     let mut world = World {
@@ -232,7 +234,7 @@ impl World<'_> {
                 self.handshake = true;
                 self.lines = self.replies;
             }
-            Action::Protect(_) => {}
+            Action::Protect(_) | Action::Refused { .. } | Action::Heard { .. } => {}
             Action::Close => self.closed = true,
         }
     }

@@ -5,10 +5,17 @@ use std::{
     time::Duration,
 };
 
-use crate::request::{Access, Denied, Failure, Operation, Outcome, Password, PathFailure};
+use crate::{
+    request::{Access, Denied, Failure, Operation, Outcome, Password, PathFailure},
+    virtual_path::VirtualPath,
+};
 
 /// What the protocol knows from the start.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings that have nothing to do with one another"
+)]
 pub struct Settings {
     /// The text of the reply that greets a client.
     pub greeting: String,
@@ -22,7 +29,7 @@ pub struct Settings {
     pub active: bool,
     /// Whether TYPE A converts line ends; otherwise it is accepted and means nothing.
     pub ascii: bool,
-    /// What holds for TLS; absent without a certificate.
+    /// What holds for TLS; absent where it is not configured.
     pub tls: Option<TlsPolicy>,
     /// Whether the connection began with a TLS handshake (implicit TLS), which has been done.
     pub implicit_tls: bool,
@@ -30,6 +37,8 @@ pub struct Settings {
     pub times: Times,
     /// Refused log-ins after which the connection ends.
     pub log_in_attempts: u32,
+    /// Whether every command is to be noted.
+    pub trace: bool,
 }
 
 /// What holds for TLS.
@@ -39,6 +48,8 @@ pub struct TlsPolicy {
     pub control_required: bool,
     /// No data connection without TLS.
     pub data_required: bool,
+    /// There is no certificate for now, and so no TLS.
+    pub no_certificate: bool,
 }
 
 /// How long things may take.
@@ -95,8 +106,30 @@ pub enum Action {
     /// Give up what has been set up, prepared or begun: the operation or transfer, the data
     /// connection and its listener. No event about them must come in after this.
     Abandon,
-    /// Close the control connection after everything before this has been sent. The session ends.
+    /// Close the control connection after everything before this has been sent. The session ends;
+    /// [`crate::Protocol::ending`] tells why.
     Close,
+    /// Note, if anything is noted, that a command was refused.
+    Refused {
+        /// The name of the command.
+        verb: &'static str,
+        /// The path that the refusal is about.
+        path: Option<VirtualPath>,
+        /// The code of the reply.
+        code: u16,
+        /// Why.
+        cause: &'static str,
+        /// Whether an administrator may have to know: for want of rights or space, because of a lock
+        /// or of the storage. Otherwise the client was wrong about what there is.
+        is_denial: bool,
+    },
+    /// Note a command, with its argument if that can hold no secret. Only with [`Settings::trace`].
+    Heard {
+        /// The name of the command.
+        verb: &'static str,
+        /// What followed it.
+        argument: Option<Vec<u8>>,
+    },
 }
 
 /// What has happened.
@@ -143,6 +176,50 @@ impl DataFailure {
             Self::NoPort => "The server has no free port, try again later.",
             Self::Resources => "The server is out of resources, try again later.",
             Self::Unreachable => "Your address and port cannot be reached.",
+        }
+    }
+}
+
+/// Why a session has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The client has sent QUIT.
+    Quit,
+    /// The client has ended the connection, or it broke.
+    Lost,
+    /// No command came for too long.
+    Idle,
+    /// Nobody logged in, in the time for it.
+    LogInTime,
+    /// Too many log-ins were refused, or none could be checked.
+    LogInRefused,
+    /// The storage does not answer.
+    Stalled,
+    /// The client sends bytes that are no commands.
+    Flood,
+    /// There is no TLS.
+    Tls,
+    /// An administrator has ended it.
+    Administrator,
+    /// The daemon stops.
+    Stop,
+}
+
+impl Ending {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::Lost => "lost",
+            Self::Idle => "idle",
+            Self::LogInTime => "log-in-time",
+            Self::LogInRefused => "log-in-refused",
+            Self::Stalled => "stalled",
+            Self::Flood => "flood",
+            Self::Tls => "tls",
+            Self::Administrator => "administrator",
+            Self::Stop => "stop",
         }
     }
 }

@@ -21,7 +21,7 @@ use std::{
 };
 
 use self::{
-    interface::{Action, Activity, Event, Settings},
+    interface::{Action, Activity, Ending, Event, Settings},
     state::{Control, Parameters, Security, State, Who},
 };
 use crate::{
@@ -31,6 +31,8 @@ use crate::{
         verb::{self, Verb},
     },
     reply::Reply,
+    request::Failure,
+    virtual_path::VirtualPath,
 };
 
 /// The control connection of one session.
@@ -56,6 +58,10 @@ pub struct Protocol {
     pub(crate) who: Who,
     pub(crate) security: Security,
     pub(crate) parameters: Parameters,
+    /// The name of the command that is under way, or was last.
+    pub(crate) verb: &'static str,
+    /// Why the session ends.
+    ending: Option<Ending>,
     /// Log-ins that were refused.
     pub(crate) refused: u32,
     /// When the session ends for want of a log-in.
@@ -84,6 +90,8 @@ impl Protocol {
             who: Who::Nobody,
             security: Security::new(control, implicit),
             parameters: Parameters::default(),
+            verb: "",
+            ending: None,
             refused: 0,
             log_in_by: Some(now + settings.times.log_in),
             stop_by: None,
@@ -110,8 +118,13 @@ impl Protocol {
         self.now = now;
         self.client_closed.get_or_insert(now);
         if matches!(self.state, State::Handshaking) {
-            self.close();
+            self.close(Ending::Lost);
         }
+    }
+
+    /// Why the session has ended, once it has.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
     }
 
     /// Whether there is room for more bytes of the client.
@@ -128,7 +141,7 @@ impl Protocol {
             (State::Handshaking, Event::TlsEstablished) => self.tls_established(),
             (state @ State::Handshaking, Event::TlsFailed) => {
                 self.state = state;
-                self.close();
+                self.close(Ending::Tls);
             }
             (State::Listening(passive), Event::Listening(port)) => self.listening(passive, port),
             (State::Listening(_), Event::DataUnavailable(failure)) => {
@@ -163,7 +176,8 @@ impl Protocol {
             State::Performing(_) | State::Transferring(_) => self.act(Action::Cancel),
             _ => {}
         }
-        self.end_unless_handshaking("An administrator has ended this session.");
+        let text = "An administrator has ended this session.";
+        self.end_unless_handshaking(Ending::Administrator, text);
     }
 
     /// What the session does, for an administrator to see.
@@ -195,12 +209,12 @@ impl Protocol {
             State::Closed | State::Handshaking => false,
             State::Ready => {
                 if self.stop_by.is_some() {
-                    self.end("The server is stopping.");
+                    self.end(Ending::Stop, "The server is stopping.");
                     return true;
                 }
                 match self.held.take().or_else(|| self.input.next()) {
                     Some(line) => self.line(line),
-                    None if self.client_closed.is_some() => self.close(),
+                    None if self.client_closed.is_some() => self.close(Ending::Lost),
                     None => return false,
                 }
                 true
@@ -259,7 +273,7 @@ impl Protocol {
                 "A line cannot contain a NUL, or a CR that does not end it.",
             )),
             Line::Refusal(bytes) => self.act(Action::Send(bytes.to_vec())),
-            Line::Flood => self.end("Too many bytes that are no commands."),
+            Line::Flood => self.end(Ending::Flood, "Too many bytes that are no commands."),
         }
     }
 
@@ -273,6 +287,28 @@ impl Protocol {
             self.since = self.now;
         }
         self.act(Action::Send(reply.into_bytes()));
+    }
+
+    /// Notes that the storage refuses what is under way.
+    pub(crate) fn note_failure(&mut self, path: &VirtualPath, reply: &Reply, failure: Failure) {
+        self.act(Action::Refused {
+            verb: self.verb,
+            path: Some(path.clone()),
+            code: reply.code(),
+            cause: failure.text(),
+            is_denial: failure.is_denial(),
+        });
+    }
+
+    /// Notes that a command is refused for want of TLS.
+    pub(crate) fn note_want_of_tls(&mut self, reply: &Reply) {
+        self.act(Action::Refused {
+            verb: self.verb,
+            path: None,
+            code: reply.code(),
+            cause: "TLS is required",
+            is_denial: true,
+        });
     }
 
     /// Changes the state; its deadline begins now.
@@ -293,16 +329,17 @@ impl Protocol {
     }
 
     /// Ends the session with a reason.
-    pub(crate) fn end(&mut self, reason: &str) {
+    pub(crate) fn end(&mut self, ending: Ending, reason: &str) {
         if !matches!(self.state, State::Closed) {
             self.reply(Reply::new(421, reason));
-            self.close();
+            self.close(ending);
         }
     }
 
     /// Ends the session without a word.
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn close(&mut self, ending: Ending) {
         if !matches!(self.state, State::Closed) {
+            self.ending = Some(ending);
             self.state = State::Closed;
             self.input.clear();
             self.held = None;
@@ -319,6 +356,16 @@ impl Protocol {
             ));
             return;
         };
+        if matches!(self.state, State::Ready) {
+            self.verb = known.name;
+        }
+        if self.settings.trace {
+            let open = known.needs == verb::Needs::LogIn && matches!(self.who, Who::In(..));
+            let argument = argument.trim_ascii();
+            let argument = (open && !argument.is_empty()).then(|| argument.to_vec());
+            let verb = known.name;
+            self.act(Action::Heard { verb, argument });
+        }
         if known.needs == verb::Needs::LogIn && !matches!(self.who, Who::In(..)) {
             self.reply(Reply::new(530, "Log in with USER and PASS first."));
             return;

@@ -134,9 +134,15 @@ impl Protocol {
             Job::ModeAfterTime(path, _) => {
                 let text = format!("The time is set, the mode is not: {failure}.");
                 let reply = Reply::failure_of(&path, failure);
+                self.note_failure(&path, &reply, failure);
                 self.reply(reply.with_text(text));
             }
-            job => self.reply(Reply::failure_of(job.path(role), failure)),
+            job => {
+                let path = job.path(role);
+                let reply = Reply::failure_of(path, failure);
+                self.note_failure(path, &reply, failure);
+                self.reply(reply);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Protocol,
-    interface::Action,
+    interface::{Action, Ending},
     state::{Progress, State, Who},
     transfer::{Cause, Phase, Transferring},
 };
@@ -127,17 +127,20 @@ impl Protocol {
                     self.act(Action::LogOut);
                 }
                 self.who = Who::Nobody;
-                self.end_unless_handshaking("Login timeout.");
+                self.end_unless_handshaking(Ending::LogInTime, "Login timeout.");
             }
-            Due::Command => self.end("No command has come for too long."),
-            Due::Handshake => self.close(),
+            Due::Command => self.end(Ending::Idle, "No command has come for too long."),
+            Due::Handshake => self.close(Ending::Tls),
             Due::Stop => {
                 if matches!(self.state, State::Performing(_) | State::Transferring(_)) {
                     self.act(Action::Cancel);
                 }
-                self.end_unless_handshaking("The server is stopping.");
+                self.end_unless_handshaking(Ending::Stop, "The server is stopping.");
             }
-            Due::Answer => self.end("The storage does not answer, please connect again."),
+            Due::Answer => {
+                let text = "The storage does not answer, please connect again.";
+                self.end(Ending::Stalled, text);
+            }
             Due::OperationEnd => self.operation_stuck(),
             Due::OperationProgress => self.abort(),
             Due::DataConnection => self.transfer_stuck(Failure::NoConnection),
@@ -147,11 +150,11 @@ impl Protocol {
     }
 
     /// In a handshake, nobody would understand a reply.
-    pub(crate) fn end_unless_handshaking(&mut self, reason: &str) {
+    pub(crate) fn end_unless_handshaking(&mut self, ending: Ending, reason: &str) {
         if matches!(self.state, State::Handshaking) {
-            self.close();
+            self.close(ending);
         } else {
-            self.end(reason);
+            self.end(ending, reason);
         }
     }
 }

@@ -151,6 +151,7 @@ impl Protocol {
     /// Begins a transfer.
     pub(crate) fn prepare(&mut self, transfer: Transfer) {
         if let Some(refusal) = self.data_refusal() {
+            self.note_want_of_tls(&refusal);
             self.reply(refusal);
             return;
         }
@@ -237,10 +238,15 @@ impl Protocol {
             (outcome, cancelled, _) => {
                 self.abandon();
                 let failure = outcome.map_or_else(|refused| refused.failure, |_| Failure::Internal);
-                self.finish(match cancelled {
-                    Some(_) => Reply::new(426, "The transfer was aborted."),
-                    None => transfer.refusal(failure),
-                });
+                let reply = if cancelled.is_some() {
+                    Reply::new(426, "The transfer was aborted.")
+                } else {
+                    transfer.refusal(failure)
+                };
+                if cancelled.is_none() {
+                    self.note_failure(&transfer.path, &reply, failure);
+                }
+                self.finish(reply);
             }
         }
     }

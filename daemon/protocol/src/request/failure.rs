@@ -117,9 +117,54 @@ impl From<Failure> for PathFailure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Failure {
+    /// Whether rights, space, a lock or the storage stand in the way, and not what the client
+    /// believes to be there.
+    pub fn is_denial(self) -> bool {
+        match self {
+            Self::PartName
+            | Self::LinkRefused
+            | Self::PermissionDenied
+            | Self::ReadOnly
+            | Self::AccountForbids
+            | Self::Unfinished
+            | Self::BeingWritten
+            | Self::Locked
+            | Self::NoSpace
+            | Self::NoSpaceRemoved
+            | Self::Quota
+            | Self::TooLarge
+            | Self::Device
+            | Self::Shortened
+            | Self::Displaced
+            | Self::Unsynced
+            | Self::Unsupported
+            | Self::Resources
+            | Self::Internal => true,
+            Self::NotFound
+            | Self::Exists
+            | Self::NotADirectory
+            | Self::IsADirectory
+            | Self::NotAFile
+            | Self::NotEmpty
+            | Self::InvalidName
+            | Self::TargetMissing
+            | Self::IsALink
+            | Self::BehindEnd
+            | Self::InvalidTime
+            | Self::TooMuch
+            | Self::ConnectionLost
+            | Self::Handshake
+            | Self::NotResumed
+            | Self::Truncated
+            | Self::Cancelled
+            | Self::NoConnection => false,
+        }
+    }
+
+    /// In words.
+    pub fn text(self) -> &'static str {
+        match self {
             Self::NotFound => "no such file or directory",
             Self::Exists => "the name is taken",
             Self::NotADirectory => "not a directory",
@@ -171,6 +216,12 @@ impl fmt::Display for Failure {
             Self::NoConnection => "no data connection",
             Self::Resources => "the server is out of resources, try again later",
             Self::Internal => "internal error",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }

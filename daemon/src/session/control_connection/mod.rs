@@ -11,6 +11,8 @@ use std::{
 use nix::poll::PollFlags;
 use rustls::{ServerConfig, ServerConnection};
 
+use crate::tls::Agreed;
+
 /// The control connection and what waits to be sent on it.
 pub(super) struct ControlConnection {
     stream: Arc<TcpStream>,
@@ -59,6 +61,12 @@ impl ControlConnection {
     /// Bytes that wait to be sent.
     pub(super) fn waiting(&self) -> usize {
         self.output.len() - self.sent
+    }
+
+    /// What protects it, if TLS is on.
+    pub(super) fn agreed(&self) -> Option<Agreed> {
+        let tls = self.tls.as_ref().filter(|tls| !tls.is_handshaking())?;
+        Agreed::of(tls)
     }
 
     /// Whether TLS is on.

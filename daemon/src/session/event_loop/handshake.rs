@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use protocol::{Activity, Event, Protocol};
 use tracing::info;
 
@@ -12,10 +12,14 @@ use crate::tls;
 impl EventLoop {
     /// The handshake of a client that begins with one.
     pub(super) fn implicit_handshake(&mut self, patience: Duration) -> Result<Next> {
-        let tls = self
-            .tls
-            .as_ref()
-            .context("implicit TLS needs a certificate")?;
+        let Some(tls) = &self.tls else {
+            // A client that expects TLS shows it at best; it is told all the same.
+            info!("tls-failed cause=\"there is no certificate\"");
+            let text = "There is no certificate for TLS now, try again later.";
+            self.control.send(format!("421 {text}\r\n").into_bytes());
+            self.farewell();
+            return Ok(Next::End);
+        };
         self.control.start_tls(tls.control.clone())?;
         let deadline = Instant::now() + patience;
         loop {
@@ -40,6 +44,7 @@ impl EventLoop {
                 return Ok(Next::End);
             }
             if !self.control.is_handshaking() {
+                self.status.set_tls(self.control.agreed());
                 return Ok(Next::GoOn);
             }
             if Instant::now() >= deadline {
@@ -67,7 +72,10 @@ impl EventLoop {
                 Event::TlsFailed
             }
             Ok(()) if self.control.is_handshaking() => return,
-            Ok(()) => Event::TlsEstablished,
+            Ok(()) => {
+                self.status.set_tls(self.control.agreed());
+                Event::TlsEstablished
+            }
         };
         protocol.event(event, Instant::now());
     }

@@ -317,6 +317,7 @@ impl EventLoop {
                         Some(tls) => Protection::Tls(tls.data.clone()),
                         None => Protection::Impossible,
                     };
+                    self.status.set_data_protected(protect);
                     None
                 }
                 Action::Listen => {

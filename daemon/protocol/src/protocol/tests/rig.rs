@@ -47,6 +47,8 @@ pub(crate) struct Rig {
     pub(crate) operations: Vec<Operation>,
     /// Everything else that was to be done.
     others: Vec<Action>,
+    /// Commands that were noted as refused.
+    pub(crate) refused: Vec<Action>,
     /// The answers of the storage to come; then ones that fit.
     pub(crate) outcomes: VecDeque<Result<Outcome, Failure>>,
     /// Which path the storage's failures are about.
@@ -74,6 +76,7 @@ pub(crate) fn settings() -> Settings {
         implicit_tls: false,
         times: TIMES,
         log_in_attempts: 3,
+        trace: false,
     }
 }
 
@@ -127,6 +130,7 @@ impl Rig {
             output: Vec::new(),
             operations: Vec::new(),
             others: Vec::new(),
+            refused: Vec::new(),
             outcomes: VecDeque::new(),
             role: PathRole::Target,
             log_in: Some(Ok(Access::default())),
@@ -295,6 +299,7 @@ impl Rig {
 
     fn act(&mut self, action: Action) {
         match &action {
+            Action::Refused { .. } => return self.refused.push(action),
             Action::Send(bytes) => return self.output.extend_from_slice(bytes),
             Action::Perform(operation) => {
                 self.operations.push(operation.clone());

@@ -154,6 +154,7 @@ fn implicit_tls_protects_data_without_being_told() {
         ..tls_settings(TlsPolicy {
             control_required: true,
             data_required: true,
+            no_certificate: false,
         })
     });
     assert_eq!(rig.done(), [Protect(true)]);
@@ -189,4 +190,21 @@ fn rein_ends_the_protection_of_data_but_not_tls() {
     rig.expect("REIN", "220");
     assert_eq!(rig.done(), [Abandon, LogOut, Protect(false)]);
     rig.expect("AUTH TLS", "503");
+}
+
+/// RFC 2228, section 3: 431 where the mechanism is known and a resource for it is missing.
+#[test]
+fn without_a_certificate_for_now_auth_can_be_tried_again() {
+    let mut rig = Rig::new(tls_settings(TlsPolicy {
+        no_certificate: true,
+        ..TlsPolicy::default()
+    }));
+    rig.each("431", "AUTH TLS | AUTH SSL | AUTH GSSAPI");
+    rig.talk("USER alice | PASS secret", &[331, 230]);
+    let mut rig = Rig::new(tls_settings(TlsPolicy {
+        control_required: true,
+        no_certificate: true,
+        ..TlsPolicy::default()
+    }));
+    rig.each("530", "USER alice");
 }

@@ -1,23 +1,25 @@
 //! TLS: from the files of the configuration to what sessions need.
+//!
+//! [`pair`] reads certificate and key and judges them, [`keeper`] keeps the last good pair and says
+//! when to look at the files again.
+
+mod certificate;
+pub(crate) mod keeper;
+pub(crate) mod pair;
 
 use std::{
+    fmt,
     io::{self, ErrorKind},
-    path::Path,
     sync::Arc,
+    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result};
 use rustls::{
-    AlertDescription, Error, ServerConfig,
-    crypto::ring::{Ticketer, default_provider},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    AlertDescription, Error, ProtocolVersion, ServerConfig, ServerConnection,
+    crypto::ring::Ticketer,
     server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions},
 };
-
-use crate::config::Tls;
-
-/// TLS 1.2 sessions that clients may resume without a ticket. Each takes some hundred bytes.
-const CACHED_SESSIONS: usize = 512;
 
 /// Sessions of one control connection that can be resumed without a ticket: its own.
 const OWN_SESSIONS: usize = 4;
@@ -110,43 +112,49 @@ impl ProducesTickets for Given {
     }
 }
 
+/// The time of day, by which certificates are valid or not.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether a certificate is valid depends on the time of day"
+)]
+fn clock() -> SystemTime {
+    SystemTime::now()
+}
+
 fn ticketer() -> Result<Arc<dyn ProducesTickets>> {
     Ticketer::new().context("no random bytes for TLS tickets")
 }
 
-/// Reads certificate and key. The same value serves control and data connections, because only
-/// then can a client resume the session of the one on the other.
-///
-/// # Errors
-/// If a file cannot be read, holds nothing of use, or the two do not belong together.
-pub(crate) fn load(tls: &Tls) -> Result<Arc<ServerConfig>> {
-    let chain = certificates(&tls.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).with_context(|| {
-        let key = tls.key.display();
-        format!("tls.key: no private key in {key}; it must be an unencrypted PEM file")
-    })?;
-    let mut config = ServerConfig::builder_with_provider(default_provider().into())
-        .with_safe_default_protocol_versions()
-        .context("TLS has no protocol versions")?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("tls.certificate and tls.key cannot be used together")?;
-    config.session_storage = ServerSessionMemoryCache::new(CACHED_SESSIONS);
-    config.ticketer = ticketer()?;
-    Ok(Arc::new(config))
+/// What a connection is protected with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// The version of the protocol, such as `TLSv1.3`.
+    pub(crate) version: &'static str,
+    /// The name of the cipher suite in the registry of IANA.
+    pub(crate) cipher: String,
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    let chain = chain
-        .with_context(|| format!("tls.certificate: {} cannot be read as PEM", path.display()))?;
-    anyhow::ensure!(
-        !chain.is_empty(),
-        "tls.certificate: no certificate in {}; it must be a PEM file",
-        path.display()
-    );
-    Ok(chain)
+impl Agreed {
+    /// What a handshake has agreed on, once it has ended.
+    pub(crate) fn of(connection: &ServerConnection) -> Option<Self> {
+        let version = match connection.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => "TLSv1.2",
+            ProtocolVersion::TLSv1_3 => "TLSv1.3",
+            _ => "TLS",
+        };
+        let suite = connection.negotiated_cipher_suite()?.suite();
+        // Its own names begin so for TLS 1.3 only; in the registry they all begin with TLS_.
+        let cipher = format!("{suite:?}").replacen("TLS13_", "TLS_", 1);
+        Some(Self { version, cipher })
+    }
 }
+
+impl fmt::Display for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.version, self.cipher)
+    }
+}
+
 /// Why TLS has failed on a connection, in words for the log.
 pub(crate) fn reason(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
