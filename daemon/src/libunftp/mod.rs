@@ -65,8 +65,6 @@ impl Shared {
 /// Why the frame has ended it, or what is missing.
 pub(crate) fn serve(session: Session, permit: Arc<Permit>) -> Result<()> {
     tune(&session.stream);
-    // The library asks for TLS only where it has a certificate.
-    session.refuse_unless_protected()?;
     let shared = Arc::new(Shared {
         setup: session.setup,
         watch: Watch::new(session.status),

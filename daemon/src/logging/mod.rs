@@ -3,27 +3,23 @@
 //! Only our own events are logged. Those of the engine libunftp are not: its spans record
 //! the arguments of nearly every function, credentials included.
 
+mod floods;
+mod lines;
 mod lost;
 mod stderr;
 mod syslog;
+mod text;
 
-use std::{
-    io, panic,
-    path::PathBuf,
-    sync::{Arc, Once},
-};
+use std::{panic, path::PathBuf, sync::Once};
 
 use anyhow::{Context as _, Result};
-use tracing::{Metadata, level_filters::LevelFilter};
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    Layer as _, Registry,
-    filter::Targets,
-    fmt::{self, MakeWriter},
-    layer::SubscriberExt as _,
-    reload,
+    Layer as _, Registry, filter::Targets, layer::SubscriberExt as _, reload,
 };
 
 use self::{
+    lines::Lines,
     lost::Lost,
     stderr::Stderr,
     syslog::{Severity, Syslog, now},
@@ -42,15 +38,24 @@ pub enum Destination {
 /// Where the host's syslog listens.
 const SYSLOG_SOCKET: &str = "/dev/log";
 
-/// Changes the level of a running log.
+/// A running log.
 #[derive(Debug, Clone)]
-pub struct LevelControl(reload::Handle<Targets, Registry>);
+pub struct Log {
+    level: reload::Handle<Targets, Registry>,
+    lines: Lines,
+}
 
-impl LevelControl {
+impl Log {
     /// From now on, logs events of at least this level.
-    pub fn set(&self, level: Level) {
+    pub fn set_level(&self, level: Level) {
         // It fails only if the subscriber is gone, and then nobody logs.
-        let _changed = self.0.reload(filter(level));
+        let _changed = self.level.reload(filter(level));
+    }
+
+    /// Writes how many lines about single clients were left out, those of the last minute only if
+    /// this is the end.
+    pub fn tell_left_out(&self, is_end: bool) {
+        self.lines.tell_left_out(is_end);
     }
 }
 
@@ -58,25 +63,19 @@ impl LevelControl {
 ///
 /// # Errors
 /// If the process has a log already.
-pub fn init(destination: Destination) -> Result<LevelControl> {
-    let (filter, handle) = reload::Layer::new(filter(Level::Info));
+pub fn init(destination: Destination) -> Result<Log> {
+    let (filter, level) = reload::Layer::new(filter(Level::Info));
     let syslog =
         (destination == Destination::Host).then(|| Syslog::new(PathBuf::from(SYSLOG_SOCKET)));
     let logs = Logs {
         syslog: syslog.map(|syslog| (syslog, Lost::default())),
         stderr: (Stderr::default(), Lost::default()),
     };
-    let lines = fmt::layer()
-        .with_ansi(false)
-        .with_level(false)
-        .with_target(false)
-        .without_time()
-        .with_writer(Writer(Arc::new(logs)))
-        .with_filter(filter);
-    tracing::subscriber::set_global_default(Registry::default().with(lines))
-        .context("cannot start the log")?;
+    let lines = Lines::new(logs);
+    let subscriber = Registry::default().with(lines.clone().with_filter(filter));
+    tracing::subscriber::set_global_default(subscriber).context("cannot start the log")?;
     log_panics();
-    Ok(LevelControl(handle))
+    Ok(Log { level, lines })
 }
 
 fn filter(level: Level) -> Targets {
@@ -122,62 +121,5 @@ impl Logs {
             // Without syslog and stderr there is nobody left to tell.
             let _written = lost.write(line, |severity, text| stderr.write(severity, text));
         }
-    }
-}
-
-/// Makes one [`Line`] per event.
-struct Writer(Arc<Logs>);
-
-impl<'a> MakeWriter<'a> for Writer {
-    type Writer = Line;
-
-    fn make_writer(&'a self) -> Line {
-        Line {
-            logs: self.0.clone(),
-            severity: Severity::Info,
-        }
-    }
-
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
-        Line {
-            severity: Severity::from(*meta.level()),
-            ..self.make_writer()
-        }
-    }
-}
-
-/// Writes one event; tracing-subscriber hands it over in a single call.
-struct Line {
-    logs: Arc<Logs>,
-    severity: Severity,
-}
-
-impl io::Write for Line {
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let text = single_line(&String::from_utf8_lossy(event));
-        self.logs.write(self.severity, &text);
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Makes sure that nothing in an event can look like another line.
-fn single_line(event: &str) -> String {
-    event.trim_end().replace(char::is_control, " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::logging::single_line;
-
-    #[test]
-    fn an_event_cannot_forge_a_second_line() {
-        assert_eq!(
-            single_line("user=\"x\ny\" \u{1b}[2J\n"),
-            "user=\"x y\"  [2J"
-        );
     }
 }

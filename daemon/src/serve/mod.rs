@@ -10,6 +10,7 @@ use std::{
     io::{self, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{self, Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -18,6 +19,7 @@ use thiserror::Error;
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
+    time::interval,
 };
 use tracing::{error, info, warn};
 
@@ -25,7 +27,7 @@ use self::{last_words::LastWords, pid_file::PidFile, reload::Reloading};
 use crate::{
     admin,
     config::{self, Config, Engine, Finding, Findings, Severity},
-    logging::{self, Destination, LevelControl},
+    logging::{self, Destination, Log},
     probe,
     server::{Listeners, Server},
     storage::root::{RootKind, at_calls_work},
@@ -59,9 +61,9 @@ pub enum Outcome {
 /// # Errors
 /// If it cannot log, handle signals or listen, or if it loses all its listening sockets.
 pub fn run(options: &Options) -> Result<Outcome> {
-    let log_level = logging::init(options.log)?;
+    let log = logging::init(options.log)?;
     let last_words = options.pid_file.as_deref().map(LastWords::beside);
-    let run = || run_logged(options, &log_level, last_words.as_ref());
+    let run = || run_logged(options, &log, last_words.as_ref());
     let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
         Err(anyhow!(
             "a fault of the program, which the line before names; report it with the output of: \
@@ -105,11 +107,7 @@ impl BadConfiguration {
     }
 }
 
-fn run_logged(
-    options: &Options,
-    log_level: &LevelControl,
-    last_words: Option<&LastWords>,
-) -> Result<()> {
+fn run_logged(options: &Options, log: &Log, last_words: Option<&LastWords>) -> Result<()> {
     let config_path = path::absolute(&options.config).context("the path of the configuration")?;
     let pid_path = options
         .pid_file
@@ -146,7 +144,7 @@ fn run_logged(
         .enable_time()
         .build()
         .context("cannot wait for clients and signals; raise the limit on open files, and start it again")?;
-    let ended = runtime.block_on(serve(&config_path, pid_path, log_level, last_words));
+    let ended = runtime.block_on(serve(&config_path, pid_path, log, last_words));
     runtime.shutdown_background();
     ended
 }
@@ -163,7 +161,7 @@ fn detach_from_caller() {
 async fn serve(
     config_path: &Path,
     pid_path: Option<PathBuf>,
-    log_level: &LevelControl,
+    log: &Log,
     last_words: Option<&LastWords>,
 ) -> Result<()> {
     // Before anything that takes time: a SIGHUP that nobody handles would end the process.
@@ -174,7 +172,7 @@ async fn serve(
         return Err(BadConfiguration::of(&findings).into());
     };
     log_findings(&findings, Severity::Error);
-    log_level.set(config.log.level);
+    log.set_level(config.log.level);
     if config.server.engine == Engine::Libunftp && !at_calls_work() {
         let text = "server.engine: the engine libunftp needs openat(2) with O_PATH and its like, \
                     which this kernel lacks; set server.engine to \"native\"";
@@ -211,8 +209,10 @@ async fn serve(
             None => pending().await,
         }
     });
+    let mut minute = interval(LEFT_OUT);
     let ended = loop {
         tokio::select! {
+            _ = minute.tick() => log.tell_left_out(false),
             () = &mut accepting => break Err(anyhow!(
                 "listen.addresses: no listening socket is left; start the daemon again"
             )),
@@ -221,7 +221,7 @@ async fn serve(
                 Request::Stop => break Ok(()),
                 Request::Reload => reloading.begin(),
             },
-            read = reloading.done() => reload(&server, read, log_level),
+            read = reloading.done() => reload(&server, read, log),
         }
     };
 
@@ -232,6 +232,7 @@ async fn serve(
         () = server.stop() => {}
         never = &mut administration => match never {},
     }
+    log.tell_left_out(true);
     info!("stopped");
     ended
 }
@@ -257,6 +258,9 @@ fn make_room_for(config: &Config) -> u16 {
     places
 }
 
+/// How often the log tells how many lines it has left out.
+const LEFT_OUT: Duration = Duration::from_secs(20);
+
 /// Descriptors that the daemon has open without a session, with some to spare.
 const BASE_DESCRIPTORS: u64 = 32;
 
@@ -274,7 +278,7 @@ fn announce(addresses: &str) {
 }
 
 /// Uses the configuration that was read again. A bad one changes nothing.
-fn reload(server: &Server, read: reload::Read, log_level: &LevelControl) {
+fn reload(server: &Server, read: reload::Read, log: &Log) {
     let (config, findings) = match read {
         Ok(loaded) => loaded,
         Err(error) => return error!("configuration not reloaded; the old one stays: {error}"),
@@ -291,7 +295,7 @@ fn reload(server: &Server, read: reload::Read, log_level: &LevelControl) {
     let level = config.log.level;
     server.reconfigure(config);
     info!("configuration reloaded; it holds for new sessions");
-    log_level.set(level);
+    log.set_level(level);
 }
 
 /// Logs what was found. Errors that are told in another way are left out with `worst`.

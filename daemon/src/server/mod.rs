@@ -212,7 +212,7 @@ impl Server {
         };
         let stream = match stream.into_std() {
             Ok(stream) => Arc::new(stream),
-            Err(error) => return warn!(client = %peer, %error, "lost before its session began"),
+            Err(error) => return warn!(client = %peer, %error, "lost: before its session began"),
         };
         let client = Client {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
@@ -253,7 +253,11 @@ fn watch_memory() {
 fn implementation(engine: Engine) -> session::Engine {
     #[cfg(feature = "libunftp")]
     if engine == Engine::Libunftp {
-        return crate::libunftp::serve;
+        return |session, permit| {
+            // The library asks for TLS only where it has a certificate.
+            session.refuse_unless_protected()?;
+            crate::libunftp::serve(session, permit)
+        };
     }
     debug_assert_eq!(engine, Engine::Native, "refused by `check`");
     session::Session::serve

@@ -125,15 +125,9 @@ fn log_rest(rest: &[Rest]) {
         more,
     } in rest
     {
-        let cause = refusal.cause();
-        if let Some(origin) = origin {
-            info!(%origin, more, "refused again within a minute: {cause}");
-        } else {
-            info!(
-                more,
-                "refused within a minute, from many addresses: {cause}"
-            );
-        }
+        let client = origin.map_or("several".to_owned(), |origin| origin.to_string());
+        let of = format!("refused: {}", refusal.cause());
+        info!(%client, lines = more, of, "left-out");
     }
 }
 

@@ -28,7 +28,7 @@ use std::{
 use anyhow::bail;
 use anyhow::{Context as _, Result};
 use nix::sys::socket::{setsockopt, sockopt};
-use tracing::{debug, error, info, info_span, warn};
+use tracing::{debug, error, error_span, field::Empty, warn};
 
 use self::{
     admission::Permit,
@@ -106,12 +106,21 @@ pub(crate) fn start(
         wakeups,
     };
     // Made here: the registry of spans has memory for each thread that makes some.
-    let span = info_span!("session", id, client = %peer);
+    // At the level of errors, so that no line lacks it at any level.
+    let span = error_span!(
+        "session",
+        session = id,
+        client = %peer,
+        user = Empty,
+        tls = Empty,
+        cipher = Empty,
+        data = Empty,
+    );
     let permit = Arc::new(permit);
     let kept = permit.clone();
     start_thread(format!("session-{id}"), permit, move || {
         span.in_scope(|| {
-            info!("connected");
+            debug!("connected");
             contained(|| engine(session, kept));
         });
     })
@@ -158,9 +167,9 @@ impl Session {
 /// Serves a session and logs how it ended. A panic ends this session and no other.
 fn contained(serve: impl FnOnce() -> Result<()>) {
     match catch_unwind(AssertUnwindSafe(serve)) {
-        Ok(Ok(())) => info!("disconnected"),
+        Ok(Ok(())) => {}
         Ok(Err(error)) => warn!("ended: {error:#}"),
-        Err(_panic) => error!("ended by a panic"),
+        Err(_panic) => error!("ended: by a panic"),
     }
 }
 
@@ -176,14 +185,14 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 /// Socket options; all of them optional, because not every kernel knows them.
 pub(crate) fn tune(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "no TCP_NODELAY; replies may be slow");
+        debug!(%error, "no-nodelay: replies may be slow");
     }
     if let Err(error) = setsockopt(stream, sockopt::KeepAlive, &true) {
-        debug!(%error, "no SO_KEEPALIVE; a vanished client is noticed by the idle limit only");
+        debug!(%error, "no-keepalive: a vanished client is noticed by the idle limit only");
     }
     // Clients mark an ABOR as urgent (RFC 959, section 4.1.3); it is to come in its place.
     if let Err(error) = setsockopt(stream, sockopt::OobInline, &true) {
-        debug!(%error, "no SO_OOBINLINE; an urgent ABOR loses a byte of its marks");
+        debug!(%error, "no-oobinline: an urgent ABOR loses a byte of its marks");
     }
 }
 

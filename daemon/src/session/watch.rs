@@ -6,7 +6,7 @@ use std::{
 };
 
 use protocol::{Activity, virtual_path::VirtualPath};
-use tracing::info;
+use tracing::{Span, info};
 
 use super::{status::Status, waker::Wakeups};
 use crate::{config::Limits, task::Task};
@@ -55,6 +55,7 @@ impl Watch {
     /// Notes who has logged in.
     pub(crate) fn log_in(&self, name: &str) {
         self.status.set_user(Some(name));
+        Span::current().record("user", name);
         let mut state = self.state();
         state.logged_in = true;
         self.status.waits(state.activity());
@@ -127,6 +128,8 @@ impl Watch {
     pub(crate) fn finish(&self) {
         self.state().transfer.iter().for_each(Task::cancel);
         self.status.shut_down();
+        let seconds = self.start.elapsed().as_secs();
+        info!(seconds, "disconnected");
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -124,7 +124,7 @@ impl Workers {
         let job: Job = Box::new(move || {
             span.in_scope(|| {
                 let message = catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_panic| {
-                    error!("a panic ended what the session was doing");
+                    error!("panicked: what the session was doing has ended");
                     panicked
                 });
                 // First: the session may start the next one as soon as it hears of this.
@@ -145,7 +145,7 @@ impl Workers {
             }
         });
         started.map_err(|error| {
-            info!(%error, "no thread for a worker; lower limits.sessions");
+            info!(%error, "no-thread: lower limits.sessions");
             Failure::Resources
         })
     }
@@ -162,7 +162,7 @@ impl Workers {
                 };
                 if let Err(error) = start_thread(self.name.clone(), self.kept.clone(), job) {
                     // What it was to drop has been dropped with it.
-                    info!(%error, "no thread for a worker; lower limits.sessions");
+                    info!(%error, "no-thread: lower limits.sessions");
                 }
             }
             Err(_too_many) => job(),

@@ -42,7 +42,7 @@ pub(super) fn remove_older(
         .map_err(|_invalid| Failure::InvalidName)?;
     let removed = remove(files, &path, |changed| changed < oldest)?;
     if removed {
-        info!(?path, "an old part file is removed");
+        info!(?path, "part-file-removed: it was old");
     }
     Ok(removed)
 }
@@ -77,7 +77,7 @@ pub(super) fn clear(files: &Files, directory: &VirtualPath) -> Result<(), Failur
         if !remove(files, &path, |_changed| true)? {
             return Err(Failure::NotEmpty);
         }
-        info!(?path, "a part file is removed with its directory");
+        info!(?path, "part-file-removed: with its directory");
     }
     Ok(())
 }

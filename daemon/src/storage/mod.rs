@@ -3,6 +3,7 @@
 
 pub(crate) mod ascii;
 pub(crate) mod blocks;
+pub(crate) mod changes;
 mod copy;
 mod digest;
 pub(crate) mod download;

@@ -25,6 +25,10 @@ pub(crate) type Lister = Box<dyn FnOnce(&mut Sink<'_>) -> Result<(), Failure> + 
 pub(crate) struct Prepared {
     /// What the client called it.
     pub(crate) path: VirtualPath,
+    /// What the log calls it when it has ended.
+    pub(crate) done: &'static str,
+    /// Whether it begins behind the first byte.
+    pub(crate) resumed: bool,
     /// Where its bytes come from or go to.
     pub(crate) content: Content,
 }
@@ -34,7 +38,7 @@ pub(crate) enum Content {
     /// A file, and the conversion of its text.
     Download(Download, Option<ToWire>),
     /// A small file or listing that has been read.
-    Bytes(&'static str, Vec<u8>),
+    Bytes(Vec<u8>),
     /// A file to be stored.
     Upload(Box<Upload>),
     /// A listing to be made.
@@ -54,6 +58,15 @@ impl Prepared {
         task: &Task,
     ) -> Result<(Self, Outcome), Failure> {
         let (root, rights) = (files.root(), files.rights());
+        let (done, resumed) = match &transfer {
+            Transfer::Download { start, end, .. } => ("sent", *start > 0 || end.is_some()),
+            Transfer::Upload { start, .. } => match start {
+                UploadStart::End => ("appended", true),
+                UploadStart::At(start) => ("stored", *start > 0),
+                _ => ("stored", false),
+            },
+            Transfer::List(_) => ("listed", false),
+        };
         let (path, size, content) = match transfer {
             Transfer::Download {
                 path,
@@ -66,7 +79,7 @@ impl Prepared {
                 let size = (!ascii).then(|| download.left());
                 let small = if ascii { None } else { download.small() };
                 let content = match small {
-                    Some(bytes) => Content::Bytes("sent", bytes),
+                    Some(bytes) => Content::Bytes(bytes),
                     None => Content::Download(download, ascii.then(ToWire::default)),
                 };
                 (path, size, content)
@@ -95,7 +108,13 @@ impl Prepared {
             size,
             path: path.clone(),
         };
-        Ok((Self { path, content }, ready))
+        let prepared = Self {
+            path,
+            done,
+            resumed,
+            content,
+        };
+        Ok((prepared, ready))
     }
 
     /// Looks whether a directory can be listed, and lists it at once if it is small.
@@ -114,22 +133,12 @@ impl Prepared {
             Ok(_) => {}
         }
         if let Some(bytes) = listing::small(files, &listing, task)? {
-            return Ok(Content::Bytes("listed", bytes));
+            return Ok(Content::Bytes(bytes));
         }
         let (files, task) = (files.clone(), task.clone());
         Ok(Content::Listing(Box::new(move |sink| {
             listing::write(&files, &listing, &task, sink)
         })))
-    }
-
-    /// What the log calls it when it has ended.
-    pub(crate) fn done(&self) -> &'static str {
-        match self.content {
-            Content::Download(..) => "sent",
-            Content::Bytes(done, _) => done,
-            Content::Upload(_) => "stored",
-            Content::Listing(_) => "listed",
-        }
     }
 }
 

@@ -1,23 +1,35 @@
 //! One line of the log for each transfer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::{request::Failure, virtual_path::VirtualPath};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::task::{Canceller, Task};
 
-/// What uploads are called when they have ended. A client that ends one early leaves a file that is
-/// not complete.
-const STORED: &str = "stored";
-
 /// Logs how a transfer ended, also when it is dropped in the middle; then it is cancelled, too.
 pub(crate) struct TransferLog {
+    /// What it is called when it has ended: `stored`, `appended`, `sent` or `listed`.
     what: &'static str,
     path: VirtualPath,
     start: Instant,
     task: Task,
+    /// Whether it began behind the first byte.
+    resumed: bool,
+    /// What protects the data connection, if that is known.
+    data: Option<&'static str>,
     ended: bool,
+}
+
+/// Which way the bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the client.
+    In,
+    /// To the client: a file.
+    Out,
+    /// To the client: a listing.
+    Listing,
 }
 
 impl TransferLog {
@@ -27,37 +39,82 @@ impl TransferLog {
             path,
             start: Instant::now(),
             task: task.clone(),
+            resumed: false,
+            data: None,
             ended: false,
+        }
+    }
+
+    /// The same, of a transfer that goes on with a file or begins anew, on a data connection under
+    /// TLS or in the clear.
+    pub(crate) fn with(mut self, resumed: bool, protected: bool) -> Self {
+        self.resumed = resumed;
+        self.data = Some(if protected { "TLS" } else { "clear" });
+        self
+    }
+
+    /// Which way it goes.
+    pub(crate) fn direction(&self) -> Direction {
+        match self.what {
+            "stored" | "appended" => Direction::In,
+            "sent" => Direction::Out,
+            _ => Direction::Listing,
+        }
+    }
+
+    /// What it is called if it has failed.
+    fn failed(&self) -> &'static str {
+        match self.direction() {
+            Direction::In => "upload-failed",
+            Direction::Out => "download-failed",
+            Direction::Listing => "listing-failed",
         }
     }
 
     pub(crate) fn end(mut self, result: Result<u64, Failure>) {
         self.ended = true;
-        // Clients choose paths: their `Debug` form cannot forge a line.
-        let Self { what, path, .. } = &self;
-        let milliseconds = self.start.elapsed().as_millis();
-        let bytes = self.task.moved();
-        let cancelled = || self.task.cancelled_by().unwrap_or(Canceller::Session);
+        let by = self.task.cancelled_by().unwrap_or(Canceller::Session);
+        let is_upload = self.direction() == Direction::In;
         match result {
-            Ok(_bytes) => info!(?path, bytes, milliseconds, "{what}"),
+            Ok(_bytes) => {
+                let result = if self.resumed { "resumed" } else { "whole" };
+                self.tell(self.what, result, None, None);
+            }
             // Clients that want the front of a file only, or to go on later, do it on purpose.
-            Err(Failure::ConnectionLost) if *what != STORED => {
-                info!(
-                    ?path,
-                    bytes, milliseconds, "{what}: the client ended the transfer early"
-                );
+            Err(failure @ Failure::ConnectionLost) if !is_upload => {
+                self.tell(self.what, "part", Some(failure), None);
             }
-            Err(failure @ Failure::Cancelled) => {
-                let by = cancelled();
-                if *what != STORED && by.is_client() {
-                    let by = by.in_words();
-                    info!(?path, bytes, milliseconds, %failure, by, "{what}: ended early");
-                } else {
-                    let by = by.in_words();
-                    warn!(?path, bytes, milliseconds, %failure, by, "{what}: failed");
-                }
+            Err(failure @ Failure::Cancelled) if !is_upload && by.is_client() => {
+                self.tell(self.what, "part", Some(failure), Some(by));
             }
-            Err(failure) => warn!(?path, bytes, milliseconds, %failure, "{what}: failed"),
+            Err(failure) => {
+                let by = (failure == Failure::Cancelled).then_some(by);
+                self.tell(self.failed(), "failed", Some(failure), by);
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        verb: &'static str,
+        result: &str,
+        failure: Option<Failure>,
+        by: Option<Canceller>,
+    ) {
+        // Clients choose paths: their `Debug` form cannot forge a line.
+        let path = &self.path;
+        let (bytes, data) = (self.task.moved(), self.data);
+        let elapsed = self.start.elapsed();
+        let rate = rate(bytes, elapsed);
+        let seconds = seconds(elapsed);
+        let cause = failure.map(Failure::text);
+        let by = by.map(Canceller::in_words);
+        if result == "failed" {
+            warn!(?path, bytes, %seconds, rate, result, data, cause, by, "{verb}");
+        } else if self.direction() == Direction::Listing {
+            debug!(?path, bytes, %seconds, rate, result, data, cause, by, "{verb}");
+        } else {
+            info!(?path, bytes, %seconds, rate, result, data, cause, by, "{verb}");
         }
     }
 }
@@ -67,10 +124,24 @@ impl Drop for TransferLog {
         if !self.ended {
             // Nobody waits for the threads any more.
             self.task.cancel();
-            let Self { what, path, .. } = self;
-            let bytes = self.task.moved();
-            let milliseconds = self.start.elapsed().as_millis();
-            warn!(?path, bytes, milliseconds, "{what}: cut off");
+            let failure = Failure::Cancelled;
+            self.tell(
+                self.failed(),
+                "failed",
+                Some(failure),
+                self.task.cancelled_by(),
+            );
         }
     }
+}
+
+/// As the log writes times.
+pub(crate) fn seconds(elapsed: Duration) -> String {
+    format!("{:.3}", elapsed.as_secs_f64())
+}
+
+/// Bytes in a second.
+fn rate(bytes: u64, elapsed: Duration) -> u64 {
+    let milliseconds = elapsed.as_millis().max(1);
+    u64::try_from(u128::from(bytes) * 1000 / milliseconds).unwrap_or(u64::MAX)
 }

@@ -121,7 +121,7 @@ pub(crate) fn run(
         Job::Whole(Content::Download(download, text)) => {
             outgoing::send_file(connection, context, download, text)
         }
-        Job::Whole(Content::Bytes(_, bytes)) => outgoing::send_bytes(connection, context, &bytes),
+        Job::Whole(Content::Bytes(bytes)) => outgoing::send_bytes(connection, context, &bytes),
         Job::Whole(Content::Listing(lister)) => outgoing::send_listing(connection, context, lister),
         Job::Whole(Content::Upload(mut upload)) => {
             upload.begin()?;

@@ -111,7 +111,7 @@ fn an_idle_session_is_ended_with_a_reason_and_others_are_not() {
     kill(&daemon, &one.tcp());
     assert_eq!(one.reply(), KILLED);
     assert_eq!(one.reply(), "", "the connection is closed");
-    daemon.wait_for_log("ended by an administrator");
+    daemon.wait_for_log("cause=\"administrator\"");
     other.expect("NOOP", "200");
     assert_eq!(rows(&daemon).len(), 1);
 }
@@ -309,7 +309,7 @@ fn a_session_whose_password_is_checked_is_ended() {
         kill(&daemon, &ftp.tcp());
         assert_eq!(ftp.reply(), KILLED);
     }
-    assert!(!daemon.log().contains("logged in"));
+    assert!(!daemon.log().contains("logged-in"));
     assert!(eventually(|| daemon.threads() == 1));
 }
 

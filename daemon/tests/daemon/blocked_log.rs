@@ -44,10 +44,10 @@ fn a_log_that_nobody_reads_stops_nobody_and_says_later_what_was_lost() {
         upload(&mut ftp, number);
     }
     let mut log = drain(&mut pipe);
-    let stored = |log: &str| log.matches("stored path=").count();
+    let stored = |log: &str| log.matches("stored user=").count();
     assert!(stored(&log) > 0 && stored(&log) < UPLOADS, "{log}");
     upload(&mut ftp, UPLOADS);
-    let final_line = format!("stored path=\"/{UPLOADS}-");
+    let final_line = format!("path=\"/{UPLOADS}-");
     let start = Instant::now();
     while !log.contains(&final_line) && start.elapsed() < PATIENCE {
         log.push_str(&drain(&mut pipe));

@@ -427,7 +427,7 @@ fn the_shipped_configuration_offers_tls_and_admits_nobody() {
 #[cfg(feature = "libunftp")]
 #[test]
 fn the_engine_libunftp_refuses_sessions_that_need_tls_while_there_is_no_certificate() {
-    let daemon = Daemon::start_with("[server]\nengine = \"libunftp\"\n", |root| {
+    let daemon = Daemon::start_with("server.engine = \"libunftp\"\n", |root| {
         let directory = root.parent().unwrap();
         let (tls, _) = table(directory, "required = \"control\"");
         fs::remove_file(directory.join("key.pem")).unwrap();

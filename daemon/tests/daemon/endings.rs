@@ -30,7 +30,10 @@ fn a_download_that_the_client_ends_early_is_no_warning() {
     data.read_exact(&mut [0; 1000]).unwrap();
     drop(data);
     ftp.reply();
-    let ended = lines(&daemon, "sent: the client ended the transfer early");
+    let ended = lines(
+        &daemon,
+        "result=\"part\" data=\"clear\" cause=\"the data connection broke\"",
+    );
     assert!(ended[0].contains(" info "), "{ended:?}");
 
     let mut data = ftp.passive();
@@ -40,7 +43,7 @@ fn a_download_that_the_client_ends_early_is_no_warning() {
     let ended = lines(&daemon, "by=\"the client\"");
     assert!(ended[0].contains(" info "), "{ended:?}");
     let log = daemon.log();
-    let mut of_session = log.lines().filter(|line| line.contains("session{"));
+    let mut of_session = log.lines().filter(|line| line.contains(" session="));
     assert!(of_session.all(|line| line.contains(" info ")), "{log}");
 }
 
@@ -58,22 +61,22 @@ fn the_log_says_who_cancelled_a_transfer() {
     };
     let (mut ftp, data) = begin();
     ftp.send("ABOR");
-    let ended = lines(&daemon, "failure=cancelled by=\"the client\"");
+    let ended = lines(&daemon, "cause=\"cancelled\" by=\"the client\"");
     assert!(ended[0].contains(" warning "), "{ended:?}");
     drop((ftp, data));
 
     let (ftp, data) = begin();
     kill(&daemon, &ftp.tcp());
-    daemon.wait_for_log("failure=cancelled by=\"an administrator\"");
+    daemon.wait_for_log("cause=\"cancelled\" by=\"an administrator\"");
     drop((ftp, data));
 
     let (ftp, data) = begin();
-    daemon.wait_for_log("failure=cancelled by=\"a limit on time\"");
+    daemon.wait_for_log("cause=\"cancelled\" by=\"a limit on time\"");
     drop((ftp, data));
 
     let (_ftp, _data) = begin();
     daemon.signal(Signal::SIGTERM);
-    daemon.wait_for_log("failure=cancelled by=\"the daemon, which stops\"");
+    daemon.wait_for_log("cause=\"cancelled\" by=\"the daemon, which stops\"");
     daemon.wait();
 }
 
@@ -96,7 +99,7 @@ fn a_client_that_rejects_the_certificate_is_named_as_such() {
     let mut client = ClientConnection::new(config.into(), name).unwrap();
     let mut tcp = ftp.tcp();
     while client.is_handshaking() && client.complete_io(&mut tcp).is_ok() {}
-    let rejected = lines(&daemon, "the TLS handshake has failed: ");
+    let rejected = lines(&daemon, "tls-failed ");
     assert!(
         rejected[0].contains("the client rejects the certificate of this host"),
         "{rejected:?}"
@@ -107,7 +110,7 @@ fn a_client_that_rejects_the_certificate_is_named_as_such() {
     ftp.reply();
     ftp.expect("AUTH TLS", "234");
     ftp.send("USER alice");
-    daemon.wait_for_log("the TLS handshake has failed: the client does not send TLS");
+    daemon.wait_for_log("cause=\"the client does not send TLS\"");
     let log = daemon.log();
     for internal in ["UnknownCA", "InvalidContentType", "Error", "Custom"] {
         assert!(!log.contains(internal), "{internal}: {log}");

@@ -5,6 +5,8 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
+use socket2::{Domain, Socket, Type};
+
 use crate::PATIENCE;
 
 /// A connection, with or without TLS.
@@ -103,7 +105,14 @@ impl Ftp {
         let reply = self.expect("EPSV", "229");
         let port = reply.split('|').nth(3).unwrap().parse().unwrap();
         let host = self.tcp().peer_addr().unwrap().ip();
-        let data = TcpStream::connect((host, port)).unwrap();
+        // The same address as that of the control connection; this host may have several.
+        let own = SocketAddr::new(self.tcp().local_addr().unwrap().ip(), 0);
+        let data = Socket::new(Domain::for_address(own), Type::STREAM, None).unwrap();
+        if own.ip() != host {
+            data.bind(&own.into()).unwrap();
+        }
+        data.connect(&SocketAddr::new(host, port).into()).unwrap();
+        let data = TcpStream::from(data);
         data.set_read_timeout(Some(PATIENCE)).unwrap();
         data
     }

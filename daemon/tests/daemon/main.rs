@@ -24,6 +24,7 @@ mod left;
 #[cfg(feature = "libunftp")]
 mod libunftp;
 mod limits;
+mod log_answers;
 mod log_ins;
 mod logs;
 mod memory;

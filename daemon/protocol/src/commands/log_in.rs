@@ -51,7 +51,6 @@ impl Protocol {
     pub(crate) fn user(&mut self, name: String) {
         self.log_out();
         if let Some(refusal) = self.control_refusal() {
-            self.note_want_of_tls(&refusal);
             self.reply(refusal);
             return;
         }
@@ -64,7 +63,6 @@ impl Protocol {
             Who::Named(user) => {
                 let user = user.clone();
                 if let Some(refusal) = self.control_refusal() {
-                    self.note_want_of_tls(&refusal);
                     self.reply(refusal);
                     return;
                 }

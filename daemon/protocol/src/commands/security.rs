@@ -13,16 +13,19 @@ use crate::{
 impl Protocol {
     /// Why nobody may log in now. RFC 4217 leaves the code open; 530 is one that RFC 959 gives both
     /// USER and PASS, and that clients take for "not logged in" without ending the session.
-    pub(crate) fn control_refusal(&self) -> Option<Reply> {
+    pub(crate) fn control_refusal(&mut self) -> Option<Reply> {
         let required = self.settings.tls.is_some_and(|tls| tls.control_required);
         let missing = required && !self.security.tls();
-        missing.then(|| Reply::new(530, "Log-ins need TLS: send AUTH TLS first."))
+        let refusal = missing.then(|| Reply::new(530, "Log-ins need TLS: send AUTH TLS first."));
+        refusal.inspect(|refusal| self.note_want_of_tls(refusal))
     }
 
     /// Why there is no data connection now, the same for each way to one.
-    pub(crate) fn data_refusal(&self) -> Option<Reply> {
+    pub(crate) fn data_refusal(&mut self) -> Option<Reply> {
         let missing = self.data_required() && !self.security.data;
-        missing.then(|| Reply::new(521, "Data connections need TLS: send PROT P first."))
+        let text = "Data connections need TLS: send PROT P first.";
+        let refusal = missing.then(|| Reply::new(521, text));
+        refusal.inspect(|refusal| self.note_want_of_tls(refusal))
     }
 
     fn data_required(&self) -> bool {

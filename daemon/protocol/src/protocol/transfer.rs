@@ -151,7 +151,6 @@ impl Protocol {
     /// Begins a transfer.
     pub(crate) fn prepare(&mut self, transfer: Transfer) {
         if let Some(refusal) = self.data_refusal() {
-            self.note_want_of_tls(&refusal);
             self.reply(refusal);
             return;
         }

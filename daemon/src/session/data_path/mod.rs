@@ -170,12 +170,12 @@ impl DataPath {
 }
 
 fn refused(error: &io::Error) -> Failure {
-    info!(%error, "a data connection could not be accepted");
+    info!(%error, "data-connection-failed");
     Failure::Resources
 }
 
 fn unreachable(error: &io::Error) -> DataFailure {
-    debug!(%error, "the client's port cannot be reached");
+    debug!(%error, "data-connection-failed: the client's port cannot be reached");
     DataFailure::Unreachable
 }
 

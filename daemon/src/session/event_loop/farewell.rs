@@ -1,16 +1,42 @@
 //! The end of the control connection.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
-use tracing::debug;
+use protocol::Ending;
+use tracing::{debug, warn};
 
-use super::{CLIENT_BYTES, EventLoop};
-use crate::session::control_connection::Received;
+use super::{CLIENT_BYTES, EventLoop, Next};
+use crate::{
+    session::{admission::Refusal, control_connection::Received},
+    task::Canceller,
+};
 
 /// How long the client gets to take our last words and to close its side.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 impl EventLoop {
+    /// Ends a session that got memory from the reserve: others are not to end with it.
+    pub(super) fn out_of_memory(&mut self) -> Next {
+        self.ending = Some(Ending::Stalled);
+        warn!(
+            "out-of-memory: the host gives no more memory; lower limits.sessions or transfers.buffers"
+        );
+        let refusal = Refusal::Resources;
+        self.control.send(format!("421 {refusal}\r\n").into_bytes());
+        Next::End
+    }
+
+    /// The control connection is of no more use.
+    pub(super) fn lost(&mut self, error: &io::Error) -> Next {
+        debug!(%error, "connection-lost");
+        self.ending = Some(Ending::Lost);
+        self.canceller = Canceller::ClientLeft;
+        Next::End
+    }
+
     /// Sends the rest, says that nothing follows, and reads for as long as the client sends, so that
     /// the kernel does not throw away our last words together with the client's.
     pub(super) fn farewell(&mut self) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use protocol::{Activity, Event, Protocol};
+use protocol::{Activity, Ending, Event, Protocol};
 use tracing::info;
 
 use super::{EventLoop, Next};
@@ -14,7 +14,7 @@ impl EventLoop {
     pub(super) fn implicit_handshake(&mut self, patience: Duration) -> Result<Next> {
         let Some(tls) = &self.tls else {
             // A client that expects TLS shows it at best; it is told all the same.
-            info!("tls-failed cause=\"there is no certificate\"");
+            info!("tls-failed: there is no certificate");
             let text = "There is no certificate for TLS now, try again later.";
             self.control.send(format!("421 {text}\r\n").into_bytes());
             self.farewell();
@@ -25,11 +25,12 @@ impl EventLoop {
         loop {
             let orders = self.status.waits(Activity::Handshake);
             if orders.killed {
-                info!("ended by an administrator");
+                self.ending = Some(Ending::Administrator);
                 return Ok(Next::End);
             }
             if orders.stop.is_some() {
                 // Nobody has logged in, and nobody would understand a reply.
+                self.ending = Some(Ending::Stop);
                 return Ok(Next::End);
             }
             let seen = self.wait(true, Some(deadline))?;
@@ -40,15 +41,15 @@ impl EventLoop {
                 && let Err(error) = self.control.shake_hands()
             {
                 let reason = tls::reason(&error);
-                info!("the TLS handshake has failed: {reason}");
+                info!("tls-failed: {reason}");
                 return Ok(Next::End);
             }
             if !self.control.is_handshaking() {
-                self.status.set_tls(self.control.agreed());
+                self.note_tls();
                 return Ok(Next::GoOn);
             }
             if Instant::now() >= deadline {
-                info!("the TLS handshake has not ended in time");
+                info!("tls-failed: the handshake has not ended in time");
                 return Ok(Next::End);
             }
         }
@@ -68,12 +69,12 @@ impl EventLoop {
         let event = match self.control.shake_hands() {
             Err(error) => {
                 let reason = tls::reason(&error);
-                info!("the TLS handshake has failed: {reason}");
+                info!("tls-failed: {reason}");
                 Event::TlsFailed
             }
             Ok(()) if self.control.is_handshaking() => return,
             Ok(()) => {
-                self.status.set_tls(self.control.agreed());
+                self.note_tls();
                 Event::TlsEstablished
             }
         };

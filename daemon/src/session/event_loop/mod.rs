@@ -3,6 +3,7 @@
 
 mod farewell;
 mod handshake;
+mod records;
 mod transfers;
 mod waiting;
 
@@ -16,14 +17,16 @@ use std::{
 use anyhow::Result;
 use nix::poll::PollFlags;
 use protocol::{
-    Action, Activity, Event, Protocol,
+    Action, Activity, Ending, Event, Protocol,
     request::{Denied, Failure, Operation, Outcome, Password, PathFailure},
 };
-use tracing::{debug, info, warn};
+use tracing::{Span, info};
 
-use self::transfers::Transfer;
+use self::{
+    records::{note, trace_reply},
+    transfers::{Totals, Transfer},
+};
 use super::{
-    admission::Refusal,
     control_connection::{ControlConnection, Received},
     data_path::DataPath,
     setup::Setup,
@@ -34,6 +37,7 @@ use super::{
 use crate::{
     accounts::{Account, Accounts, LogIn, PasswordChecks},
     storage::{
+        changes::Change,
         files::Files,
         perform::{is_long, perform},
         prepare::Prepared,
@@ -84,6 +88,10 @@ pub(super) struct EventLoop {
     /// Who has what is under way cancelled, if the protocol cancels it.
     canceller: Canceller,
     stopping: bool,
+    start: Instant,
+    totals: Totals,
+    /// Why the session ends, if the protocol does not know.
+    ending: Option<Ending>,
 }
 
 /// Whether the session goes on.
@@ -128,6 +136,9 @@ impl EventLoop {
             client_ended: None,
             canceller: Canceller::Session,
             stopping: false,
+            start: Instant::now(),
+            totals: Totals::default(),
+            ending: None,
             setup,
         })
     }
@@ -138,7 +149,10 @@ impl EventLoop {
     /// If the kernel does not let it wait.
     pub(super) fn run(mut self, implicit_tls: bool) -> Result<()> {
         let settings = self.setup.settings(self.client, self.local, implicit_tls);
+        self.note_tls();
+        self.note_data_protection(false);
         if implicit_tls && self.implicit_handshake(settings.times.handshake)? == Next::End {
+            self.log_end(Ending::Tls);
             return Ok(());
         }
         let mut protocol = Protocol::new(settings, Instant::now());
@@ -148,6 +162,7 @@ impl EventLoop {
         self.data = DataPath::Closed;
         self.log_transfer();
         self.farewell();
+        self.log_end(protocol.ending().unwrap_or(Ending::Lost));
         Ok(())
     }
 
@@ -167,7 +182,7 @@ impl EventLoop {
         }
         let orders = self.status.waits(protocol.activity());
         if orders.killed {
-            info!("ended by an administrator");
+            self.ending = Some(Ending::Administrator);
             self.canceller = Canceller::Administrator;
             protocol.kill(Instant::now());
             // What waits for everything to be sent waits no longer.
@@ -255,20 +270,6 @@ impl EventLoop {
         true
     }
 
-    /// Ends a session that got memory from the reserve: others are not to end with it.
-    fn out_of_memory(&mut self) -> Next {
-        warn!("ended: the host gives no more memory; lower limits.sessions or transfers.buffers");
-        let refusal = Refusal::Resources;
-        self.control.send(format!("421 {refusal}\r\n").into_bytes());
-        Next::End
-    }
-
-    fn lost(&mut self, error: &io::Error) -> Next {
-        debug!(%error, "the control connection is lost");
-        self.canceller = Canceller::ClientLeft;
-        Next::End
-    }
-
     /// Reads what the client has sent.
     fn receive(&mut self, protocol: &mut Protocol) -> io::Result<()> {
         let mut buffer = [0; CLIENT_BYTES];
@@ -295,6 +296,7 @@ impl EventLoop {
         {
             let event = match action {
                 Action::Send(bytes) => {
+                    trace_reply(&bytes);
                     self.control.send(bytes);
                     None
                 }
@@ -317,7 +319,7 @@ impl EventLoop {
                         Some(tls) => Protection::Tls(tls.data.clone()),
                         None => Protection::Impossible,
                     };
-                    self.status.set_data_protected(protect);
+                    self.note_data_protection(protect);
                     None
                 }
                 Action::Listen => {
@@ -334,6 +336,10 @@ impl EventLoop {
                 Action::Cancel => self.cancel(),
                 Action::Abandon => {
                     self.abandon();
+                    None
+                }
+                Action::Refused { .. } | Action::Heard { .. } => {
+                    note(action);
                     None
                 }
                 // New actions would be new to us.
@@ -370,6 +376,7 @@ impl EventLoop {
     fn set_account(&mut self, account: Option<Account>) {
         let name = account.as_ref().map(|account| account.name.as_str());
         self.status.set_user(name);
+        Span::current().record("user", name.unwrap_or_default());
         self.account = account.map(Arc::new);
     }
 
@@ -471,7 +478,11 @@ fn work(
             Ok((outcome, Some(prepared)))
         }
         operation => {
+            let change = Change::of(&operation);
             let outcome = perform(files, task, operation);
+            if let (Some(change), Ok(_)) = (change, &outcome) {
+                change.log(task);
+            }
             // The last bytes have to be paid for, too. What has been done stays done.
             let _cancelled = task.check();
             Ok((outcome?, None))

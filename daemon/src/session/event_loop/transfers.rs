@@ -18,7 +18,8 @@ use crate::{
     storage::prepare::Content,
     transfer::{
         self, Began, Job, TransferContext,
-        log::TransferLog,
+        connection::Protection,
+        log::{Direction, TransferLog},
         small::{Progress, Receiving, send_now},
     },
 };
@@ -36,6 +37,27 @@ pub(super) struct Transfer {
     content: Option<Content>,
 }
 
+/// What the transfers of a session have moved.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    /// Files from the client that are whole, and the bytes of all.
+    pub(super) stored: (u64, u64),
+    /// Files to the client that were sent to their end, and the bytes of all.
+    pub(super) sent: (u64, u64),
+}
+
+impl Totals {
+    fn count(&mut self, direction: Direction, bytes: u64, is_whole: bool) {
+        let (files, all) = match direction {
+            Direction::In => &mut self.stored,
+            Direction::Out => &mut self.sent,
+            Direction::Listing => return,
+        };
+        *files += u64::from(is_whole);
+        *all = all.saturating_add(bytes);
+    }
+}
+
 impl EventLoop {
     /// Begins the transfer that has been prepared.
     pub(super) fn begin_transfer(&mut self, protocol: &mut Protocol) -> Option<Event> {
@@ -43,6 +65,7 @@ impl EventLoop {
             return Some(Event::Ended(Err(Failure::Internal)));
         };
         let protection = self.protection.clone();
+        let protected = matches!(protection, Protection::Tls(_));
         let account = self.account.as_ref();
         let account = account.map_or("", |account| account.name.as_str());
         let sender = self.workers.sender();
@@ -52,7 +75,8 @@ impl EventLoop {
         let context = TransferContext::new(config, account, protection, self.task.clone(), began);
         self.transfer = Some(Transfer {
             context,
-            log: TransferLog::begin(prepared.done(), prepared.path, &self.task),
+            log: TransferLog::begin(prepared.done, prepared.path, &self.task)
+                .with(prepared.resumed, protected),
             sender,
             content: Some(prepared.content),
         });
@@ -76,7 +100,7 @@ impl EventLoop {
         if !transfer.context.may_wait() {
             protocol.event(Event::Began, Instant::now());
             match content {
-                Content::Bytes(_, bytes) => match send_now(&socket, &bytes, &self.task) {
+                Content::Bytes(bytes) => match send_now(&socket, &bytes, &self.task) {
                     Ok(sent) if sent == bytes.len() => {
                         drop(socket);
                         return Some(self.ended(Ok(())));
@@ -138,6 +162,8 @@ impl EventLoop {
     /// Logs how a transfer has ended.
     pub(super) fn log_transfer(&mut self) {
         if let Some((log, result)) = self.unlogged.take() {
+            self.totals
+                .count(log.direction(), self.task.moved(), result.is_ok());
             log.end(result);
         }
     }
@@ -182,7 +208,7 @@ impl EventLoop {
         let is_end = |message: &Message| matches!(message, Message::Ended(_));
         while !self.workers.messages().iter().any(is_end) {
             if Instant::now() >= deadline {
-                return warn!("the storage hangs; a transfer that was given up ends later");
+                return warn!("storage-hangs: a transfer that was given up ends later");
             }
             self.wait_for_wakeup(deadline);
         }
@@ -199,7 +225,7 @@ impl EventLoop {
         };
         self.workers.start_unheard(job);
         if is_done.recv_timeout(TIDYING).is_err() {
-            warn!("the storage hangs; a transfer that was given up is tidied up later");
+            warn!("storage-hangs: a transfer that was given up is tidied up later");
         }
     }
 }

@@ -431,7 +431,7 @@ impl Root {
             // Not every file system can do that with a directory.
             Ok(()) | Err(Failure::Unsupported | Failure::InvalidName | Failure::ReadOnly) => Ok(()),
             Err(failure) => {
-                warn!(?path, %failure, "a directory cannot be synced");
+                warn!(?path, %failure, "not-synced: a directory");
                 Err(Failure::Unsynced)
             }
         }

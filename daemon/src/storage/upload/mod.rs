@@ -473,7 +473,7 @@ impl Drop for Upload {
         };
         if let Err(failure) = result {
             let path = self.part.as_ref().unwrap_or(&self.path);
-            warn!(?path, %failure, "an interrupted upload cannot be tidied up");
+            warn!(?path, %failure, "not-tidied: an interrupted upload");
         }
         // Not before.
         drop(self.writing.take());

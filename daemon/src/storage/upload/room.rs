@@ -51,7 +51,7 @@ impl Upload {
         self.position = self.start;
         // By the descriptor, wherever its name is now.
         if let Err(error) = self.cut() {
-            warn!(path = ?self.path, %error, "the part file of an upload without space is left");
+            warn!(path = ?self.path, %error, "part-file-left: an upload had no space");
             return failure;
         }
         let place = self.part.as_ref().unwrap_or(&self.path);
@@ -59,7 +59,7 @@ impl Upload {
             let ours = self.check_place(&self.near);
             let removed = ours.and_then(|()| self.near.remove_file(place));
             if let Err(failure) = removed {
-                warn!(path = ?place, %failure, "the empty part file of an upload is left");
+                warn!(path = ?place, %failure, "part-file-left: it is empty");
             }
         }
         warn!(path = ?place, "no space left: what the upload has stored is removed");

@@ -232,9 +232,9 @@ impl Tls {
                 Err(error) => {
                     let reason = reason_of(&error);
                     if connection.is_handshaking() {
-                        info!("the TLS handshake of a data connection has failed: {reason}");
+                        info!("data-tls-failed: {reason}");
                     } else {
-                        debug!("TLS on the data connection failed: {reason}");
+                        debug!("data-tls-failed: {reason}");
                     }
                     incoming.discard(discard);
                     self.alert(socket);

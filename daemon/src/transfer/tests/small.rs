@@ -18,7 +18,7 @@ const SMALL: usize = 32 * 1024;
 impl Session {
     fn bytes(&mut self) -> Vec<u8> {
         match self.content() {
-            Content::Bytes(_, bytes) => bytes,
+            Content::Bytes(bytes) => bytes,
             other => panic!("{other:?}"),
         }
     }

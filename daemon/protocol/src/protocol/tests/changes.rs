@@ -1,7 +1,10 @@
 //! What changes files without a data connection.
 
 use super::rig::{Rig, path};
-use crate::request::{Failure, Operation, Outcome, PathRole, Timestamp};
+use crate::{
+    protocol::interface::Action,
+    request::{Failure, Operation, Outcome, PathRole, Timestamp},
+};
 
 const EPOCH: Timestamp = Timestamp {
     seconds: 0,
@@ -221,5 +224,57 @@ fn failures_name_the_path() {
     for line in lines.split(" | ") {
         rig.outcomes.push_back(Err(Failure::PermissionDenied));
         assert_eq!(rig.send(line), "550 \"/a\": permission denied.\r\n");
+    }
+}
+
+/// An administrator asks why somebody could not store a file.
+#[test]
+fn what_is_refused_is_noted_with_its_command_and_code() {
+    let noted = |line: &str, failure| {
+        let mut rig = Rig::logged_in();
+        rig.talk(
+            "RNFR /old.txt | SITE CPFR /old.txt | EPSV",
+            &[350, 350, 229],
+        );
+        rig.outcomes.push_back(Err(failure));
+        rig.send(line);
+        let [
+            Action::Refused {
+                verb,
+                path,
+                code,
+                cause,
+                is_denial,
+            },
+        ] = &rig.refused[..]
+        else {
+            panic!("{line}: {:?}", rig.refused);
+        };
+        assert_eq!(*cause, failure.text());
+        (*verb, path.clone(), *code, *is_denial)
+    };
+    let new = Some(path("/new"));
+    for (line, verb) in [
+        ("DELE /new", "DELE"),
+        ("XMKD /new", "XMKD"),
+        ("RNTO /new", "RNTO"),
+        ("SITE CPTO /new", "SITE CPTO"),
+        ("SITE CHMOD 600 /new", "SITE CHMOD"),
+        ("STOR /new", "STOR"),
+        ("RETR /new", "RETR"),
+    ] {
+        assert_eq!(
+            noted(line, Failure::AccountForbids),
+            (verb, new.clone(), 550, true)
+        );
+        assert_eq!(
+            noted(line, Failure::NoSpace),
+            (verb, new.clone(), 452, true)
+        );
+        assert_eq!(noted(line, Failure::Locked), (verb, new.clone(), 450, true));
+        assert_eq!(
+            noted(line, Failure::NotFound),
+            (verb, new.clone(), 550, false)
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         Protocol,
         interface::{
             Action::{Abandon, Cancel, Close, LogOut},
-            Activity, Event, TlsPolicy,
+            Activity, Ending, Event, TlsPolicy,
         },
     },
     request::Failure,
@@ -299,4 +299,33 @@ fn an_administrator_ends_a_session_whatever_it_does() {
         assert_eq!(rig.done(), done, "{activity:?}");
         assert_eq!(rig.call(Protocol::kill), "", "once is enough");
     }
+}
+
+#[test]
+fn the_end_of_a_session_has_a_cause() {
+    let ended = |end: &dyn Fn(&mut Rig)| {
+        let mut rig = Rig::logged_in();
+        assert_eq!(rig.protocol.ending(), None);
+        end(&mut rig);
+        assert!(rig.closed);
+        rig.protocol.ending().unwrap()
+    };
+    let quit = |rig: &mut Rig| drop(rig.expect("QUIT", "221"));
+    let idle = |rig: &mut Rig| drop(rig.pass(TIMES.idle));
+    let left = |rig: &mut Rig| drop(rig.call(Protocol::client_closed));
+    let killed = |rig: &mut Rig| drop(rig.call(Protocol::kill));
+    let stopped = |rig: &mut Rig| {
+        rig.call(|protocol, now| protocol.stop(TIMES.answer, now));
+    };
+    let storage = |rig: &mut Rig| {
+        rig.storage = false;
+        rig.send("DELE /file");
+        rig.pass(TIMES.answer);
+    };
+    assert_eq!(ended(&quit), Ending::Quit);
+    assert_eq!(ended(&idle), Ending::Idle);
+    assert_eq!(ended(&left), Ending::Lost);
+    assert_eq!(ended(&killed), Ending::Administrator);
+    assert_eq!(ended(&stopped), Ending::Stop);
+    assert_eq!(ended(&storage), Ending::Stalled);
 }

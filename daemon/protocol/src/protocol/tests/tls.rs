@@ -125,6 +125,7 @@ fn data_may_need_tls_on_every_way() {
         rig.start_tls();
         rig.log_in();
         rig.each("521", &WAYS.join(" | "));
+        assert_eq!(rig.refused.len(), WAYS.len(), "each is noted");
         rig.talk("LIST | PBSZ 0 | PROT C | PROT P", &[521, 200, 534, 200]);
         for way in WAYS {
             rig.expect(way, "2");
