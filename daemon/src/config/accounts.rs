@@ -244,6 +244,34 @@ fn check_rights(
     }
 }
 
+/// A file of the daemon's own must be where no account can change it.
+pub(super) fn check_out_of_reach(config: &Config, path: &Path, key: &str, findings: &mut Findings) {
+    if !path.is_absolute() || path.file_name().is_none() {
+        return findings.error(
+            key,
+            "not the absolute path of a file",
+            "begin it with /, such as /vmfs/volumes/datastore1/logs/xferlog",
+        );
+    }
+    // Datastores have two names: that of a link, and that of the directory.
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
+    let directory = real(path.parent().unwrap_or(path));
+    let users = config.users.iter().filter(|user| !user.read_only);
+    let users = users.map(|user| (user.name.as_str(), &user.root));
+    let anonymous = config.anonymous.iter().filter(|it| !it.read_only);
+    let anonymous = anonymous.map(|it| ("anonymous", &it.root));
+    for (name, root) in users.chain(anonymous) {
+        if directory.starts_with(real(root)) {
+            let problem = format!(
+                "{} is below the root of {name}, who can write",
+                path.display()
+            );
+            let remedy = "choose a directory outside of the roots of accounts that can write";
+            findings.error(key, &problem, remedy);
+        }
+    }
+}
+
 fn check_root(root: &Path, key: &str, findings: &mut Findings) {
     if !root.is_absolute() {
         findings.error(

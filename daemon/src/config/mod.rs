@@ -116,6 +116,8 @@ impl Default for Config {
 pub struct Log {
     /// The least severe level that is logged.
     pub level: Level,
+    /// A file for transfers and deletions in the form of wu-ftpd's xferlog; absolute.
+    pub transfers: Option<PathBuf>,
 }
 
 /// A log level, most severe first.
@@ -263,6 +265,9 @@ impl Config {
                 "clients that begin with TLS cannot be served without the table [tls]",
                 "add [tls] with certificate and key, or empty this list",
             );
+        }
+        if let Some(path) = &self.log.transfers {
+            accounts::check_out_of_reach(self, path, "log.transfers", findings);
         }
         self.limits.check(findings);
         self.storage.check(findings);

@@ -470,3 +470,25 @@ proptest! {
         prop_assert_eq!(range.to_string().parse::<PortRange>(), Ok(range));
     }
 }
+
+#[test]
+fn the_log_of_transfers_is_out_of_reach_of_those_who_can_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().display();
+    std::os::unix::fs::symlink(directory.path(), directory.path().join("label")).unwrap();
+    let log = |path: &str| format!("[log]\ntransfers = \"{path}\"\n");
+    let with = |path: &str, more: &str| {
+        let text = format!("{}{}{more}", log(path), user("a", &here.to_string()));
+        findings(&text)
+    };
+    assert!(with("/var/xferlog", "").is_empty());
+    assert!(with(&format!("{here}/x"), "read-only = true\n").is_empty());
+    for path in [format!("{here}/x"), format!("{here}/label/x")] {
+        let found = with(&path, "");
+        assert!(
+            found.len() == 1 && found[0].starts_with("t:2: log.transfers: "),
+            "{found:?}"
+        );
+    }
+    assert_eq!(with("x", "").len(), 1, "it is relative");
+}

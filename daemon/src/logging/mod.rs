@@ -9,8 +9,13 @@ mod lost;
 mod stderr;
 mod syslog;
 mod text;
+mod xferlog;
 
-use std::{panic, path::PathBuf, sync::Once};
+use std::{
+    panic,
+    path::{Path, PathBuf},
+    sync::Once,
+};
 
 use anyhow::{Context as _, Result};
 use tracing::level_filters::LevelFilter;
@@ -23,6 +28,7 @@ use self::{
     lost::Lost,
     stderr::Stderr,
     syslog::{Severity, Syslog, now},
+    xferlog::Xferlog,
 };
 use crate::config::Level;
 
@@ -43,6 +49,7 @@ const SYSLOG_SOCKET: &str = "/dev/log";
 pub struct Log {
     level: reload::Handle<Targets, Registry>,
     lines: Lines,
+    transfers: Xferlog,
 }
 
 impl Log {
@@ -50,6 +57,16 @@ impl Log {
     pub fn set_level(&self, level: Level) {
         // It fails only if the subscriber is gone, and then nobody logs.
         let _changed = self.level.reload(filter(level));
+    }
+
+    /// From now on, logs transfers and deletions to this file, too.
+    pub fn set_transfers(&self, path: Option<&Path>) {
+        self.transfers.set(path);
+    }
+
+    /// Waits a moment until the file of transfers has its last lines.
+    pub fn end_transfers(&self) {
+        self.transfers.end();
     }
 
     /// Writes how many lines about single clients were left out, those of the last minute only if
@@ -72,10 +89,18 @@ pub fn init(destination: Destination) -> Result<Log> {
         stderr: (Stderr::default(), Lost::default()),
     };
     let lines = Lines::new(logs);
-    let subscriber = Registry::default().with(lines.clone().with_filter(filter));
+    let transfers = Xferlog::default();
+    let subscriber = Registry::default()
+        .with(lines.clone().with_filter(filter))
+        // Whatever the level of the other log.
+        .with(transfers.clone().with_filter(self::filter(Level::Info)));
     tracing::subscriber::set_global_default(subscriber).context("cannot start the log")?;
     log_panics();
-    Ok(Log { level, lines })
+    Ok(Log {
+        level,
+        lines,
+        transfers,
+    })
 }
 
 fn filter(level: Level) -> Targets {

@@ -20,14 +20,35 @@ const LOGGED_IN: &str = "logged-in";
 const CUT: &str = "...";
 
 /// Fields of an event or a span, in their written form.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fields {
     /// What happened; of events only.
     pub(super) message: String,
     pairs: Vec<(&'static str, String)>,
+    /// The most bytes of one value.
+    limit: usize,
+}
+
+/// With values of a bounded length.
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            message: String::new(),
+            pairs: Vec::new(),
+            limit: MAX_VALUE_BYTES,
+        }
+    }
 }
 
 impl Fields {
+    /// With values that are not cut.
+    pub(super) fn whole() -> Self {
+        Self {
+            limit: usize::MAX,
+            ..Self::default()
+        }
+    }
+
     /// The written value of a field.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         let pair = self.pairs.iter().find(|(known, _)| *known == key);
@@ -48,7 +69,7 @@ impl Visit for Fields {
         if field.name() == "message" {
             value.clone_into(&mut self.message);
         } else {
-            self.set(field.name(), quoted(value.as_bytes()));
+            self.set(field.name(), quoted(value.as_bytes(), self.limit));
         }
     }
 
@@ -57,32 +78,35 @@ impl Visit for Fields {
         if field.name() == "message" {
             self.message = text;
         } else {
-            self.set(field.name(), written(&text));
+            self.set(field.name(), written(&text, self.limit));
         }
     }
 }
 
 /// A value that was formatted: as it is, if it is one word or quoted, else in quotes.
-fn written(text: &str) -> String {
+fn written(text: &str, limit: usize) -> String {
     let inner = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     if let Some(inner) = inner {
-        return format!("\"{}\"", shortened(inner));
+        return format!("\"{}\"", shortened(inner, limit));
     }
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     if !text.is_empty() && text.len() <= MAX_VALUE_BYTES && text.bytes().all(plain) {
         return text.to_owned();
     }
-    quoted(text.as_bytes())
+    quoted(text.as_bytes(), limit)
 }
 
 /// A value in quotes: printable ASCII as it is, everything else as in a string of C or Python.
-fn quoted(value: &[u8]) -> String {
-    format!("\"{}\"", shortened(&value.escape_ascii().to_string()))
+fn quoted(value: &[u8], limit: usize) -> String {
+    format!(
+        "\"{}\"",
+        shortened(&value.escape_ascii().to_string(), limit)
+    )
 }
 
 /// An escaped text without its middle, if it is too long. No escape is cut in two.
-fn shortened(escaped: &str) -> String {
-    if escaped.len() <= MAX_VALUE_BYTES {
+fn shortened(escaped: &str, limit: usize) -> String {
+    if escaped.len() <= limit {
         return escaped.to_owned();
     }
     let (mut starts, mut at) = (Vec::new(), 0);
@@ -90,7 +114,7 @@ fn shortened(escaped: &str) -> String {
         starts.push(at);
         at += unit(rest);
     }
-    let half = (MAX_VALUE_BYTES - CUT.len()) / 2;
+    let half = limit.saturating_sub(CUT.len()) / 2;
     let front = starts.iter().rev().find(|start| **start <= half);
     let back = starts.iter().find(|start| **start + half >= escaped.len());
     let front = front
@@ -98,6 +122,29 @@ fn shortened(escaped: &str) -> String {
         .unwrap_or_default();
     let back = back.and_then(|start| escaped.get(*start..));
     format!("{front}{CUT}{}", back.unwrap_or_default())
+}
+
+/// The bytes that a written value stands for.
+pub(super) fn bytes_of(value: &str) -> Vec<u8> {
+    let inner = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let mut rest = inner.unwrap_or(value);
+    let mut bytes = Vec::new();
+    while !rest.is_empty() {
+        let (one, more) = rest.split_at(unit(rest));
+        match one.as_bytes() {
+            [b'\\', b'x', ..] => {
+                let digits = one.get(2..).unwrap_or_default();
+                bytes.push(u8::from_str_radix(digits, 16).unwrap_or(b'?'));
+            }
+            [b'\\', b'n'] => bytes.push(b'\n'),
+            [b'\\', b'r'] => bytes.push(b'\r'),
+            [b'\\', b't'] => bytes.push(b'\t'),
+            [b'\\', other] => bytes.push(*other),
+            other => bytes.extend_from_slice(other),
+        }
+        rest = more;
+    }
+    bytes
 }
 
 /// The bytes of the first character of an escaped text.
@@ -142,7 +189,7 @@ pub(super) fn session_line(event: &Fields, session: &Fields) -> String {
         }
     }
     if let Some(cause) = cause {
-        add("cause", &quoted(cause.as_bytes()));
+        add("cause", &quoted(cause.as_bytes(), MAX_VALUE_BYTES));
     }
     bounded(&line)
 }
@@ -191,7 +238,7 @@ mod tests {
             ..Fields::default()
         };
         for (key, value) in pairs {
-            fields.set(key, written(value));
+            fields.set(key, written(value, MAX_VALUE_BYTES));
         }
         fields
     }
@@ -239,8 +286,13 @@ mod tests {
 
     proptest! {
         #[test]
+        fn bytes_are_read_as_they_were_written(value: Vec<u8>) {
+            prop_assert_eq!(bytes_of(&quoted(&value, usize::MAX)), value);
+        }
+
+        #[test]
         fn nothing_that_a_client_sends_breaks_a_line(value: Vec<u8>, words: String) {
-            let value = quoted(&value);
+            let value = quoted(&value, MAX_VALUE_BYTES);
             let event = fields(&words, &[]);
             let mut event = event;
             event.set("path", value);
@@ -252,7 +304,7 @@ mod tests {
 
         #[test]
         fn values_that_are_cut_keep_whole_escapes(value in prop::collection::vec(any::<u8>(), 0..2000)) {
-            let value = quoted(&value);
+            let value = quoted(&value, MAX_VALUE_BYTES);
             prop_assert!(value.len() <= MAX_VALUE_BYTES + 2);
             let inner = value.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
             let mut rest = inner;

@@ -173,6 +173,7 @@ async fn serve(
     };
     log_findings(&findings, Severity::Error);
     log.set_level(config.log.level);
+    log.set_transfers(config.log.transfers.as_deref());
     if config.server.engine == Engine::Libunftp && !at_calls_work() {
         let text = "server.engine: the engine libunftp needs openat(2) with O_PATH and its like, \
                     which this kernel lacks; set server.engine to \"native\"";
@@ -209,10 +210,10 @@ async fn serve(
             None => pending().await,
         }
     });
-    let mut minute = interval(LEFT_OUT);
+    let mut tell = interval(LEFT_OUT);
     let ended = loop {
         tokio::select! {
-            _ = minute.tick() => log.tell_left_out(false),
+            _ = tell.tick() => log.tell_left_out(false),
             () = &mut accepting => break Err(anyhow!(
                 "listen.addresses: no listening socket is left; start the daemon again"
             )),
@@ -233,6 +234,7 @@ async fn serve(
         never = &mut administration => match never {},
     }
     log.tell_left_out(true);
+    log.end_transfers();
     info!("stopped");
     ended
 }
@@ -292,9 +294,10 @@ fn reload(server: &Server, read: reload::Read, log: &Log) {
             "configuration not reloaded; the old one stays: the file is empty, and there are users"
         );
     }
-    let level = config.log.level;
+    let (level, transfers) = (config.log.level, config.log.transfers.clone());
     server.reconfigure(config);
     info!("configuration reloaded; it holds for new sessions");
+    log.set_transfers(transfers.as_deref());
     log.set_level(level);
 }
 

@@ -332,7 +332,7 @@ fn what_cannot_be_done_is_said_and_told_by_the_exit_status() {
         assert_eq!(output.status.code(), Some(3));
         assert!(output.stdout.is_empty());
         let message = String::from_utf8(output.stderr).unwrap();
-        assert!(message.contains("is it running?"), "{message}");
+        assert!(message.contains("is the daemon running?"), "{message}");
     }
 }
 

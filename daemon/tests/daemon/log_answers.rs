@@ -166,7 +166,7 @@ impl Driver {
         let busy = "/busy";
         self.is_refused("DELE /busy", "DELE", busy, "450");
         self.ftp.expect("ALLO 1000000000000000", "200");
-        let big = format!("/big{round}");
+        let big = format!("/big {} {round}", self.user);
         self.is_refused(&format!("STOR {big}"), "STOR", &big, "452");
     }
 }
@@ -295,4 +295,66 @@ fn at_debug_there_are_commands_and_replies_without_what_may_be_secret() {
         !log.contains(PASSWORD) && !log.contains("\"USER\" argument"),
         "{log}"
     );
+}
+
+/// xferlog(5): the columns of wu-ftpd.
+#[test]
+fn transfers_and_deletions_are_in_the_xferlog() {
+    let logs = tempfile::tempdir().unwrap();
+    let path = logs.path().join("xferlog");
+    let mut daemon = Daemon::start_with("", |root| {
+        let table = format!(
+            "[log]\nlevel = \"error\"\ntransfers = \"{}\"\n",
+            path.display()
+        );
+        format!("{table}{}", user("alice", root, false))
+    });
+    let mut ftp = daemon.log_in();
+    let long = format!("/{}", "d".repeat(200));
+    for name in ["/a b", &format!("{long}{long}")[..200], "/\u{fc}"] {
+        assert!(
+            ftp.upload(&format!("STOR {name}"), b"12345")
+                .starts_with("226")
+        );
+    }
+    ftp.download("RETR /a b");
+    ftp.expect("DELE /a b", "250");
+    ftp.expect("DELE /a b", "550");
+    ftp.download("LIST");
+    ftp.expect("QUIT", "221");
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    daemon.wait();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let rows: Vec<_> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .collect();
+    let expected = [
+        ("/a_b", "5", "i"),
+        (&long[..200], "5", "i"),
+        ("/\u{fc}", "5", "i"),
+        ("/a_b", "5", "o"),
+        ("/a_b", "0", "d"),
+    ];
+    assert_eq!(rows.len(), expected.len(), "{text}");
+    for (row, (path, bytes, direction)) in rows.iter().zip(expected) {
+        // Five words of the time, then thirteen columns.
+        assert_eq!(row.len(), 18, "{row:?}");
+        let columns = [
+            "0",
+            "127.0.0.1",
+            bytes,
+            path,
+            "b",
+            "_",
+            direction,
+            "r",
+            "alice",
+            "ftp",
+            "0",
+            "*",
+            "c",
+        ];
+        assert_eq!(row[5..], columns);
+    }
 }
