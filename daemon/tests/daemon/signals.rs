@@ -67,7 +67,7 @@ fn a_transfer_that_does_not_end_is_cut_off_after_the_grace() {
     ftp.expect("STOR file", "150");
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait().code(), Some(0));
-    daemon.wait_for_log("failure=cancelled");
+    daemon.wait_for_log("cause=\"cancelled\"");
     drop(data);
 }
 

@@ -34,7 +34,6 @@ const SHIPPED_TLS: &str = "\
 [tls]
 certificate = \"/etc/vmware/ssl/rui.crt\"
 key = \"/etc/vmware/ssl/rui.key\"
-required = \"nothing\"
 ";
 
 /// The sticky bit is what makes the host keep an edited file.
