@@ -38,7 +38,8 @@ impl Listeners {
     /// off.
     ///
     /// # Errors
-    /// If an IPv4 address, or every address, cannot be bound for another reason.
+    /// If an address is in use, or an IPv4 address, or every address, cannot be bound for another
+    /// reason.
     pub(crate) fn bind(listen: &Listen) -> Result<Self> {
         let (mut bound, mut awaited) = (Vec::new(), Vec::new());
         for (address, implicit_tls) in listen.all() {
@@ -57,7 +58,8 @@ impl Listeners {
                     );
                     awaited.push((address, implicit_tls));
                 }
-                Err(error) if address.is_ipv6() => {
+                // A program that has the port is as much of a fault as over IPv4.
+                Err(error) if address.is_ipv6() && errno(&error) != Some(Errno::EADDRINUSE) => {
                     warn!(
                         "{key}: cannot listen on {address}, going on without it: {error}; {}",
                         remedy(&error)
@@ -264,20 +266,20 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_in_use_is_an_error_with_its_key_and_a_remedy() {
-        let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listen = Listen {
-            addresses: Vec::new(),
-            implicit_tls: vec![taken.local_addr().unwrap()],
-            ..Listen::default()
-        };
-        let error = Listeners::bind(&listen).unwrap_err().to_string();
-        assert!(
-            error.starts_with("listen.implicit-tls: cannot listen on 127.0.0.1:"),
-            "{error}"
-        );
-        assert!(
-            error.contains("end the program that uses the port"),
-            "{error}"
-        );
+        for address in ["127.0.0.1", "[::1]"] {
+            let taken = bind(format!("{address}:0").parse().unwrap()).unwrap();
+            let listen = Listen {
+                addresses: vec!["127.0.0.1:0".parse().unwrap()],
+                implicit_tls: vec![taken.local_addr().unwrap()],
+                ..Listen::default()
+            };
+            let error = Listeners::bind(&listen).unwrap_err().to_string();
+            let start = format!("listen.implicit-tls: cannot listen on {address}:");
+            assert!(error.starts_with(&start), "{error}");
+            assert!(
+                error.contains("end the program that uses the port"),
+                "{error}"
+            );
+        }
     }
 }

@@ -358,3 +358,27 @@ fn transfers_and_deletions_are_in_the_xferlog() {
         assert_eq!(row[5..], columns);
     }
 }
+
+#[test]
+fn wrong_passwords_without_end_leave_few_lines() {
+    let daemon = Daemon::start_with("", |root| {
+        let limits = "[limits]\nsessions-per-address = 64\n";
+        format!("{limits}{}", user("alice", root, false))
+    });
+    thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(|| {
+                let mut ftp = daemon.connect();
+                ftp.reply();
+                ftp.expect("USER alice", "331");
+                ftp.expect("PASS wrong", "530");
+                ftp.expect("QUIT", "221");
+            });
+        }
+    });
+    let log = daemon.log();
+    let lines = log.lines().filter(|line| line.contains("wrong password"));
+    assert_eq!(lines.count(), 9, "{log}");
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    daemon.wait_for_log("lines=21 of=\"log-in-refused: wrong password\"");
+}
