@@ -1,78 +1,51 @@
 //! Who may log in, and what they get then.
 
+mod checks;
+pub(crate) mod guard;
+pub(crate) mod origin;
 mod password;
+mod places;
 mod rights;
 
 use std::{
     fmt, fs,
+    net::IpAddr,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
-use parking_lot::{Condvar, Mutex};
+use anyhow::Result;
 use protocol::request::{Access, Denied, Password};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 pub use self::password::hash;
 pub(crate) use self::rights::Rights;
-use crate::{
-    config::{ANONYMOUS_NAMES, Config, PasswordHash, Required, User},
-    sys::uninterrupted,
-    task::{CHECK_INTERVAL, Task},
+use self::{
+    checks::{PasswordChecks, Running, Unchecked},
+    guard::Guard,
+    places::{Place, Places},
 };
-
-/// Checks of passwords that may run at one time in the whole process. Each takes tens of megabytes
-/// and a core.
-const PARALLEL_CHECKS: usize = 2;
+use crate::{
+    config::{ANONYMOUS_NAMES, ByteSize, Config, Day, PasswordHash, Required, Rules, User},
+    sys::uninterrupted,
+    task::Task,
+};
 
 /// How much longer a session waits after each refused log-in, and the most it waits.
 const DELAY_STEP: Duration = Duration::from_secs(1);
 const MOST_DELAY_STEPS: u32 = 5;
 
-/// Lets a few sessions check a password at a time; the others wait. Clones share it.
+/// What the log-ins of all sessions have in common. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PasswordChecks(Arc<Running>);
-
-/// Locks and waits are `parking_lot`'s: those of std spin on a kernel that lacks the newer futex
-/// operations.
-#[derive(Debug, Default)]
-struct Running {
-    checks: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl PasswordChecks {
-    /// Whether `password` is the one that `hash` was made of.
-    ///
-    /// # Errors
-    /// If that could not be found out, or the task was cancelled.
-    fn run(&self, hash: &PasswordHash, password: &Password, task: &Task) -> Result<bool> {
-        let mut checks = self.0.checks.lock();
-        while *checks >= PARALLEL_CHECKS {
-            ensure!(task.check().is_ok(), "nobody waits for it any more");
-            self.0.changed.wait_for(&mut checks, CHECK_INTERVAL);
-        }
-        *checks += 1;
-        drop(checks);
-        // The check goes on when its session is gone, and counts until its end.
-        let _running = Check(self);
-        password::matches(hash, &password.0)
-    }
-}
-
-/// A check that is running.
-struct Check<'c>(&'c PasswordChecks);
-
-impl Drop for Check<'_> {
-    fn drop(&mut self) {
-        *self.0.0.checks.lock() -= 1;
-        self.0.0.changed.notify_one();
-    }
+pub(crate) struct LogIns {
+    /// Addresses that are turned away.
+    pub(crate) guard: Guard,
+    checks: PasswordChecks,
+    places: Places,
 }
 
 /// What came of a log-in.
@@ -80,8 +53,8 @@ impl Drop for Check<'_> {
 pub(crate) struct LogIn {
     /// The account, or why there is none.
     pub(crate) result: Result<Account, Denied>,
-    /// How long the client is to wait for the answer.
-    pub(crate) delay: Duration,
+    /// When the client is to have the answer; at once if absent.
+    pub(crate) due: Option<Instant>,
 }
 
 impl LogIn {
@@ -89,13 +62,50 @@ impl LogIn {
     pub(crate) fn failed(denied: Denied) -> Self {
         Self {
             result: Err(denied),
-            delay: Duration::ZERO,
+            due: None,
         }
     }
 }
 
+/// Why a log-in is refused. The client hears the same of all of them, after the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    UnknownName,
+    WrongPassword,
+    Disabled,
+    Expired(Day),
+    Network,
+    Sessions,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownName => f.write_str("no such user"),
+            Self::WrongPassword => f.write_str("wrong password"),
+            Self::Disabled => f.write_str("the account is disabled"),
+            Self::Expired(last) => write!(f, "the account expired after {last}"),
+            Self::Network => f.write_str("the account may not log in from this address"),
+            Self::Sessions => f.write_str("the account has as many sessions as it may have"),
+        }
+    }
+}
+
+/// Why there is no account.
+#[derive(Debug)]
+enum Rejection {
+    /// See [`Cause`].
+    Refused(Cause),
+    /// The client hears of this one, at once.
+    Told(Denied),
+    /// The password was not checked.
+    Unchecked(Unchecked),
+    /// The password could not be checked.
+    Failed(anyhow::Error),
+}
+
 /// What a logged-in user has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Account {
     /// The login name.
     pub(crate) name: String,
@@ -105,6 +115,10 @@ pub(crate) struct Account {
     pub(crate) rights: Rights,
     /// What this user must protect by TLS.
     pub(crate) tls_required: Required,
+    /// Bytes per second that all sessions of the account together may move; 0 for no limit.
+    pub(crate) rate: ByteSize,
+    /// Counted among the sessions of the account as long as something of it is there.
+    pub(crate) place: Option<Arc<Place>>,
 }
 
 impl Account {
@@ -126,17 +140,27 @@ impl fmt::Display for Account {
 #[derive(Debug)]
 pub(crate) struct Accounts {
     config: Arc<Config>,
-    checks: PasswordChecks,
+    shared: LogIns,
+    client: IpAddr,
     /// Refused log-ins of this session.
     failures: AtomicU32,
 }
 
+/// A table of the configuration.
+#[derive(Debug, Clone, Copy)]
+struct Found<'c> {
+    rules: &'c Rules,
+    /// Absent for anonymous users.
+    user: Option<&'c User>,
+}
+
 impl Accounts {
-    /// Accounts of a session that begins now.
-    pub(crate) fn new(config: Arc<Config>, checks: PasswordChecks) -> Self {
+    /// Accounts of a session that begins now, with a client at this address.
+    pub(crate) fn new(config: Arc<Config>, shared: LogIns, client: IpAddr) -> Self {
         Self {
             config,
-            checks,
+            shared,
+            client: client.to_canonical(),
             failures: AtomicU32::new(0),
         }
     }
@@ -150,30 +174,42 @@ impl Accounts {
         secure: bool,
         task: &Task,
     ) -> LogIn {
-        let account = self.find(name);
-        match self.admits(name, password, task) {
-            Ok(true) => match account.ok_or(Denied::Refused) {
-                Ok(account) => LogIn {
-                    result: admitted(account, secure),
-                    delay: Duration::ZERO,
-                },
-                Err(denied) => LogIn::failed(denied),
-            },
-            Ok(false) => {
-                let failures = self.count_failure();
-                warn_refused(name, failures, account.is_some());
+        let start = Instant::now();
+        let found = self.find(name);
+        // Kept until a refusal has been counted: no more checks of an address are to run than may fail.
+        let mut turn = None;
+        match self.admit(name, found, password, secure, (&mut turn, task)) {
+            Ok(account) => {
+                info!(user = account.name, "logged in");
+                self.shared.guard.succeed(self.client, name);
                 LogIn {
-                    result: Err(Denied::Refused),
-                    delay: DELAY_STEP * failures.min(MOST_DELAY_STEPS),
+                    result: Ok(account),
+                    due: None,
                 }
             }
-            // Nobody waits for it any more.
-            Err(_cancelled) if task.check().is_err() => LogIn::failed(Denied::Unavailable),
-            Err(error) => {
+            Err(Rejection::Refused(cause)) => {
+                let failures = self.count_failure();
+                warn_refused(name, failures, found.is_some(), cause);
+                // Its password was right.
+                if cause != Cause::Sessions {
+                    let guard = &self.shared.guard;
+                    guard.fail(self.client, name, found.is_some(), &self.config);
+                }
+                LogIn {
+                    result: Err(Denied::Refused),
+                    due: Some(self.due(start, failures)),
+                }
+            }
+            Err(Rejection::Told(denied)) => LogIn::failed(denied),
+            Err(Rejection::Unchecked(cause)) => {
+                debug!(?cause, "log-in refused: the password is not checked");
+                LogIn::failed(Denied::Unavailable)
+            }
+            Err(Rejection::Failed(error)) => {
                 error!("log-in refused: the password cannot be checked: {error:#}");
                 LogIn {
                     result: Err(Denied::Unavailable),
-                    delay: DELAY_STEP,
+                    due: Some(start + DELAY_STEP),
                 }
             }
         }
@@ -184,56 +220,144 @@ impl Accounts {
         before.saturating_add(1)
     }
 
-    /// The account with this login name, whatever its password.
-    fn find(&self, name: &str) -> Option<Account> {
-        let config = &self.config;
+    /// When the client hears of a refusal. The time does not depend on the hash that was checked: it
+    /// is a number of whole steps in which the slowest of all can be checked. Where the check had to
+    /// wait for others, it is the next step.
+    fn due(&self, start: Instant, failures: u32) -> Instant {
+        let common = self.slowest().map_or(Duration::ZERO, password::common_time);
+        let slowest = self.shared.checks.expected(common);
+        let least = DELAY_STEP * failures.min(MOST_DELAY_STEPS);
+        let steps = |time: Duration| {
+            let steps = time.as_nanos().div_ceil(DELAY_STEP.as_nanos());
+            DELAY_STEP * u32::try_from(steps).unwrap_or(u32::MAX)
+        };
+        start + least.max(steps(slowest)).max(steps(start.elapsed()))
+    }
+
+    /// The hash that takes the most time to check.
+    fn slowest(&self) -> Option<&PasswordHash> {
+        let hashes = self.config.users.iter().map(|it| &it.login.password_hash);
+        hashes.max_by_key(|hash| password::common_time(hash))
+    }
+
+    /// The table for this login name.
+    fn find(&self, name: &str) -> Option<Found<'_>> {
         if ANONYMOUS_NAMES.contains(&name) {
-            let anonymous = config.anonymous.as_ref()?;
-            return Some(Account {
-                name: name.to_owned(),
-                root: anonymous.root.clone(),
-                rights: Rights::of_anonymous(anonymous, config.storage.umask),
-                tls_required: Required::Nothing,
-            });
+            let rules = self.config.anonymous.as_ref()?;
+            return Some(Found { rules, user: None });
         }
-        let user = config.users.iter().find(|user| user.name == name)?;
-        Some(Account {
-            name: name.to_owned(),
-            root: user.root.clone(),
-            rights: Rights::of_user(user, config.storage.umask),
-            tls_required: user.tls_required,
+        let user = self.config.users.iter().find(|it| it.login.name == name)?;
+        Some(Found {
+            rules: &user.rules,
+            user: Some(user),
         })
     }
 
-    /// Whether this name may log in with this password.
-    ///
-    /// # Errors
-    /// If that could not be found out.
-    fn admits(&self, name: &str, password: &Password, task: &Task) -> Result<bool> {
-        let config = &self.config;
-        if ANONYMOUS_NAMES.contains(&name) {
-            return Ok(config.anonymous.is_some());
-        }
-        let user = config.users.iter().find(|user| user.name == name);
-        // An unknown name costs the time of the first user's hash, because an answer at once would
-        // tell that there is no such user. Hashes of `hash-password` all cost the same.
-        let Some(User { password_hash, .. }) = user.or(config.users.first()) else {
-            return Ok(false);
+    /// Checks everything that a log-in takes.
+    fn admit<'a>(
+        &'a self,
+        name: &str,
+        found: Option<Found<'_>>,
+        password: &Password,
+        secure: bool,
+        (turn, task): (&mut Option<Running<'a>>, &Task),
+    ) -> Result<Account, Rejection> {
+        self.check_password(name, found, password, (turn, task))?;
+        let Some(found) = found else {
+            return Err(Rejection::Refused(Cause::UnknownName));
         };
-        let matches = self.checks.run(password_hash, password, task)?;
-        Ok(matches && user.is_some())
+        self.check_limits(found.rules).map_err(Rejection::Refused)?;
+        // A datastore that hangs is not to keep others waiting.
+        drop(turn.take());
+        let mut account = self.account(name, found);
+        if account.tls_required > Required::Nothing && !secure {
+            warn!(user = account.name, "log-in refused: the account needs TLS");
+            return Err(Rejection::Told(Denied::TlsRequired));
+        }
+        expect_root(&account).map_err(Rejection::Told)?;
+        let counted = found.user.map_or("anonymous", |user| &user.login.name);
+        let place = self.shared.places.take(counted, found.rules.sessions);
+        let place = place.ok_or(Rejection::Refused(Cause::Sessions))?;
+        account.place = Some(Arc::new(place));
+        Ok(account)
     }
-}
 
-/// Lets somebody in whose password is right.
-fn admitted(account: Account, secure: bool) -> Result<Account, Denied> {
-    if account.tls_required > Required::Nothing && !secure {
-        warn!(user = account.name, "log-in refused: the account needs TLS");
-        return Err(Denied::TlsRequired);
+    /// Checks the password. An unknown name costs the time of the slowest hash, because an answer at
+    /// once would tell that there is no such user.
+    fn check_password<'a>(
+        &'a self,
+        name: &str,
+        found: Option<Found<'_>>,
+        password: &Password,
+        (turn, task): (&mut Option<Running<'a>>, &Task),
+    ) -> Result<(), Rejection> {
+        if found.is_some_and(|found| found.user.is_none()) {
+            return Ok(());
+        }
+        let LogIns { guard, checks, .. } = &self.shared;
+        let running = checks.wait(self.client, name, &self.config, guard, task);
+        let running = &*turn.insert(running.map_err(Rejection::Unchecked)?);
+        let user = found.and_then(|found| found.user);
+        let own = user.map(|user| &user.login.password_hash);
+        let matches = match own.or_else(|| self.slowest()) {
+            Some(hash) => self
+                .check_hash(running, hash, password)
+                .map_err(Rejection::Failed)?,
+            None => false,
+        };
+        let cause = if user.is_none() {
+            Cause::UnknownName
+        } else if matches {
+            return Ok(());
+        } else {
+            Cause::WrongPassword
+        };
+        Err(Rejection::Refused(cause))
     }
-    expect_root(&account)?;
-    info!(user = account.name, "logged in");
-    Ok(account)
+
+    /// Compares the password with a hash, while nobody else's turn it is.
+    fn check_hash(
+        &self,
+        _running: &Running<'_>,
+        hash: &PasswordHash,
+        password: &Password,
+    ) -> Result<bool> {
+        let start = Instant::now();
+        let matches = password::matches(hash, &password.0)?;
+        let common = password::common_time(hash);
+        self.shared.checks.learn(common, start.elapsed());
+        Ok(matches)
+    }
+
+    /// Checks what an account may be limited by, whoever logs in.
+    fn check_limits(&self, rules: &Rules) -> Result<(), Cause> {
+        if rules.disabled {
+            return Err(Cause::Disabled);
+        }
+        if let Some(last) = rules.expires.filter(|last| *last < Day::today()) {
+            return Err(Cause::Expired(last));
+        }
+        let mut networks = rules.allow.iter();
+        if !rules.allow.is_empty() && !networks.any(|network| network.contains(&self.client)) {
+            return Err(Cause::Network);
+        }
+        Ok(())
+    }
+
+    fn account(&self, name: &str, found: Found<'_>) -> Account {
+        let (config, rules) = (&self.config, found.rules);
+        Account {
+            name: name.to_owned(),
+            root: rules.root.clone(),
+            // Anonymous users change nothing unless the configuration says so.
+            rights: Rights::of(rules, config.storage.umask, found.user.is_none()),
+            tls_required: found
+                .user
+                .map_or(Required::Nothing, |user| user.login.tls_required),
+            rate: rules.rate.unwrap_or(config.transfers.account_rate),
+            place: None,
+        }
+    }
 }
 
 /// A datastore may be away. It is looked for at each log-in.
@@ -254,11 +378,11 @@ fn expect_root(account: &Account) -> Result<(), Denied> {
 
 /// Logs a refused log-in. A name that no account has is not logged: people type passwords at the
 /// wrong prompt.
-fn warn_refused(name: &str, failures: u32, known: bool) {
+fn warn_refused(name: &str, failures: u32, known: bool, cause: Cause) {
     if known {
-        warn!(user = name, failures, "log-in refused: wrong password");
+        warn!(user = name, failures, "log-in refused: {cause}");
     } else {
-        warn!(failures, "log-in refused: no such user");
+        warn!(failures, "log-in refused: {cause}");
     }
 }
 

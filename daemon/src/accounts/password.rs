@@ -1,8 +1,10 @@
 //! Password hashes: argon2id in PHC form.
 
+use std::time::Duration;
+
 use anyhow::{Result, anyhow, bail};
 use argon2::{
-    Argon2,
+    Argon2, Params,
     password_hash::{Error, PasswordHasher as _, PasswordVerifier as _, phc},
 };
 
@@ -33,6 +35,17 @@ pub fn hash(password: &str) -> Result<String> {
         .hash_password(password.as_bytes())
         .map_err(|error| anyhow!("the password cannot be hashed: {error}"))?;
     Ok(hash.to_string())
+}
+
+/// What a pass over one KiB takes on a host of common speed.
+const KIB_PASS: Duration = Duration::from_micros(1);
+
+/// How long a check of this hash takes on a host of common speed; nothing if it cannot be checked.
+pub(super) fn common_time(hash: &PasswordHash) -> Duration {
+    let parsed = phc::PasswordHash::new(hash.as_str());
+    let params = parsed.ok().and_then(|it| Params::try_from(&it).ok());
+    let steps = params.map_or(0, |it| it.m_cost().saturating_mul(it.t_cost()));
+    KIB_PASS * steps
 }
 
 /// Whether `password` is the one that `hash` was made of.

@@ -1,8 +1,8 @@
 //! What an account may do with files.
 
-use protocol::wire::glob;
+use protocol::{virtual_path::VirtualPath, wire::glob};
 
-use crate::config::{Anonymous, Umask, User};
+use crate::config::{Rules, Umask};
 
 /// What an account may do with files. Looking around it may always.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,30 +17,20 @@ pub(crate) struct Rights {
     upload_only: bool,
     umask: u32,
     hidden: Vec<String>,
+    protected: Vec<String>,
 }
 
 impl Rights {
-    /// The rights of a user; `umask` is what holds if the user has none.
-    pub(crate) fn of_user(user: &User, umask: Umask) -> Self {
+    /// The rights of an account; `umask` and `read_only` hold if it has none of its own.
+    pub(crate) fn of(rules: &Rules, umask: Umask, read_only: bool) -> Self {
         Self {
-            read_only: user.read_only,
-            no_delete: user.no_delete,
-            no_overwrite: user.no_overwrite,
-            upload_only: user.upload_only,
-            umask: user.umask.unwrap_or(umask).0,
-            hidden: user.hidden.clone(),
-        }
-    }
-
-    /// The rights of anonymous users.
-    pub(crate) fn of_anonymous(anonymous: &Anonymous, umask: Umask) -> Self {
-        Self {
-            read_only: anonymous.read_only,
-            no_delete: anonymous.no_delete,
-            no_overwrite: anonymous.no_overwrite,
-            upload_only: anonymous.upload_only,
-            umask: anonymous.umask.unwrap_or(umask).0,
-            hidden: anonymous.hidden.clone(),
+            read_only: rules.read_only.unwrap_or(read_only),
+            no_delete: rules.no_delete,
+            no_overwrite: rules.no_overwrite,
+            upload_only: rules.upload_only,
+            umask: rules.umask.unwrap_or(umask).0,
+            hidden: rules.hidden.clone(),
+            protected: rules.protected.clone(),
         }
     }
 
@@ -77,10 +67,28 @@ impl Rights {
 
     /// Whether listings leave this name out.
     pub(crate) fn hides(&self, name: &[u8]) -> bool {
-        self.hidden
-            .iter()
-            .any(|pattern| glob::matches(pattern.as_bytes(), name))
+        is_among(&self.hidden, name)
     }
+
+    /// Whether what has this name stays as it is, and nothing else gets the name.
+    pub(crate) fn protects(&self, name: &[u8]) -> bool {
+        is_among(&self.protected, name)
+    }
+
+    /// Whether it protects any name.
+    pub(crate) fn protects_names(&self) -> bool {
+        !self.protected.is_empty()
+    }
+
+    /// Whether [`Rights::protects`] the last name of a path.
+    pub(crate) fn protects_path(&self, path: &VirtualPath) -> bool {
+        path.file_name().is_some_and(|name| self.protects(name))
+    }
+}
+
+fn is_among(patterns: &[String], name: &[u8]) -> bool {
+    let mut patterns = patterns.iter();
+    patterns.any(|pattern| glob::matches(pattern.as_bytes(), name))
 }
 
 /// For tests: everything allowed.
@@ -94,6 +102,7 @@ impl Default for Rights {
             upload_only: false,
             umask: 0o022,
             hidden: Vec::new(),
+            protected: Vec::new(),
         }
     }
 }
@@ -131,10 +140,14 @@ impl Rights {
 
     pub(crate) fn hiding(patterns: &[&str]) -> Self {
         Self {
-            hidden: patterns
-                .iter()
-                .map(|pattern| (*pattern).to_owned())
-                .collect(),
+            hidden: patterns.iter().map(ToString::to_string).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn protecting(patterns: &[&str]) -> Self {
+        Self {
+            protected: patterns.iter().map(ToString::to_string).collect(),
             ..Self::default()
         }
     }

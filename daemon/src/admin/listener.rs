@@ -20,7 +20,12 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{MAX_REQUEST_BYTES, OK, Request};
-use crate::{server::Server, session::registry::Row, sys::uninterrupted};
+use crate::{
+    accounts::{guard::BanRow, origin::Origin},
+    server::Server,
+    session::registry::Row,
+    sys::uninterrupted,
+};
 
 /// How long whoever asks may take to send the request, and again to read the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -127,6 +132,8 @@ async fn serve(mut stream: UnixStream, server: &Server) -> io::Result<()> {
     let answer = match Request::parse(&line) {
         Some(Request::Sessions { json }) => sessions(server, json),
         Some(Request::Kill(id)) => kill(server, id).await,
+        Some(Request::Bans { json }) => bans(server, json),
+        Some(Request::Unban(origin)) => unban(server, origin),
         None => "the daemon knows no such request; was it updated and not restarted?\n".to_owned(),
     };
     let write = async {
@@ -193,6 +200,36 @@ async fn kill(server: &Server, id: u64) -> String {
         sleep(BEAT).await;
     }
     OK.to_owned()
+}
+
+fn bans(server: &Server, json: bool) -> String {
+    let rows = server.log_ins.guard.rows();
+    if json {
+        return match serde_json::to_string_pretty(&rows) {
+            Ok(rows) => format!("{OK}{rows}\n"),
+            Err(error) => format!("cannot list bans: {error}\n"),
+        };
+    }
+    let mut table = format!("{OK}{:<24}  FAILURES  REFUSED  UNTIL\n", "ADDRESS");
+    for row in rows {
+        let BanRow {
+            address,
+            failures,
+            refused,
+            until,
+            ..
+        } = row;
+        // Writing to a string does not fail.
+        let _written = writeln!(table, "{address:<24}  {failures:>8}  {refused:>7}  {until}");
+    }
+    table
+}
+
+fn unban(server: &Server, origin: Option<Origin>) -> String {
+    match (server.log_ins.guard.unban(origin), origin) {
+        (0, Some(origin)) => format!("{origin} is not banned; see: esxftpd bans\n"),
+        _ => OK.to_owned(),
+    }
 }
 
 #[cfg(test)]

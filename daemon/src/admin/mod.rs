@@ -1,5 +1,5 @@
-//! The control socket: how an administrator sees the sessions of the daemon that runs, and ends
-//! single ones.
+//! The control socket: how an administrator sees the sessions and bans of the daemon that runs, and
+//! ends single ones.
 //!
 //! It is a local stream socket that only root can use. Each connection carries one request, a line,
 //! and one answer: a line `ok`, or one that says what is wrong, and then what was asked for. The
@@ -9,6 +9,8 @@ mod client;
 mod listener;
 
 use std::path::{Path, PathBuf};
+
+use crate::accounts::origin::Origin;
 
 pub(crate) use self::{
     client::{Failure, ask},
@@ -34,6 +36,13 @@ pub(crate) enum Request {
     },
     /// The end of the session with this number.
     Kill(u64),
+    /// All bans, as a table or as JSON.
+    Bans {
+        /// Whether as JSON.
+        json: bool,
+    },
+    /// The end of the ban of one address, or of all bans.
+    Unban(Option<Origin>),
 }
 
 impl Request {
@@ -42,6 +51,10 @@ impl Request {
             Self::Sessions { json: false } => "sessions\n".to_owned(),
             Self::Sessions { json: true } => "sessions json\n".to_owned(),
             Self::Kill(id) => format!("kill {id}\n"),
+            Self::Bans { json: false } => "bans\n".to_owned(),
+            Self::Bans { json: true } => "bans json\n".to_owned(),
+            Self::Unban(None) => "unban all\n".to_owned(),
+            Self::Unban(Some(origin)) => format!("unban {origin}\n"),
         }
     }
 
@@ -49,10 +62,14 @@ impl Request {
         match line.strip_suffix('\n')? {
             "sessions" => Some(Self::Sessions { json: false }),
             "sessions json" => Some(Self::Sessions { json: true }),
-            other => {
-                let id = other.strip_prefix("kill ")?;
-                Some(Self::Kill(id.parse().ok()?))
-            }
+            "bans" => Some(Self::Bans { json: false }),
+            "bans json" => Some(Self::Bans { json: true }),
+            "unban all" => Some(Self::Unban(None)),
+            other => match other.split_once(' ')? {
+                ("kill", id) => Some(Self::Kill(id.parse().ok()?)),
+                ("unban", address) => Some(Self::Unban(Some(Origin::parse(address)?))),
+                _ => None,
+            },
         }
     }
 }
@@ -79,9 +96,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_are_read_as_they_are_written(id: u64) {
+        fn requests_are_read_as_they_are_written(id: u64, address: std::net::IpAddr) {
             for request in [
                 Request::Kill(id),
+                Request::Unban(Some(Origin::of(address))),
+                Request::Unban(None),
+                Request::Bans { json: true },
+                Request::Bans { json: false },
                 Request::Sessions { json: true },
                 Request::Sessions { json: false },
             ] {
@@ -108,6 +129,9 @@ mod tests {
             "kill x\n",
             "kill -1\n",
             "kill 1 2\n",
+            "unban\n",
+            "unban 192.0.2.0/24\n",
+            "bans xml\n",
         ] {
             assert_eq!(Request::parse(line), None, "{line:?}");
         }

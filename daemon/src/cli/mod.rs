@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    accounts,
+    accounts::{self, origin::Origin},
     admin::{self, Request},
     config,
     logging::Destination,
@@ -70,6 +70,24 @@ enum Command {
         /// The number of the session, as `sessions` lists it
         #[arg(value_name = "ID")]
         id: u64,
+        /// The configuration file, for its `control-socket`
+        #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+    },
+    /// List the addresses that are banned because their logins were refused again and again
+    Bans {
+        /// The configuration file, for its `control-socket`
+        #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the ban of an address, and forget its refused logins
+    Unban {
+        /// An address, a network as `bans` lists it, or `all`
+        #[arg(value_name = "ADDRESS|all", value_parser = unbanned)]
+        address: Unbanned,
         /// The configuration file, for its `control-socket`
         #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
         config: PathBuf,
@@ -139,11 +157,25 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Sessions { config, json } => ask(&config, Request::Sessions { json }),
         Command::Kill { id, config } => ask(&config, Request::Kill(id)),
+        Command::Bans { config, json } => ask(&config, Request::Bans { json }),
+        Command::Unban { address, config } => ask(&config, Request::Unban(address.0)),
         Command::HashPassword => {
             print(&accounts::hash(&read_password()?)?)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Whose ban is to end: that of one origin, or all.
+#[derive(Debug, Clone, Copy)]
+struct Unbanned(Option<Origin>);
+
+fn unbanned(text: &str) -> Result<Unbanned, String> {
+    if text == "all" {
+        return Ok(Unbanned(None));
+    }
+    let origin = Origin::parse(text).map(|origin| Unbanned(Some(origin)));
+    origin.ok_or_else(|| "neither an address, nor an IPv6 network of 64 bits, nor all".to_owned())
 }
 
 /// Asks the running daemon and prints its answer.

@@ -1,96 +1,52 @@
 //! Accounts: the users of the TOML file and anonymous access.
 
-use std::{
-    collections::HashSet,
-    fmt, fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashSet, fmt, fs, path::Path};
 
 use argon2::{Params, password_hash::phc};
 use protocol::virtual_path::NAME_BYTES;
 use serde::Deserialize;
 
-use super::{Config, Findings, Required, Umask};
+use super::{ByteSize, Config, Day, Findings, Listen, Required, Rules, document::Entry, transfers};
 use crate::sys::uninterrupted;
 
-/// An account with a password.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// An account with a password. It is read by [`User::read`]: its own keys, and those of [`Rules`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub struct User {
+    /// Who logs in, and how.
+    #[cfg_attr(test, serde(flatten))]
+    pub login: Login,
+    /// What holds for the account.
+    #[cfg_attr(test, serde(flatten))]
+    pub rules: Rules,
+}
+
+/// The keys that only users have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a key of the file, and they are independent"
-)]
-pub struct User {
+pub struct Login {
     /// The login name, compared byte by byte.
     pub name: String,
     /// What `esxftpd hash-password` printed.
     pub password_hash: PasswordHash,
-    /// The directory that this user sees as `/`; absolute.
-    pub root: PathBuf,
-    /// Whether the user may only look and download.
-    #[serde(default)]
-    pub read_only: bool,
-    /// Whether what is there stays: no DELE, no RMD. Files may still be replaced and renamed.
-    #[serde(default)]
-    pub no_delete: bool,
-    /// Whether what exists stays as it is: not replaced, appended to, or renamed over, and with its
-    /// times and permissions.
-    #[serde(default)]
-    pub no_overwrite: bool,
-    /// Whether all that is allowed is to list, make directories and store new files.
-    #[serde(default)]
-    pub upload_only: bool,
-    /// Permission bits that new files do not get; absent means [`super::Storage::umask`].
-    pub umask: Option<Umask>,
-    /// Patterns of names that listings leave out, such as `*.key`.
-    #[serde(default)]
-    pub hidden: Vec<String>,
     /// What this user must protect by TLS, beyond what `tls.required` says.
     #[serde(default)]
     pub tls_required: Required,
 }
 
-/// Access without a password, under the names `anonymous` and `ftp`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a key of the file, and they are independent"
-)]
-pub struct Anonymous {
-    /// The directory that anonymous users see as `/`; absolute.
-    pub root: PathBuf,
-    /// Whether anonymous users may only look and download.
-    #[serde(default = "yes")]
-    pub read_only: bool,
-    /// Whether what is there stays: no DELE, no RMD. Files may still be replaced and renamed.
-    #[serde(default)]
-    pub no_delete: bool,
-    /// Whether what exists stays as it is: not replaced, appended to, or renamed over, and with its
-    /// times and permissions.
-    #[serde(default)]
-    pub no_overwrite: bool,
-    /// Whether all that is allowed is to list, make directories and store new files.
-    #[serde(default)]
-    pub upload_only: bool,
-    /// Permission bits that new files do not get; absent means [`super::Storage::umask`].
-    pub umask: Option<Umask>,
-    /// Patterns of names that listings leave out, such as `*.key`.
-    #[serde(default)]
-    pub hidden: Vec<String>,
-}
-
-fn yes() -> bool {
-    true
+impl User {
+    pub(super) fn read(entry: &Entry<'_, '_>, findings: &mut Findings) -> Option<Self> {
+        let (login, rules) = entry.read_both(findings)?;
+        Some(Self { login, rules })
+    }
 }
 
 /// The names under which anonymous users log in (RFC 1635, section 2, and long practice).
 pub(crate) const ANONYMOUS_NAMES: [&str; 2] = ["anonymous", "ftp"];
 
 /// A password hash in PHC form. Its `Debug` form does not show it: a hash can be attacked offline.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(transparent)]
 pub struct PasswordHash(String);
@@ -130,29 +86,21 @@ pub(super) fn check(config: &Config, exposed: bool, findings: &mut Findings) {
     let mut names = HashSet::new();
     for (index, user) in config.users.iter().enumerate() {
         let key = |field: &str| format!("users.{index}.{field}");
-        check_name(&user.name, &key("name"), findings);
-        if !names.insert(&user.name) {
+        let login = &user.login;
+        check_name(&login.name, &key("name"), findings);
+        if !names.insert(&login.name) {
             findings.error(
                 &key("name"),
-                &format!("the user \"{}\" is configured twice", user.name),
+                &format!("the user \"{}\" is configured twice", login.name),
                 "remove one of the two",
             );
         }
-        check_hash(&user.password_hash, &key("password-hash"), findings);
-        check_root(&user.root, &key("root"), findings);
-        check_rights(
-            user.read_only,
-            user.upload_only,
-            &user.hidden,
-            &key,
-            findings,
-        );
+        check_hash(&login.password_hash, &key("password-hash"), findings);
+        check_rules((&user.rules, false), &config.listen, &key, findings);
     }
     if let Some(anonymous) = &config.anonymous {
-        check_root(&anonymous.root, "anonymous.root", findings);
         let key = |field: &str| format!("anonymous.{field}");
-        let (read_only, upload_only) = (anonymous.read_only, anonymous.upload_only);
-        check_rights(read_only, upload_only, &anonymous.hidden, &key, findings);
+        check_rules((anonymous, true), &config.listen, &key, findings);
     }
 }
 
@@ -209,34 +157,78 @@ fn check_hash(hash: &PasswordHash, key: &str, findings: &mut Findings) {
     }
 }
 
-/// The most patterns of hidden names. Each name of a listing is compared with all of them.
+/// The most patterns of one key. Each name of a listing is compared with all of them.
 const MOST_PATTERNS: usize = 32;
 
-fn check_rights(
-    read_only: bool,
-    upload_only: bool,
-    hidden: &[String],
+/// The most networks of one account.
+const MOST_NETWORKS: usize = 64;
+
+/// `key` makes the dotted path of a field, `read_only` holds if the rules do not say.
+fn check_rules(
+    (rules, read_only): (&Rules, bool),
+    listen: &Listen,
     key: &dyn Fn(&str) -> String,
     findings: &mut Findings,
 ) {
-    if read_only && upload_only {
+    check_root(&rules.root, &key("root"), findings);
+    if rules.read_only.unwrap_or(read_only) && rules.upload_only {
         findings.error(
             &key("upload-only"),
             "read-only and upload-only exclude each other",
             "set read-only = false, or remove upload-only",
         );
     }
-    if hidden.len() > MOST_PATTERNS {
+    for (field, patterns) in [("hidden", &rules.hidden), ("protected", &rules.protected)] {
+        check_patterns(patterns, &key(field), findings);
+    }
+    if rules.allow.len() > MOST_NETWORKS {
         findings.error(
-            &key("hidden"),
+            &key("allow"),
+            &format!("more than {MOST_NETWORKS} networks"),
+            "join some of them",
+        );
+    }
+    if rules
+        .sessions
+        .is_some_and(|most| !(1..=1000).contains(&most))
+    {
+        findings.error(
+            &key("sessions"),
+            "not within 1 to 1000",
+            "choose a number in the range, or set disabled = true",
+        );
+    }
+    if let Some(ByteSize(rate)) = rules.rate {
+        transfers::check_rate(rate, &key("rate"), findings);
+    }
+    if rules.expires.is_some_and(|last| last < Day::today()) {
+        findings.warning(
+            &key("expires"),
+            "the account has expired, every login is refused",
+            "choose a later day, or remove the account",
+        );
+    }
+    if !rules.allow.is_empty() && !rules.allow.iter().any(|network| listen.serves(network)) {
+        findings.warning(
+            &key("allow"),
+            "[listen] serves none of these networks, every login is refused",
+            "correct the networks, or listen.addresses, listen.allow and listen.deny",
+        );
+    }
+}
+
+fn check_patterns(patterns: &[String], key: &str, findings: &mut Findings) {
+    if patterns.len() > MOST_PATTERNS {
+        findings.error(
+            key,
             &format!("more than {MOST_PATTERNS} patterns"),
             "join some of them with * or [...]",
         );
     }
-    for (index, pattern) in hidden.iter().enumerate() {
+    for (index, pattern) in patterns.iter().enumerate() {
         if pattern.is_empty() || pattern.len() > NAME_BYTES || pattern.contains(['/', '\0']) {
             findings.error(
-                &key(&format!("hidden.{index}")),
+                &format!("{key}.{index}"),
                 &format!("not a pattern for a name, which has 1 to {NAME_BYTES} bytes and no /"),
                 "write a name, or a pattern such as \"*.key\"",
             );
@@ -285,5 +277,94 @@ fn check_root(root: &Path, key: &str, findings: &mut Findings) {
             &format!("{} does not exist or is not a directory", root.display()),
             "create it, or correct the path; until it exists this user cannot log in",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Day;
+    use crate::config::tests::{findings, user};
+
+    #[test]
+    fn limits_of_accounts_that_admit_nobody_are_named() {
+        for (lines, key, problem) in [
+            (
+                "expires = 2020-02-29\n",
+                "expires",
+                "the account has expired",
+            ),
+            (
+                "expires = \"soon\"\n",
+                "expires",
+                "expected a date without a time",
+            ),
+            (
+                "expires = 2999-01-01T00:00:00Z\n",
+                "expires",
+                "expected a date without a time",
+            ),
+            ("expires = 2999-02-29\n", "expires", ""),
+            ("sessions = 0\n", "sessions", "not within 1 to 1000"),
+            ("rate = 1023\n", "rate", "slower than 1 KiB per second"),
+            (
+                "protected = [\"a/b\"]\n",
+                "protected.0",
+                "not a pattern for a name",
+            ),
+            ("allow = [\"192.0.2.7\"]\n", "allow.0", ""),
+        ] {
+            for (text, table, line) in [
+                (user("a", "/"), "users.0", 5),
+                ("[anonymous]\nroot = \"/\"\n".to_owned(), "anonymous", 3),
+            ] {
+                let found = findings(&(text + lines));
+                let [finding] = found.as_slice() else {
+                    panic!("{lines}: {found:?}");
+                };
+                let beginning = format!("t:{line}: {table}.{key}: ");
+                let syntax = format!("t:{line}: ");
+                assert!(
+                    (finding.starts_with(&beginning) || problem.is_empty())
+                        && finding.starts_with(&syntax)
+                        && finding.contains(problem),
+                    "{finding}"
+                );
+            }
+        }
+        let today = Day::today();
+        assert_eq!(
+            findings(&(user("a", "/") + &format!("expires = {today}\n"))),
+            [""; 0],
+            "the last day is one on which it logs in"
+        );
+    }
+
+    #[test]
+    fn an_account_that_logs_in_from_no_served_network_is_named() {
+        let found = |listen: &str, allow: &str| {
+            let text = format!("[listen]\n{listen}\n{}allow = [{allow}]\n", user("a", "/"));
+            let found = findings(&text);
+            assert!(found.len() < 2, "{found:?}");
+            let serves_none = "users.0.allow: [listen] serves none of these networks";
+            assert!(found.iter().all(|it| it.contains(serves_none)), "{found:?}");
+            !found.is_empty()
+        };
+        for (listen, allow, named) in [
+            ("", "\"192.0.2.0/24\"", false),
+            ("allow = [\"192.0.2.0/24\"]", "\"192.0.2.64/26\"", false),
+            ("allow = [\"192.0.2.64/26\"]", "\"192.0.2.0/24\"", false),
+            ("allow = [\"198.51.100.0/24\"]", "\"192.0.2.0/24\"", true),
+            ("deny = [\"192.0.0.0/16\"]", "\"192.0.2.0/24\"", true),
+            ("deny = [\"192.0.2.0/25\"]", "\"192.0.2.0/24\"", false),
+            (
+                "deny = [\"192.0.2.0/24\"]",
+                "\"192.0.2.0/24\", \"203.0.113.0/24\"",
+                false,
+            ),
+            ("addresses = [\"0.0.0.0:21\"]", "\"2001:db8::/32\"", true),
+            ("", "\"2001:db8::/32\"", false),
+        ] {
+            assert_eq!(found(listen, allow), named, "{listen}, {allow}");
+        }
     }
 }

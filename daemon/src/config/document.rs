@@ -1,6 +1,6 @@
 //! The text of a configuration as TOML: from text to values, and from keys back to lines.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use serde::de::DeserializeOwned;
 use toml::{
@@ -79,21 +79,51 @@ impl<'d, 't> Entry<'d, 't> {
     /// The value. Every unknown key in it becomes a finding; so does the first value of a wrong
     /// type, and then there is no value.
     pub(super) fn read<T: DeserializeOwned>(&self, findings: &mut Findings) -> Option<T> {
-        let mut unknown = Vec::new();
-        let result =
-            serde_ignored::deserialize(ValueDeserializer::from(self.value.clone()), |path| {
-                unknown.push(format!("{}.{path}", self.key));
-            });
-        unknown.sort_unstable();
-        let known_to_be_unknown = |entry: &Entry<'_, '_>| unknown.binary_search(&entry.key).is_ok();
-        for entry in self.descendants().filter(known_to_be_unknown) {
-            entry.unknown(findings);
-        }
+        let (result, unknown) = self.deserialize();
+        self.name_unknown(|key| unknown.contains(key), findings);
         result.map_err(|error| self.wrong(&error, findings)).ok()
     }
 
+    /// A table with the keys of two types. Keys that neither has are unknown. `serde(flatten)` would
+    /// lose them, and the place of errors.
+    pub(super) fn read_both<T: DeserializeOwned, U: DeserializeOwned>(
+        &self,
+        findings: &mut Findings,
+    ) -> Option<(T, U)> {
+        let (one, others) = self.deserialize();
+        let (other, ones) = self.deserialize();
+        self.name_unknown(|key| ones.contains(key) && others.contains(key), findings);
+        match (one, other) {
+            (Ok(one), Ok(other)) => Some((one, other)),
+            (Err(error), _) | (_, Err(error)) => {
+                self.wrong(&error, findings);
+                None
+            }
+        }
+    }
+
+    /// The value, and the dotted paths of keys that it does not have.
+    fn deserialize<T: DeserializeOwned>(&self) -> (Result<T, toml::de::Error>, HashSet<String>) {
+        let mut unknown = HashSet::new();
+        let value = ValueDeserializer::from(self.value.clone());
+        let result = serde_ignored::deserialize(value, |path| {
+            unknown.insert(format!("{}.{path}", self.key));
+        });
+        (result, unknown)
+    }
+
+    fn name_unknown(&self, is_unknown: impl Fn(&String) -> bool, findings: &mut Findings) {
+        for entry in self.descendants().filter(|entry| is_unknown(&entry.key)) {
+            entry.unknown(findings);
+        }
+    }
+
     /// The values of an array's elements. Without the value of one, there are none.
-    pub(super) fn read_all<T: DeserializeOwned>(&self, findings: &mut Findings) -> Option<Vec<T>> {
+    pub(super) fn read_all<T>(
+        &self,
+        findings: &mut Findings,
+        read: impl Fn(&Self, &mut Findings) -> Option<T>,
+    ) -> Option<Vec<T>> {
         if !matches!(self.value.get_ref(), DeValue::Array(_)) {
             let remedy = format!("write [[{}]] before each table", self.key);
             findings.error_at(self.line(), &self.key, "expected a list of tables", &remedy);
@@ -101,7 +131,7 @@ impl<'d, 't> Entry<'d, 't> {
         }
         let elements: Vec<_> = self
             .children()
-            .map(|element| element.read(findings))
+            .map(|element| read(&element, findings))
             .collect();
         elements.into_iter().collect()
     }

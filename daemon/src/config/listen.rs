@@ -87,6 +87,26 @@ impl Listen {
     }
 }
 
+impl Listen {
+    /// Whether clients from some part of this network may have a session.
+    pub(super) fn serves(&self, network: &IpNet) -> bool {
+        let is_v4 = matches!(network, IpNet::V4(_));
+        let listens = self.all().any(|(address, _)| address.is_ipv4() == is_v4);
+        let denied = |part: &IpNet| self.deny.iter().any(|denied| denied.contains(part));
+        let everywhere = self.allow.is_empty() && !denied(network);
+        // Of two networks, one contains the other, or they have nothing in common.
+        let common = self.allow.iter().filter_map(|allowed| {
+            let smaller = if allowed.contains(network) {
+                network
+            } else {
+                allowed
+            };
+            (network.contains(smaller) && allowed.contains(smaller)).then_some(smaller)
+        });
+        listens && (everywhere || common.into_iter().any(|part| !denied(part)))
+    }
+}
+
 /// Whether sockets on both addresses would get in each other's way.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (ip, other_ip) = (one.ip(), other.ip());

@@ -7,10 +7,13 @@
 //! may appear later. `check` reports both.
 
 mod accounts;
+mod day;
 mod document;
 mod finding;
+mod guard;
 mod limits;
 mod listen;
+mod rules;
 mod server;
 mod stamp;
 mod storage;
@@ -27,12 +30,15 @@ use std::{
 use serde::Deserialize;
 
 use self::document::Document;
-pub(crate) use self::{accounts::ANONYMOUS_NAMES, stamp::Stamp};
+pub(crate) use self::{accounts::ANONYMOUS_NAMES, guard::MOST_FAILURES, stamp::Stamp};
 pub use self::{
-    accounts::{Anonymous, PasswordHash, User},
+    accounts::{Login, PasswordHash, User},
+    day::Day,
     finding::{Finding, Findings, Severity},
+    guard::Guard,
     limits::Limits,
     listen::{Active, Listen, Passive, PortRange},
+    rules::Rules,
     server::{Engine, Server},
     storage::{ByteSize, LinkForm, RootChoice, Storage, Umask, UtcOffset},
     tls::{Required, Tls},
@@ -77,6 +83,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Bounds on what all clients together may use.
     pub limits: Limits,
+    /// When addresses are banned.
+    pub guard: Guard,
     /// How files are stored and listed.
     pub storage: Storage,
     /// How files are sent and stored.
@@ -84,7 +92,7 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// Anonymous access; absent means none.
-    pub anonymous: Option<Anonymous>,
+    pub anonymous: Option<Rules>,
     /// The accounts.
     pub users: Vec<User>,
 }
@@ -100,6 +108,7 @@ impl Default for Config {
             active: Active::default(),
             tls: None,
             limits: Limits::default(),
+            guard: Guard::default(),
             storage: Storage::default(),
             transfers: Transfers::default(),
             log: Log::default(),
@@ -225,11 +234,14 @@ impl Config {
                 "active" => entry.read_into(&mut config.active, findings),
                 "tls" => config.tls = entry.read(findings),
                 "limits" => entry.read_into(&mut config.limits, findings),
+                "guard" => entry.read_into(&mut config.guard, findings),
                 "storage" => entry.read_into(&mut config.storage, findings),
                 "transfers" => entry.read_into(&mut config.transfers, findings),
                 "log" => entry.read_into(&mut config.log, findings),
                 "anonymous" => config.anonymous = entry.read(findings),
-                "users" => config.users = entry.read_all(findings).unwrap_or_default(),
+                "users" => {
+                    config.users = entry.read_all(findings, User::read).unwrap_or_default();
+                }
                 _ => entry.unknown(findings),
             }
         }
@@ -270,6 +282,7 @@ impl Config {
             accounts::check_out_of_reach(self, path, "log.transfers", findings);
         }
         self.limits.check(findings);
+        self.guard.check(findings);
         self.storage.check(findings);
         self.transfers.check(findings);
         accounts::check(self, exposed, findings);

@@ -72,7 +72,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     );
     for (index, user) in config.users.iter().enumerate() {
         refuse(
-            user.tls_required == Required::Everything,
+            user.login.tls_required == Required::Everything,
             &format!("users.{index}.tls-required"),
             unprotected,
         );

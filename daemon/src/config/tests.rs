@@ -37,7 +37,7 @@ fn implicit_tls_without_a_certificate_is_an_error() {
 }
 
 /// The findings about this text, as `check` would print them for a file named `t`.
-fn findings(text: &str) -> Vec<String> {
+pub(super) fn findings(text: &str) -> Vec<String> {
     let mut findings = Findings::new(Path::new("t"));
     let _config = parse(&private(text), &mut findings);
     findings
@@ -47,7 +47,7 @@ fn findings(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn user(name: &str, root: &str) -> String {
+pub(super) fn user(name: &str, root: &str) -> String {
     format!("[[users]]\nname = \"{name}\"\npassword-hash = \"{HASH}\"\nroot = \"{root}\"\n")
 }
 

@@ -76,14 +76,19 @@ impl Transfers {
             ("transfers.session-rate", self.session_rate),
             ("transfers.account-rate", self.account_rate),
         ] {
-            if (1..LEAST_RATE).contains(&rate.0) {
-                findings.error(
-                    key,
-                    "slower than 1 KiB per second",
-                    "choose at least \"1 KiB\", or 0 for no limit",
-                );
-            }
+            check_rate(rate.0, key, findings);
         }
+    }
+}
+
+/// Checks a number of bytes per second.
+pub(super) fn check_rate(rate: u64, key: &str, findings: &mut Findings) {
+    if (1..LEAST_RATE).contains(&rate) {
+        findings.error(
+            key,
+            "slower than 1 KiB per second",
+            "choose at least \"1 KiB\", or 0 for no limit",
+        );
     }
 }
 

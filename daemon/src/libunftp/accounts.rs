@@ -6,13 +6,14 @@ use std::{
     ops::RangeInclusive,
     os::fd::{AsFd as _, AsRawFd as _},
     sync::Arc,
+    time::Instant,
 };
 
 use ::libunftp::options::Binder;
 use async_trait::async_trait;
 use nix::sys::socket::{Shutdown, shutdown};
 use protocol::request::Password;
-use tokio::{net::TcpSocket, sync::Mutex, time::sleep};
+use tokio::{net::TcpSocket, sync::Mutex, time::sleep_until};
 use unftp_core::auth::{
     AuthenticationError, Authenticator, ChannelEncryptionState, Credentials, Principal, UserDetail,
     UserDetailError, UserDetailProvider,
@@ -21,7 +22,7 @@ use unftp_sbe_fs::Filesystem;
 
 use super::Shared;
 use crate::{
-    accounts::{Accounts, PasswordChecks},
+    accounts::{self, Accounts},
     storage::{errno::io_failure, files::Files},
     task::{Task, blocking},
     transfer::passive::PassiveListener,
@@ -52,9 +53,9 @@ pub(super) struct LogIns {
 }
 
 impl LogIns {
-    pub(super) fn new(shared: Arc<Shared>, checks: PasswordChecks) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, log_ins: accounts::LogIns, client: IpAddr) -> Self {
         Self {
-            accounts: Arc::new(Accounts::new(shared.setup.config.clone(), checks)),
+            accounts: Arc::new(Accounts::new(shared.setup.config.clone(), log_ins, client)),
             shared,
             user: Mutex::default(),
         }
@@ -76,7 +77,7 @@ impl Authenticator for LogIns {
         let entered = blocking(move || {
             let log_in = accounts.log_in(&name, &password, secure, &Task::default());
             let Ok(account) = log_in.result else {
-                return Ok(Err(log_in.delay));
+                return Ok(Err(log_in.due));
             };
             let filesystem = Filesystem::new(&account.root).map_err(|error| io_failure(&error))?;
             let files = Files::new(Arc::new(account), config)?;
@@ -88,7 +89,7 @@ impl Authenticator for LogIns {
         });
         match entered.await {
             Ok(Ok(entered)) => *user = Some(entered),
-            Ok(Err(delay)) => sleep(delay).await,
+            Ok(Err(due)) => sleep_until(due.unwrap_or_else(Instant::now).into()).await,
             Err(_failure) => {}
         }
         if user.is_none() {

@@ -78,7 +78,7 @@ pub(crate) fn serve(session: Session, permit: Arc<Permit>) -> Result<()> {
         .build()?;
     let ended = runtime.block_on(async {
         let stream = TcpStream::from_std(session.stream.try_clone()?)?;
-        let log_ins = LogIns::new(shared.clone(), session.checks);
+        let log_ins = LogIns::new(shared.clone(), session.log_ins, session.peer.ip());
         let server = build(&shared, Arc::new(log_ins), stream.local_addr()?)?;
         let mut service = pin!(server.service(stream));
         let woken = Receiver::from_owned_fd(session.wakeups.as_fd().try_clone_to_owned()?)?;

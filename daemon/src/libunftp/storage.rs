@@ -72,6 +72,12 @@ fn failed(failure: Failure) -> Error {
     })
 }
 
+/// Refuses to remove what the account may not.
+fn removable(user: &User, path: &impl AsRef<Path>) -> Result<()> {
+    let (rights, path) = (user.files.rights(), known(path)?);
+    allowed(rights.delete() && !rights.protects_path(&path)).map_err(failed)
+}
+
 #[async_trait]
 impl StorageBackend<User> for Storage {
     type Metadata = Meta;
@@ -140,13 +146,14 @@ impl StorageBackend<User> for Storage {
     }
 
     async fn del<P: AsRef<Path> + Send + Debug>(&self, user: &User, path: P) -> Result<()> {
-        allowed(user.files.rights().delete()).map_err(failed)?;
+        removable(user, &path)?;
         looked_at(user.filesystem.del(user, path)).await
     }
 
     async fn mkd<P: AsRef<Path> + Send + Debug>(&self, user: &User, path: P) -> Result<()> {
         let (place, files) = (known(&path)?, user.files.clone());
-        let may = allowed(files.rights().store()).and(not_for_part(&place));
+        let may = files.rights().store() && !files.rights().protects_path(&place);
+        let may = allowed(may).and(not_for_part(&place));
         may.map_err(failed)?;
         looked_at(user.filesystem.mkd(user, path)).await?;
         // The process has no umask, so it is everybody's until now.
@@ -165,13 +172,15 @@ impl StorageBackend<User> for Storage {
         let target = looked_at(user.filesystem.metadata(user, new.as_ref())).await;
         // The kernel would replace an empty directory, too.
         let replaces = target.map_or(true, |target| rights.overwrite() && !target.is_dir());
-        let may = allowed(rights.rename() && replaces).and(not_for_part(&known(&new)?));
+        let (from, to) = (known(&old)?, known(&new)?);
+        let protected = rights.protects_path(&from) || rights.protects_path(&to);
+        let may = allowed(rights.rename() && replaces && !protected).and(not_for_part(&to));
         may.map_err(failed)?;
         looked_at(user.filesystem.rename(user, old, new)).await
     }
 
     async fn rmd<P: AsRef<Path> + Send + Debug>(&self, user: &User, path: P) -> Result<()> {
-        allowed(user.files.rights().delete()).map_err(failed)?;
+        removable(user, &path)?;
         looked_at(user.filesystem.rmd(user, path)).await
     }
 

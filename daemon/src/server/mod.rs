@@ -26,7 +26,7 @@ use self::{
     refusals::Refusals,
 };
 use crate::{
-    accounts::PasswordChecks,
+    accounts::LogIns,
     config::{Config, Engine},
     session::{
         self, Client,
@@ -62,7 +62,8 @@ pub(crate) struct Server {
     certificate: Keeper,
     admission: Admission,
     refusals: Refusals,
-    checks: PasswordChecks,
+    /// Checks of passwords, and bans.
+    pub(crate) log_ins: LogIns,
     next_id: AtomicU64,
     /// The engine of the start, whatever the configuration says later.
     engine: Engine,
@@ -84,7 +85,7 @@ impl Server {
             certificate,
             admission: Admission::new(places),
             refusals: Refusals::default(),
-            checks: PasswordChecks::default(),
+            log_ins: LogIns::default(),
             next_id: AtomicU64::new(1),
             sessions: Sessions::default(),
         })
@@ -154,6 +155,7 @@ impl Server {
             sleep(WATCH_INTERVAL).await;
             self.look_at_certificate(false);
             self.refusals.log_counted();
+            self.log_ins.guard.end_bans();
             watch_memory();
             if !self.admission.is_empty() {
                 self.sessions.end_stuck(STUCK);
@@ -196,6 +198,13 @@ impl Server {
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, implicit_tls: bool) {
         self.look_at_certificate(true);
         let setup = self.setup.borrow().clone();
+        if self.log_ins.guard.refuses(peer.ip(), &setup.config.guard) {
+            // Counted for the line at the end of the ban; nothing is said to a client that expects TLS.
+            if !implicit_tls {
+                refuse(&stream, &Refusal::Banned.to_string());
+            }
+            return;
+        }
         let permit = match self
             .admission
             .enter(peer.ip().to_canonical(), &setup.config)
@@ -220,11 +229,11 @@ impl Server {
             peer,
             implicit_tls,
         };
-        let checks = self.checks.clone();
+        let log_ins = self.log_ins.clone();
         if let Err(error) = session::start(
             client,
             setup,
-            checks,
+            log_ins,
             permit,
             &self.sessions,
             implementation(self.engine),

@@ -10,7 +10,7 @@ use std::{
 
 use tracing::{info, warn};
 
-use crate::session::admission::{Origin, Refusal};
+use crate::{accounts::origin::Origin, session::admission::Refusal};
 
 /// The time in which refusals are counted together.
 const WINDOW: Duration = Duration::from_mins(1);

@@ -3,14 +3,11 @@
 use std::{
     collections::HashMap,
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{config::Config, sys::memory};
-
-/// Bits of an IPv6 address that its owner chooses freely (RFC 4291, section 2.5.1).
-const INTERFACE_BITS: u32 = 64;
+use crate::{accounts::origin::Origin, config::Config, sys::memory};
 
 /// Memory that must be free for a session: the stacks of its threads, its buffers and those of one
 /// transfer under TLS.
@@ -30,39 +27,13 @@ struct Counts {
     by_origin: HashMap<Origin, u16>,
 }
 
-/// Whom an address is counted for: an IPv4 address, or the /64 network of an IPv6 address. Whoever
-/// has one IPv6 address has all addresses of its network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Origin(IpAddr);
-
-impl Origin {
-    /// The origin of a client.
-    pub(crate) fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = address.to_bits() >> INTERFACE_BITS << INTERFACE_BITS;
-                Ipv6Addr::from_bits(network).into()
-            }
-            address @ IpAddr::V4(_) => address,
-        })
-    }
-}
-
-/// An IPv4 address, or an IPv6 network.
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(address) => write!(f, "{address}"),
-            IpAddr::V6(network) => write!(f, "{network}/{}", 128 - INTERFACE_BITS),
-        }
-    }
-}
-
 /// Why a client gets no session. The `Display` form is the text of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Refusal {
     /// The client's address is not allowed.
     Address,
+    /// The client's address is banned.
+    Banned,
     /// The server is full.
     Sessions,
     /// There are descriptors for no more sessions.
@@ -78,6 +49,7 @@ impl Refusal {
     pub(crate) fn cause(self) -> &'static str {
         match self {
             Self::Address => "the address is not allowed by listen.allow and listen.deny",
+            Self::Banned => "the address is banned; see: esxftpd bans",
             Self::Sessions => "as many sessions as limits.sessions allows",
             Self::Descriptors => {
                 "the process may open too few files for another session; lower limits.sessions"
@@ -92,6 +64,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Address => "no service for your address",
+            Self::Banned => "too many logins from your address were refused, try again later",
             Self::Sessions | Self::Descriptors => "too many sessions, try again later",
             Self::Resources => "the server is out of resources, try again later",
             Self::SessionsOfAddress => "too many sessions from your address, close one first",
@@ -259,11 +232,6 @@ mod tests {
         // IPv4 addresses that come as IPv6 are all in one network of /64.
         let _mapped = ["::ffff:192.0.2.1", "::ffff:192.0.2.2", "::ffff:192.0.2.3"]
             .map(|it| enter(it).unwrap());
-        let shown = ["2001:db8:0:1:2::3", "192.0.2.7"].map(|it| {
-            let origin = Origin::of(it.parse().unwrap());
-            origin.to_string()
-        });
-        assert_eq!(shown, ["2001:db8:0:1::/64", "192.0.2.7"]);
     }
 
     #[test]

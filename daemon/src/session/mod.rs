@@ -40,17 +40,17 @@ use self::{
 };
 #[cfg(feature = "libunftp")]
 use crate::config::Required;
-use crate::{accounts::PasswordChecks, task::start_thread};
+use crate::{accounts::LogIns, task::start_thread};
 
 /// Everything that a session is made of.
 #[derive(Debug)]
 pub(crate) struct Session {
     id: u64,
     pub(crate) stream: Arc<TcpStream>,
-    peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     pub(crate) setup: Arc<Setup>,
     pub(crate) implicit_tls: bool,
-    pub(crate) checks: PasswordChecks,
+    pub(crate) log_ins: LogIns,
     pub(crate) status: Arc<Status>,
     pub(crate) wakeups: Wakeups,
     /// Its entry in the list that administrators see; gone when the session is.
@@ -81,7 +81,7 @@ pub(crate) type Engine = fn(Session, Arc<Permit>) -> Result<()>;
 pub(crate) fn start(
     client: Client,
     setup: Arc<Setup>,
-    checks: PasswordChecks,
+    log_ins: LogIns,
     permit: Permit,
     sessions: &Sessions,
     engine: Engine,
@@ -101,7 +101,7 @@ pub(crate) fn start(
         peer,
         setup,
         implicit_tls,
-        checks,
+        log_ins,
         status,
         wakeups,
     };
@@ -156,7 +156,7 @@ impl Session {
             self.status,
             self.wakeups,
             self.setup,
-            self.checks,
+            self.log_ins,
             (canonical(self.peer), canonical(local)),
             (format!("worker-{}", self.id), permit),
         )?;

@@ -53,6 +53,7 @@ pub(super) fn copy(
     let (source, stat) = root.open_read(from).map_err(PathFailure::source)?;
     let to = root.resolve(to)?;
     not_for_part(&to)?;
+    allowed(!rights.protects_path(&to))?;
     let _writing = Writing::begin(root, &to)?;
     match root.entry(&to) {
         Err(Failure::NotFound) => {}

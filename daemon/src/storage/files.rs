@@ -61,10 +61,10 @@ impl Files {
         &self.root
     }
 
-    /// The name of the account.
+    /// The account.
     #[cfg(feature = "libunftp")]
-    pub(crate) fn account(&self) -> &str {
-        &self.account.name
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
     }
 
     /// What the account may do.
@@ -84,7 +84,11 @@ impl Files {
     /// the root; see the others.
     pub(crate) fn facts(&self, path: &VirtualPath) -> Result<Facts, Failure> {
         let stat = self.root.stat(path)?;
-        Ok(self.facts_of(&stat, path.is_root()))
+        let mut facts = self.facts_of(&stat, path.is_root());
+        if self.rights().protects_path(path) {
+            facts.permissions = unchanging(facts.permissions);
+        }
+        Ok(facts)
     }
 
     /// The facts that go with what the kernel told.
@@ -140,6 +144,17 @@ impl Files {
             total: space.total,
             available: space.available.saturating_sub(self.settings().reserve.0),
         })
+    }
+}
+
+/// What is left of what may be done with a protected name.
+pub(super) fn unchanging(permissions: Permissions) -> Permissions {
+    Permissions {
+        append: false,
+        write: false,
+        delete: false,
+        rename: false,
+        ..permissions
     }
 }
 

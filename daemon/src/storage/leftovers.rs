@@ -34,7 +34,7 @@ pub(super) fn remove_older(
     name: &[u8],
     oldest: i64,
 ) -> Result<bool, Failure> {
-    if !files.rights().delete() || !is_part(name) {
+    if !files.rights().delete() || files.rights().protects(name) || !is_part(name) {
         return Ok(false);
     }
     let path = directory
@@ -69,7 +69,7 @@ pub(super) fn clear(files: &Files, directory: &VirtualPath) -> Result<(), Failur
     });
     let paths = paths.collect::<Result<Vec<_>, _>>()?;
     for path in &paths {
-        if root.entry(path)?.what != What::File {
+        if root.entry(path)?.what != What::File || files.rights().protects_path(path) {
             return Err(Failure::NotEmpty);
         }
     }

@@ -74,6 +74,8 @@ fn files(root: &Path, rights: Rights, config: Config) -> Files {
         root: root.to_owned(),
         rights,
         tls_required: Required::Nothing,
+        rate: ByteSize(0),
+        place: None,
     };
     Files::new(Arc::new(account), Arc::new(config)).unwrap()
 }

@@ -25,7 +25,7 @@ use self::{
     rate::RateLimit,
 };
 use crate::{
-    config::Config,
+    config::{ByteSize, Config},
     storage::{blocks::Claim, prepare::Content, upload::Upload},
     task::Task,
 };
@@ -45,10 +45,10 @@ pub(crate) struct TransferContext {
 }
 
 impl TransferContext {
-    /// For a transfer of this account.
+    /// For a transfer of an account with this name and rate.
     pub(crate) fn new(
         config: Arc<Config>,
-        account: &str,
+        (account, account_rate): (&str, ByteSize),
         protection: Protection,
         task: Task,
         began: Began,
@@ -63,7 +63,7 @@ impl TransferContext {
         Arc::new(Self {
             task,
             claim: Claim::new(&config.transfers),
-            rate: RateLimit::new(&config.transfers, account),
+            rate: RateLimit::new(&config.transfers, account, account_rate),
             config,
             protection,
             rules,

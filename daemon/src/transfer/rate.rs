@@ -9,7 +9,7 @@ use std::{
 use protocol::request::Failure;
 
 use crate::{
-    config::Transfers,
+    config::{ByteSize, Transfers},
     task::{Pace, Task},
 };
 
@@ -32,10 +32,10 @@ struct Limit {
 }
 
 impl RateLimit {
-    /// The limits of one transfer of this account.
-    pub(crate) fn new(transfers: &Transfers, account: &str) -> Self {
+    /// The limits of one transfer of an account, which has a rate of its own or that of all.
+    pub(crate) fn new(transfers: &Transfers, account: &str, account_rate: ByteSize) -> Self {
         let limit = |rate: u64| (rate > 0).then(|| Arc::new(Limit::new(rate)));
-        let account_rate = transfers.account_rate.0;
+        let account_rate = account_rate.0;
         Self {
             session: limit(transfers.session_rate.0),
             account: (account_rate > 0).then(|| shared(account, account_rate)),
@@ -115,7 +115,10 @@ fn shared(account: &str, rate: u64) -> Arc<Limit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ByteSize;
+
+    fn new(transfers: &Transfers, account: &str) -> RateLimit {
+        RateLimit::new(transfers, account, transfers.account_rate)
+    }
 
     #[test]
     fn bytes_take_the_time_that_the_rate_gives_them() {
@@ -136,15 +139,12 @@ mod tests {
             ..Transfers::default()
         };
         let [one, two, other] =
-            ["rate-a", "rate-a", "rate-b"].map(|account| RateLimit::new(&transfers, account));
+            ["rate-a", "rate-a", "rate-b"].map(|account| new(&transfers, account));
         let limit = |rate: &RateLimit| Arc::as_ptr(rate.account.as_ref().unwrap());
         assert_eq!(limit(&one), limit(&two));
         assert_ne!(limit(&one), limit(&other));
         assert_eq!(one.step(), 512);
-        assert_eq!(
-            RateLimit::new(&Transfers::default(), "rate-a").step(),
-            usize::MAX
-        );
+        assert_eq!(new(&Transfers::default(), "rate-a").step(), usize::MAX);
     }
 
     /// To wait for one after the other made the sum of both.
@@ -155,16 +155,13 @@ mod tests {
             account_rate: ByteSize(3 * 1024),
             ..Transfers::default()
         };
-        let [one, two] = [(); 2].map(|()| RateLimit::new(&transfers, "rate-d"));
+        let [one, two] = [(); 2].map(|()| new(&transfers, "rate-d"));
         let start = Instant::now();
         let seconds = |due: Option<Instant>| (due.unwrap() - start).as_secs();
         assert_eq!(seconds(one.charge(6144, start)), 3);
         // Two sessions together meet the account's.
         assert_eq!(seconds(two.charge(6144, start)), 4);
-        assert_eq!(
-            RateLimit::new(&Transfers::default(), "").charge(1, start),
-            None
-        );
+        assert_eq!(new(&Transfers::default(), "").charge(1, start), None);
     }
 
     #[test]
@@ -175,7 +172,7 @@ mod tests {
         };
         let task = Task::default();
         task.cancel();
-        let rate = RateLimit::new(&transfers, "rate-c");
+        let rate = new(&transfers, "rate-c");
         assert_eq!(rate.spend(1 << 40, &task), Err(Failure::Cancelled));
     }
 }

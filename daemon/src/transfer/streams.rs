@@ -53,7 +53,8 @@ impl Streamed {
         (path, start): (VirtualPath, u64),
         task: Task,
     ) -> Self {
-        let rate = RateLimit::new(&config.transfers, files.account());
+        let account = files.account();
+        let rate = RateLimit::new(&config.transfers, &account.name, account.rate);
         let claim = Claim::new(&config.transfers);
         let buffer = Buffer {
             block: claim.block(rate.step().min(BLOCK)),

@@ -216,6 +216,7 @@ fn rights_hold() {
                 "keeper",
                 "no-delete = true\nno-overwrite = true\nhidden = [\"*.key\"]",
             ),
+            more("guarded", "protected = [\"*.key\"]"),
             more("writer", "upload-only = true"),
         ]
         .concat()
@@ -253,6 +254,19 @@ fn rights_hold() {
         !listed.contains("a.key") && listed.contains("file"),
         "{listed}"
     );
+
+    let mut guarded = log_in("guarded");
+    assert!(guarded.upload("STOR a.key", b"other").starts_with("550"));
+    assert!(!guarded.command("DELE a.key").starts_with("250"));
+    assert!(!guarded.command("MKD b.key").starts_with("257"));
+    for (from, to) in [("a.key", "free"), ("file", "a.key")] {
+        guarded.expect(&format!("RNFR {from}"), "350");
+        assert!(
+            !guarded.command(&format!("RNTO {to}")).starts_with("250"),
+            "{from}"
+        );
+    }
+    assert_eq!(guarded.download("RETR a.key"), b"content");
 
     let mut writer = log_in("writer");
     let _data = writer.passive();

@@ -18,6 +18,7 @@ mod destroy;
 mod endings;
 mod faults;
 mod ftp;
+mod guard;
 mod harness;
 mod hostile;
 mod left;

@@ -24,7 +24,7 @@ const DAEMON: Layers = &[
             "admin", "config", "logging", "probe", "server", "storage", "sys",
         ],
     ),
-    ("admin", &["server", "session", "sys"]),
+    ("admin", &["accounts", "server", "session", "sys"]),
     (
         "server",
         &[

@@ -35,7 +35,7 @@ use super::{
     worker::{Message, Workers},
 };
 use crate::{
-    accounts::{Account, Accounts, LogIn, PasswordChecks},
+    accounts::{Account, Accounts, LogIn, LogIns},
     storage::{
         changes::Change,
         files::Files,
@@ -111,7 +111,7 @@ impl EventLoop {
         status: Arc<Status>,
         wakeups: Wakeups,
         setup: Arc<Setup>,
-        checks: PasswordChecks,
+        log_ins: LogIns,
         (client, local): (SocketAddr, SocketAddr),
         (name, kept): (String, Kept),
     ) -> Result<Self> {
@@ -123,7 +123,7 @@ impl EventLoop {
             tls: setup.sides()?,
             client,
             local,
-            accounts: Arc::new(Accounts::new(setup.config.clone(), checks)),
+            accounts: Arc::new(Accounts::new(setup.config.clone(), log_ins, client.ip())),
             account: None,
             protection: Protection::Clear,
             data: DataPath::default(),
@@ -418,7 +418,7 @@ impl EventLoop {
         if let (Operation::Copy { .. } | Operation::Digest { .. }, Some(account)) =
             (operation, &self.account)
         {
-            let rate = RateLimit::new(&self.setup.config.transfers, &account.name);
+            let rate = RateLimit::new(&self.setup.config.transfers, &account.name, account.rate);
             if rate.is_limited() {
                 return Task::paced(rate);
             }
@@ -440,13 +440,13 @@ impl EventLoop {
     fn hear(&mut self, message: Message, protocol: &mut Protocol) {
         let event = match message {
             Message::Began => Event::Began,
-            Message::LoggedIn(log_in) if log_in.delay.is_zero() => {
-                return self.logged_in(log_in, protocol);
-            }
-            Message::LoggedIn(log_in) => {
-                self.refused = Some((Instant::now() + log_in.delay, log_in));
-                return;
-            }
+            Message::LoggedIn(log_in) => match log_in.due {
+                Some(due) => {
+                    self.refused = Some((due, log_in));
+                    return;
+                }
+                None => return self.logged_in(log_in, protocol),
+            },
             Message::Performed(performed) => Event::Performed(self.performed(performed)),
             Message::Ended(result) => self.ended(result),
         };

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::EventLoop;
 use crate::{
+    config::ByteSize,
     session::{
         data_path::{DataEvent, DataPath},
         worker::{Message, Sender},
@@ -67,7 +68,7 @@ impl EventLoop {
         let protection = self.protection.clone();
         let protected = matches!(protection, Protection::Tls(_));
         let account = self.account.as_ref();
-        let account = account.map_or("", |account| account.name.as_str());
+        let account = account.map_or(("", ByteSize(0)), |it| (it.name.as_str(), it.rate));
         let sender = self.workers.sender();
         let told = sender.clone();
         let began: Began = Box::new(move || told.send(Message::Began));

@@ -11,7 +11,7 @@ use protocol::{
 };
 
 use super::{
-    files::{Files, kind_of},
+    files::{Files, kind_of, unchanging},
     listing::is_uuid,
     part::is_part,
     root::{Link, Root, Stat, What},
@@ -27,6 +27,10 @@ pub(super) struct Shown {
     pub(super) through_link: bool,
     /// Whether it has the name of a part file.
     is_part: bool,
+    /// Whether the account must not remove or rename it, or make something of its name.
+    is_protected: bool,
+    /// Whether the account must not change what it leads to.
+    leads_to_protected: bool,
     /// Of a link that is shown as a link.
     pub(super) link: Option<Box<ShownLink>>,
 }
@@ -62,28 +66,40 @@ impl Files {
         name: &[u8],
         stat: Stat,
     ) -> Shown {
+        let is_protected = self.rights().protects(name);
         let itself = |link| Shown {
             stat,
             through_link: false,
             is_part: is_part(name),
+            is_protected,
+            leads_to_protected: is_protected,
             link,
         };
         if stat.what != What::Link {
             return itself(None);
         }
         match root.link(directory, name) {
-            Ok(link) => match self.shown_as_target(directory, &link) {
-                Some((stat, is_part)) => Shown {
-                    stat,
-                    through_link: true,
-                    is_part,
-                    link: None,
-                },
-                None => itself(Some(Box::new(ShownLink {
-                    leads_to: LeadsTo::of(&link),
-                    text: link.text,
-                }))),
-            },
+            Ok(link) => {
+                let target = link.target.as_ref();
+                let leads_to_protected =
+                    target.is_some_and(|(path, _)| self.rights().protects_path(path));
+                let shown = match self.shown_as_target(directory, &link) {
+                    Some((stat, is_part)) => Shown {
+                        stat,
+                        through_link: true,
+                        is_part,
+                        ..itself(None)
+                    },
+                    None => itself(Some(Box::new(ShownLink {
+                        leads_to: LeadsTo::of(&link),
+                        text: link.text,
+                    }))),
+                };
+                Shown {
+                    leads_to_protected,
+                    ..shown
+                }
+            }
             // It has been replaced, or cannot be read.
             Err(_unread) => itself(Some(Box::new(ShownLink {
                 text: name.to_vec(),
@@ -121,6 +137,8 @@ impl Files {
                 stat,
                 through_link: false,
                 is_part: false,
+                is_protected: false,
+                leads_to_protected: false,
                 link: None,
             });
         }
@@ -163,6 +181,15 @@ impl Files {
         }
         if shown.is_part && facts.kind == Kind::File {
             facts.permissions = self.permissions_of_part();
+        }
+        let unchanging = unchanging(facts.permissions);
+        if shown.leads_to_protected {
+            facts.permissions.append = unchanging.append;
+            facts.permissions.write = unchanging.write;
+        }
+        if shown.is_protected {
+            facts.permissions.delete = unchanging.delete;
+            facts.permissions.rename = unchanging.rename;
         }
         facts
     }

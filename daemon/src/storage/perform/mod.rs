@@ -64,12 +64,12 @@ fn with_one_path(files: &Files, task: &Task, operation: Operation) -> Result<Out
         }
         Operation::Entry(path) => files.entry_facts(&path).map(Outcome::Facts),
         Operation::MakeDirectory(path) => {
-            allowed(rights.store())?;
+            allowed(rights.store() && !rights.protects_path(&path))?;
             not_for_part(&path)?;
             done(root.make_dir(&path, rights.masked(DIRECTORY_MODE)))
         }
         Operation::RemoveDirectory(path) => {
-            allowed(rights.delete())?;
+            allowed(rights.delete() && !rights.protects_path(&path))?;
             done(match root.remove_dir(&path) {
                 Err(Failure::NotEmpty) => {
                     leftovers::clear(files, &path).and_then(|()| root.remove_dir(&path))
@@ -78,17 +78,17 @@ fn with_one_path(files: &Files, task: &Task, operation: Operation) -> Result<Out
             })
         }
         Operation::RemoveFile(path) => {
-            allowed(rights.delete())?;
+            allowed(rights.delete() && !rights.protects_path(&path))?;
             let _writing = Writing::begin(root, &root.locate(&path)?.0)?;
             done(root.remove_file(&path))
         }
         Operation::SetMode { path, mode } => {
             allowed(rights.overwrite())?;
-            done(root.set_mode(&path, mode))
+            done(root.set_mode(&changeable(files, &path)?, mode))
         }
         Operation::SetModified { path, modified } => {
             allowed(rights.overwrite())?;
-            done(root.set_modified(&path, modified))
+            done(root.set_modified(&changeable(files, &path)?, modified))
         }
         Operation::Digest {
             path,
@@ -113,6 +113,17 @@ pub(crate) fn allowed(may: bool) -> Result<(), Failure> {
     may.then_some(()).ok_or(Failure::AccountForbids)
 }
 
+/// The path without links, unless the account must not change what it leads to.
+fn changeable(files: &Files, path: &VirtualPath) -> Result<VirtualPath, Failure> {
+    let rights = files.rights();
+    if !rights.protects_names() {
+        return Ok(path.clone());
+    }
+    let target = files.root().resolve(path)?;
+    allowed(!rights.protects_path(&target))?;
+    Ok(target)
+}
+
 /// Refuses names of part files: the next upload to the file that one belongs to would write over
 /// what has it, or be kept from storing.
 pub(crate) fn not_for_part(path: &VirtualPath) -> Result<(), Failure> {
@@ -123,7 +134,9 @@ pub(crate) fn not_for_part(path: &VirtualPath) -> Result<(), Failure> {
 }
 
 fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), PathFailure> {
-    allowed(files.rights().rename())?;
+    let rights = files.rights();
+    allowed(rights.rename() && !rights.protects_path(to))?;
+    allowed(!rights.protects_path(from)).map_err(PathFailure::source)?;
     let root = files.root();
     not_for_part(to)?;
     let source = root.entry(from).map_err(PathFailure::source)?;
@@ -136,7 +149,7 @@ fn rename(files: &Files, from: &VirtualPath, to: &VirtualPath) -> Result<(), Pat
         Ok(target) if (target.device, target.inode) == (source.device, source.inode) => {}
         // The kernel would replace an empty one.
         Ok(target) if target.what == What::Directory => return Err(Failure::Exists.into()),
-        Ok(_) => allowed(files.rights().overwrite())?,
+        Ok(_) => allowed(rights.overwrite())?,
         Err(failure) => return Err(failure.into()),
     }
     root.rename(from, to).map_err(|failure| {

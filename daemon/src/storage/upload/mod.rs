@@ -135,6 +135,9 @@ impl Upload {
             // It would be renamed when the upload that it belongs to is complete.
             return Err(Failure::PartName);
         }
+        if rights.protects(name) {
+            return Err(Failure::AccountForbids);
+        }
         let (unseated, root) = (root, &opened);
         let mut writing = Writing::begin(root, &path)?;
         let found = Found::look(root, &path, seen)?;
@@ -264,7 +267,7 @@ impl Upload {
         let name = path.file_name().ok_or(Failure::IsADirectory)?;
         if !part::is_part(name) {
             match Self::new_file(root, rights, path.clone()) {
-                Err(Failure::Exists | Failure::BeingWritten) => {}
+                Err(Failure::Exists | Failure::BeingWritten | Failure::AccountForbids) => {}
                 result => return result,
             }
         }
@@ -276,6 +279,9 @@ impl Upload {
     }
 
     fn new_file(root: &Root, rights: &Rights, path: VirtualPath) -> Result<Self, Failure> {
+        if rights.protects_path(&path) {
+            return Err(Failure::AccountForbids);
+        }
         let mut writing = Writing::begin(root, &path)?;
         let file = root.create_new(&path, rights.masked(MODE))?;
         let mut upload = Self::on(root, path, None, file, 0, true);

@@ -52,6 +52,8 @@ impl Session {
             root: directory.path().to_owned(),
             rights: Rights::default(),
             tls_required: Required::Nothing,
+            rate: ByteSize(0),
+            place: None,
         };
         Self {
             files: Files::new(account.into(), config.clone()).unwrap(),
@@ -83,7 +85,7 @@ impl Session {
         let began = self.began.clone();
         TransferContext::new(
             self.config.clone(),
-            "alice",
+            ("alice", self.config.transfers.account_rate),
             self.protection.clone(),
             self.task.clone(),
             Box::new(move || {

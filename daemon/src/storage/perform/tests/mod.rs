@@ -2,6 +2,7 @@ mod busy;
 mod escape;
 mod leftovers;
 mod long;
+mod protected;
 mod shrinking;
 
 use std::{
@@ -349,6 +350,8 @@ fn a_copy_stops_before_the_reserve() {
         root: sample.directory.path().to_owned(),
         rights: Rights::default(),
         tls_required: Required::Nothing,
+        rate: ByteSize(0),
+        place: None,
     };
     let files = Files::new(account.into(), config.into()).unwrap();
     assert_eq!(do_it(&files, copy("/f", "/g")), Err(Failure::NoSpace));
