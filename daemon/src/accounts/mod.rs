@@ -2,6 +2,7 @@
 
 mod checks;
 pub(crate) mod guard;
+pub(crate) mod host;
 pub(crate) mod origin;
 mod password;
 mod places;
@@ -27,10 +28,11 @@ pub(crate) use self::rights::Rights;
 use self::{
     checks::{PasswordChecks, Running, Unchecked},
     guard::Guard,
+    host::{HostCause, HostFiles, ShadowHash},
     places::{Place, Places},
 };
 use crate::{
-    config::{ANONYMOUS_NAMES, ByteSize, Config, Day, PasswordHash, Required, Rules, User},
+    config::{ANONYMOUS_NAMES, ByteSize, Config, Day, Login, PasswordHash, Required, Rules, User},
     sys::uninterrupted,
     task::Task,
 };
@@ -46,6 +48,7 @@ pub(crate) struct LogIns {
     pub(crate) guard: Guard,
     checks: PasswordChecks,
     places: Places,
+    host: HostFiles,
 }
 
 /// What came of a log-in.
@@ -76,6 +79,7 @@ enum Cause {
     Expired(Day),
     Network,
     Sessions,
+    Host(HostCause),
 }
 
 impl fmt::Display for Cause {
@@ -86,6 +90,7 @@ impl fmt::Display for Cause {
             Self::Disabled => f.write_str("the account is disabled"),
             Self::Expired(last) => write!(f, "the account expired after {last}"),
             Self::Network => f.write_str("the account may not log in from this address"),
+            Self::Host(cause) => write!(f, "{cause}"),
             Self::Sessions => f.write_str("the account has as many sessions as it may have"),
         }
     }
@@ -154,6 +159,41 @@ struct Found<'c> {
     user: Option<&'c User>,
 }
 
+/// What a password is compared with.
+#[derive(Debug, Clone)]
+enum Secret<'c> {
+    /// A hash of the configuration.
+    Configured(&'c PasswordHash),
+    /// That of an account of the host.
+    Host(ShadowHash),
+}
+
+impl Secret<'_> {
+    /// How long a check takes on a host of common speed.
+    fn common_time(&self) -> Duration {
+        match self {
+            Self::Configured(hash) => password::common_time(hash),
+            Self::Host(hash) => hash.common_time(),
+        }
+    }
+
+    fn matches(&self, password: &Password) -> Result<bool> {
+        match self {
+            Self::Configured(hash) => password::matches(hash, &password.0),
+            Self::Host(hash) => hash.matches(&password.0),
+        }
+    }
+}
+
+/// The secrets that there are at one time.
+#[derive(Debug)]
+struct Secrets<'c> {
+    /// That of the user who logs in, if the name is one of a user.
+    own: Option<Result<Secret<'c>, HostCause>>,
+    /// The one that takes the most time to check.
+    slowest: Option<Secret<'c>>,
+}
+
 impl Accounts {
     /// Accounts of a session that begins now, with a client at this address.
     pub(crate) fn new(config: Arc<Config>, shared: LogIns, client: IpAddr) -> Self {
@@ -176,9 +216,10 @@ impl Accounts {
     ) -> LogIn {
         let start = Instant::now();
         let found = self.find(name);
+        let secrets = self.secrets(name);
         // Kept until a refusal has been counted: no more checks of an address are to run than may fail.
         let mut turn = None;
-        match self.admit(name, found, password, secure, (&mut turn, task)) {
+        match self.admit(name, found, &secrets, (password, secure), (&mut turn, task)) {
             Ok(account) => {
                 info!(user = account.name, "logged in");
                 self.shared.guard.succeed(self.client, name);
@@ -197,7 +238,7 @@ impl Accounts {
                 }
                 LogIn {
                     result: Err(Denied::Refused),
-                    due: Some(self.due(start, failures)),
+                    due: Some(self.due(start, failures, &secrets)),
                 }
             }
             Err(Rejection::Told(denied)) => LogIn::failed(denied),
@@ -223,8 +264,9 @@ impl Accounts {
     /// When the client hears of a refusal. The time does not depend on the hash that was checked: it
     /// is a number of whole steps in which the slowest of all can be checked. Where the check had to
     /// wait for others, it is the next step.
-    fn due(&self, start: Instant, failures: u32) -> Instant {
-        let common = self.slowest().map_or(Duration::ZERO, password::common_time);
+    fn due(&self, start: Instant, failures: u32, secrets: &Secrets<'_>) -> Instant {
+        let slowest = secrets.slowest.as_ref();
+        let common = slowest.map_or(Duration::ZERO, Secret::common_time);
         let slowest = self.shared.checks.expected(common);
         let least = DELAY_STEP * failures.min(MOST_DELAY_STEPS);
         let steps = |time: Duration| {
@@ -234,10 +276,38 @@ impl Accounts {
         start + least.max(steps(slowest)).max(steps(start.elapsed()))
     }
 
-    /// The hash that takes the most time to check.
-    fn slowest(&self) -> Option<&PasswordHash> {
-        let hashes = self.config.users.iter().map(|it| &it.login.password_hash);
-        hashes.max_by_key(|hash| password::common_time(hash))
+    /// The secrets, as they are now. If one is the host's, its files are read whoever logs in.
+    fn secrets(&self, name: &str) -> Secrets<'_> {
+        let users = &self.config.users;
+        let any_host = users.iter().any(|user| user.login.host_account);
+        let host = any_host.then(|| self.shared.host.read());
+        let (today, mut own, mut slowest) = (Day::today(), None, None);
+        for Login {
+            name: of_user,
+            password_hash,
+            ..
+        } in users.iter().map(|user| &user.login)
+        {
+            let secret = match (password_hash, &host) {
+                (Some(hash), _) => Ok(Secret::Configured(hash)),
+                (None, Some(host)) => host.find(of_user, self.client, today).map(Secret::Host),
+                // No configuration is loaded with such a user.
+                (None, None) => Err(HostCause::NoAccount),
+            };
+            let time = secret.as_ref().map_or(Duration::ZERO, Secret::common_time);
+            if of_user == name {
+                own = Some(secret.clone());
+            }
+            if let Ok(secret) = secret
+                && slowest.as_ref().is_none_or(|(most, _)| *most < time)
+            {
+                slowest = Some((time, secret));
+            }
+        }
+        Secrets {
+            own,
+            slowest: slowest.map(|(_, secret)| secret),
+        }
     }
 
     /// The table for this login name.
@@ -258,11 +328,11 @@ impl Accounts {
         &'a self,
         name: &str,
         found: Option<Found<'_>>,
-        password: &Password,
-        secure: bool,
+        secrets: &Secrets<'_>,
+        (password, secure): (&Password, bool),
         (turn, task): (&mut Option<Running<'a>>, &Task),
     ) -> Result<Account, Rejection> {
-        self.check_password(name, found, password, (turn, task))?;
+        self.check_password(name, found, secrets, password, (turn, task))?;
         let Some(found) = found else {
             return Err(Rejection::Refused(Cause::UnknownName));
         };
@@ -288,6 +358,7 @@ impl Accounts {
         &'a self,
         name: &str,
         found: Option<Found<'_>>,
+        secrets: &Secrets<'_>,
         password: &Password,
         (turn, task): (&mut Option<Running<'a>>, &Task),
     ) -> Result<(), Rejection> {
@@ -297,35 +368,32 @@ impl Accounts {
         let LogIns { guard, checks, .. } = &self.shared;
         let running = checks.wait(self.client, name, &self.config, guard, task);
         let running = &*turn.insert(running.map_err(Rejection::Unchecked)?);
-        let user = found.and_then(|found| found.user);
-        let own = user.map(|user| &user.login.password_hash);
-        let matches = match own.or_else(|| self.slowest()) {
-            Some(hash) => self
-                .check_hash(running, hash, password)
+        let own = secrets.own.as_ref().and_then(|own| own.as_ref().ok());
+        let matches = match own.or(secrets.slowest.as_ref()) {
+            Some(secret) => self
+                .check_secret(running, secret, password)
                 .map_err(Rejection::Failed)?,
             None => false,
         };
-        let cause = if user.is_none() {
-            Cause::UnknownName
-        } else if matches {
-            return Ok(());
-        } else {
-            Cause::WrongPassword
-        };
-        Err(Rejection::Refused(cause))
+        Err(Rejection::Refused(match &secrets.own {
+            None => Cause::UnknownName,
+            Some(Err(cause)) => Cause::Host(*cause),
+            Some(Ok(_)) if matches => return Ok(()),
+            Some(Ok(_)) => Cause::WrongPassword,
+        }))
     }
 
-    /// Compares the password with a hash, while nobody else's turn it is.
-    fn check_hash(
+    /// Compares the password with a secret; `_running` says that it is its turn.
+    fn check_secret(
         &self,
         _running: &Running<'_>,
-        hash: &PasswordHash,
+        secret: &Secret<'_>,
         password: &Password,
     ) -> Result<bool> {
         let start = Instant::now();
-        let matches = password::matches(hash, &password.0)?;
-        let common = password::common_time(hash);
-        self.shared.checks.learn(common, start.elapsed());
+        let matches = secret.matches(password)?;
+        let checks = &self.shared.checks;
+        checks.learn(secret.common_time(), start.elapsed());
         Ok(matches)
     }
 
@@ -384,6 +452,12 @@ fn warn_refused(name: &str, failures: u32, known: bool, cause: Cause) {
     } else {
         warn!(failures, "log-in refused: {cause}");
     }
+}
+
+/// For fuzz targets: the readers of the host's account files return, whatever the bytes are.
+#[cfg(fuzzing)]
+pub fn hostile(data: &[u8]) {
+    host::hostile::read(data);
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use argon2::{
 use crate::config::PasswordHash;
 
 /// Longest password in bytes. Longer ones are not passwords, and hashing them is work for nothing.
-const MAX_PASSWORD_BYTES: usize = 1024;
+pub(super) const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Hashes a password with argon2id, a fresh random salt, and the parameters that OWASP recommends
 /// (19 MiB, two passes).
@@ -37,15 +37,20 @@ pub fn hash(password: &str) -> Result<String> {
     Ok(hash.to_string())
 }
 
-/// What a pass over one KiB takes on a host of common speed.
-const KIB_PASS: Duration = Duration::from_micros(1);
+/// What a pass over one KiB takes on a host of common speed, and about what a round of SHA-512 does.
+const STEP: Duration = Duration::from_micros(1);
+
+/// How long so many passes over one KiB, or rounds of SHA-512, take on a host of common speed.
+pub(super) fn common_steps(steps: u32) -> Duration {
+    STEP * steps
+}
 
 /// How long a check of this hash takes on a host of common speed; nothing if it cannot be checked.
 pub(super) fn common_time(hash: &PasswordHash) -> Duration {
     let parsed = phc::PasswordHash::new(hash.as_str());
     let params = parsed.ok().and_then(|it| Params::try_from(&it).ok());
     let steps = params.map_or(0, |it| it.m_cost().saturating_mul(it.t_cost()));
-    KIB_PASS * steps
+    common_steps(steps)
 }
 
 /// Whether `password` is the one that `hash` was made of.

@@ -1,13 +1,13 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use protocol::request::{Denied, Password};
 
-use super::{Accounts, DELAY_STEP, LogIn, LogIns, hash, password};
+use super::{Accounts, DELAY_STEP, LogIn, LogIns, hash, host, password};
 use crate::{
     config::{Config, Day, Login, PasswordHash, Required, Rules, User},
     task::Task,
@@ -25,7 +25,7 @@ fn config() -> Config {
     let user = User {
         login: Login {
             name: "alice".into(),
-            password_hash: phc(HASH),
+            password_hash: Some(phc(HASH)),
             ..Login::default()
         },
         rules: Rules {
@@ -140,7 +140,7 @@ fn each_refusal_makes_the_session_wait_longer_up_to_a_bound() {
 fn a_hash_that_cannot_be_checked_is_no_wrong_password() {
     let mut config = config();
     let broken = HASH.replace("m=8", "m=4294967295");
-    config.users[0].login.password_hash = phc(&broken);
+    config.users[0].login.password_hash = Some(phc(&broken));
     let start = Instant::now();
     let log_in = log_in(&accounts(config), "alice", CORRECT);
     assert_eq!(steps(&log_in, start), 1);
@@ -195,8 +195,9 @@ fn the_time_of_a_refusal_does_not_tell_the_cost_of_the_users_hash() {
     let slow = HASH.replace("m=8,t=1", "m=57600,t=16");
     let mut user = config.users[0].clone();
     user.login.name = "slow".to_owned();
-    user.login.password_hash = phc(&slow);
-    assert!(password::common_time(&user.login.password_hash) < DELAY_STEP);
+    let slow = phc(&slow);
+    assert!(password::common_time(&slow) < DELAY_STEP);
+    user.login.password_hash = Some(slow);
     config.users.push(user);
     let (accounts, start) = (accounts(config), Instant::now());
     let cheap = log_in(&accounts, "alice", "wrong");
@@ -276,12 +277,15 @@ fn an_account_that_needs_tls_does_not_ban_its_user() {
     assert!(shared.guard.rows().is_empty());
 }
 
+/// Of [`CORRECT`] with common work.
+static SLOW: LazyLock<String> = LazyLock::new(|| hash(CORRECT).unwrap());
+
 /// A log-in on a thread of its own, with a hash that takes long enough to be seen.
 fn slow_attempt(shared: &LogIns, name: &str, task: &Task) -> JoinHandle<LogIn> {
     let mut config = config();
     let user = &mut config.users[0].login;
     user.name = name.to_owned();
-    user.password_hash = phc(&hash(CORRECT).unwrap());
+    user.password_hash = Some(phc(&SLOW));
     let accounts = session(config, shared);
     let (name, password, task) = (name.to_owned(), Password(CORRECT.into()), task.clone());
     thread::spawn(move || accounts.log_in(&name, &password, false, &task))
@@ -291,7 +295,8 @@ fn slow_attempt(shared: &LogIns, name: &str, task: &Task) -> JoinHandle<LogIn> {
 #[test]
 fn no_more_passwords_are_checked_at_a_time_than_may_be() {
     let (shared, task) = (LogIns::default(), Task::default());
-    let attempts: Vec<_> = (0..5)
+    LazyLock::force(&SLOW);
+    let attempts: Vec<_> = (0..8)
         .map(|number| slow_attempt(&shared, &number.to_string(), &task))
         .collect();
     let mut most = 0;
@@ -341,6 +346,64 @@ fn the_check_of_a_client_that_has_gone_counts_until_its_end() {
     task.cancel();
     assert!(attempt.join().unwrap().result.is_ok(), "it ran to its end");
     assert_eq!(shared.checks.counts(), (0, 0));
+}
+
+/// Accounts with the user `backup`, whose password is that of a host with these files.
+fn host_accounts(shadow: &str, access: &str) -> (tempfile::TempDir, Accounts) {
+    let etc = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.users.push(User {
+        login: Login {
+            name: "backup".to_owned(),
+            host_account: true,
+            ..Login::default()
+        },
+        rules: config.users[0].rules.clone(),
+    });
+    let shared = LogIns {
+        host: host::tests::write(etc.path(), shadow, Some(access)),
+        ..LogIns::default()
+    };
+    (etc, session(config, &shared))
+}
+
+const HOST_LINE: &str =
+    "backup:$5$saltstring$vc6YOOogU4kWVvwga8e9zTFgKcy4tb5LaPxIiPJzqEC:19000:0:99999:7:::\n";
+
+#[test]
+fn a_user_of_the_host_logs_in_with_the_password_that_the_host_has_now() {
+    let (etc, accounts) = host_accounts(HOST_LINE, "+:ALL:ALL\n");
+    let outcome = |name: &str, password: &str| denied(log_in(&accounts, name, password));
+    assert_eq!(outcome("backup", CORRECT), None);
+    assert_eq!(outcome("backup", "wrong"), Some(Denied::Refused));
+    assert_eq!(outcome("alice", CORRECT), None);
+    // Whom the configuration does not name is unknown, also if the host has the account.
+    std::fs::write(
+        etc.path().join("shadow"),
+        HOST_LINE.replace("backup", "root"),
+    )
+    .unwrap();
+    assert_eq!(outcome("root", CORRECT), Some(Denied::Refused));
+    assert_eq!(outcome("backup", CORRECT), Some(Denied::Refused));
+}
+
+#[test]
+fn host_accounts_that_are_locked_or_denied_are_refused_like_a_wrong_password() {
+    let locked = "backup:*:19000:0:99999:7:::\n";
+    for (shadow, access) in [
+        (locked, "+:ALL:ALL\n"),
+        (HOST_LINE, "+:root:ALL\n-:ALL:ALL\n"),
+        (HOST_LINE, "torn"),
+        ("", "+:ALL:ALL\n"),
+    ] {
+        let (_etc, accounts) = host_accounts(shadow, access);
+        let start = Instant::now();
+        let refused = log_in(&accounts, "backup", CORRECT);
+        assert_eq!(steps(&refused, start), 1, "{shadow}, {access}");
+        assert_eq!(denied(refused), Some(Denied::Refused));
+        // Others are not touched.
+        assert_eq!(denied_of(&accounts), None);
+    }
 }
 
 #[test]

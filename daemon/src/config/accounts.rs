@@ -29,7 +29,10 @@ pub struct Login {
     /// The login name, compared byte by byte.
     pub name: String,
     /// What `esxftpd hash-password` printed.
-    pub password_hash: PasswordHash,
+    pub password_hash: Option<PasswordHash>,
+    /// Takes the password of the host's account with this name instead.
+    #[serde(default)]
+    pub host_account: bool,
     /// What this user must protect by TLS, beyond what `tls.required` says.
     #[serde(default)]
     pub tls_required: Required,
@@ -46,7 +49,7 @@ impl User {
 pub(crate) const ANONYMOUS_NAMES: [&str; 2] = ["anonymous", "ftp"];
 
 /// A password hash in PHC form. Its `Debug` form does not show it: a hash can be attacked offline.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(transparent)]
 pub struct PasswordHash(String);
@@ -76,9 +79,10 @@ const MAX_HASH_PASSES: u32 = 16;
 
 /// Checks all accounts. `exposed` tells that every user of the host can read the file.
 pub(super) fn check(config: &Config, exposed: bool, findings: &mut Findings) {
-    if exposed && !config.users.is_empty() {
+    let hashed = |user: &User| user.login.password_hash.is_some();
+    if let Some(index) = config.users.iter().position(hashed).filter(|_| exposed) {
         findings.warning(
-            "users.0.password-hash",
+            &format!("users.{index}.password-hash"),
             "every user of this host can read the password hashes in this file",
             &format!("run: chmod o-r {}", findings.file().display()),
         );
@@ -95,7 +99,20 @@ pub(super) fn check(config: &Config, exposed: bool, findings: &mut Findings) {
                 "remove one of the two",
             );
         }
-        check_hash(&login.password_hash, &key("password-hash"), findings);
+        match (&login.password_hash, login.host_account) {
+            (Some(hash), false) => check_hash(hash, &key("password-hash"), findings),
+            (None, true) => check_host_account(&login.name, &key("host-account"), findings),
+            (Some(_), true) => findings.error(
+                &key("host-account"),
+                "password-hash and host-account exclude each other",
+                "remove one of the two",
+            ),
+            (None, false) => findings.error(
+                &key("name"),
+                "the user has no password",
+                "add password-hash, as `esxftpd hash-password` prints it, or host-account = true",
+            ),
+        }
         check_rules((&user.rules, false), &config.listen, &key, findings);
     }
     if let Some(anonymous) = &config.anonymous {
@@ -121,6 +138,25 @@ fn check_name(name: &str, key: &str, findings: &mut Findings) {
                 "a login name has 1 to {MAX_NAME_BYTES} bytes, no blanks and no control characters"
             ),
             "choose another name",
+        );
+    }
+}
+
+/// Accounts that the host needs for itself.
+const RESERVED: [&str; 4] = ["vpxuser", "dcui", "daemon", "nfsnobody"];
+
+fn check_host_account(name: &str, key: &str, findings: &mut Findings) {
+    if RESERVED.contains(&name) {
+        findings.error(
+            key,
+            &format!("\"{name}\" is an account that ESXi needs for itself"),
+            "create an account on the host for FTP, or use password-hash",
+        );
+    } else if name == "root" {
+        findings.warning(
+            key,
+            "the password of root opens the whole host, and is sent over FTP",
+            "create an account on the host for FTP; at least, require TLS",
         );
     }
 }
@@ -366,5 +402,31 @@ mod tests {
         ] {
             assert_eq!(found(listen, allow), named, "{listen}, {allow}");
         }
+    }
+
+    #[test]
+    fn accounts_of_the_host_that_are_not_for_ftp_are_named() {
+        let host = |name: &str| {
+            format!("[[users]]\nname = \"{name}\"\nroot = \"/\"\nhost-account = true\n")
+        };
+        assert_eq!(findings(&host("backup")), [""; 0]);
+        for name in ["vpxuser", "dcui", "daemon", "nfsnobody"] {
+            let found = findings(&host(name)).join("\n");
+            let named = "t:4: users.0.host-account: ";
+            assert!(
+                found.starts_with(named) && found.contains("ESXi needs for itself"),
+                "{found}"
+            );
+        }
+        let found = findings(&host("root")).join("\n");
+        assert!(
+            found.contains("the password of root opens the whole host"),
+            "{found}"
+        );
+        let both = user("a", "/") + "host-account = true\n";
+        let found = findings(&both).join("\n");
+        assert!(found.contains("exclude each other"), "{found}");
+        let found = findings("[[users]]\nname = \"a\"\nroot = \"/\"\n").join("\n");
+        assert!(found.contains("the user has no password"), "{found}");
     }
 }

@@ -74,9 +74,11 @@ fn keys(value: &serde_json::Value) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for (outer, value) in value.as_object().unwrap() {
         keys.insert(outer.clone());
-        // One element stands for all of an array.
-        let table = value.get(0).unwrap_or(value).as_object();
-        for inner in table.into_iter().flat_map(serde_json::Map::keys) {
+        let elements = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        let tables = elements.iter().filter_map(serde_json::Value::as_object);
+        for inner in tables.flat_map(serde_json::Map::keys) {
             keys.insert(format!("{outer}.{inner}"));
         }
     }
@@ -192,7 +194,7 @@ fn values_of_a_wrong_type_are_named_with_key_and_line() {
         ),
         (
             "\n[[users]]\nname = \"a\"\n",
-            "t:2: users.0: missing field `password-hash`; correct it; the rest of this table was not checked",
+            "t:2: users.0: missing field `root`; correct it; the rest of this table was not checked",
         ),
         (
             "users = 1\n",
