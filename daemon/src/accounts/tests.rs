@@ -161,7 +161,7 @@ fn refusals() -> (Config, Vec<(&'static str, &'static str)>) {
         rules.expires = Some(Day::since_1970(18_262));
     });
     add("elsewhere", |rules| {
-        rules.allow = vec!["192.0.2.0/24".parse().unwrap()]
+        rules.allow = vec!["192.0.2.0/24".parse().unwrap()];
     });
     add("full", |rules| rules.sessions = Some(0));
     let attempts = [

@@ -19,6 +19,7 @@ const DAY: u64 = 24 * 60 * 60;
 
 impl Day {
     /// The day that begins so many days after 1970-01-01.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn since_1970(days: i64) -> Self {
         Self(days)
     }

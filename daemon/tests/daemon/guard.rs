@@ -2,9 +2,14 @@
 
 use std::{
     io::Read as _,
-    net::TcpStream,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     process::{Command, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
     thread,
+    time::{Duration, Instant},
 };
 
 use nix::sys::signal::Signal;
@@ -12,6 +17,7 @@ use serde_json::Value;
 
 use crate::{
     PATIENCE,
+    ftp::Ftp,
     harness::{Daemon, PASSWORD, PROGRAM, eventually, user},
 };
 
@@ -55,7 +61,7 @@ fn guess(daemon: &Daemon, sessions: usize) -> Vec<String> {
     let guesses: Vec<_> = (0..sessions)
         .map(|number| {
             thread::spawn(move || {
-                let mut ftp = crate::ftp::Ftp::connect(address);
+                let mut ftp = Ftp::connect(address);
                 ftp.reply();
                 let name = if number % 2 == 0 { "alice" } else { "s3cret" };
                 ftp.command(&format!("USER {name}"));
@@ -90,7 +96,7 @@ fn an_address_that_guesses_is_turned_away_and_the_log_says_so_in_two_lines() {
     let table = String::from_utf8(run(&daemon, &["bans"]).stdout).unwrap();
     assert_eq!(table.lines().count(), 2, "{table}");
     // Another address is served.
-    let mut other = crate::ftp::Ftp::connect(daemon.addresses[1]);
+    let mut other = Ftp::connect(daemon.addresses[1]);
     other.log_in("alice", PASSWORD);
 
     assert!(run(&daemon, &["unban", "127.0.0.1"]).status.success());
@@ -216,4 +222,173 @@ fn a_file_with_a_protected_name_can_be_fetched_and_not_stored() {
         std::fs::read(daemon.root().join("vm.vmx")).unwrap(),
         b"content"
     );
+}
+
+/// A control connection from this address.
+fn connect_from(source: Ipv4Addr, daemon: SocketAddr) -> Ftp {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
+    use std::os::fd::AsRawFd as _;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let client = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+    let [from, to] = [SocketAddr::from((source, 0)), daemon].map(|address| match address {
+        SocketAddr::V4(address) => SockaddrIn::from(address),
+        SocketAddr::V6(_) => unreachable!("the first address is IPv4"),
+    });
+    bind(client.as_raw_fd(), &from).unwrap();
+    connect(client.as_raw_fd(), &to).unwrap();
+    let client = TcpStream::from(client);
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    Ftp::over(Box::new(client))
+}
+
+/// How long a refusal takes, from PASS to the reply.
+fn refusal(source: Ipv4Addr, daemon: SocketAddr, name: &str, password: &str) -> Duration {
+    let mut ftp = connect_from(source, daemon);
+    ftp.reply();
+    ftp.expect(&format!("USER {name}"), "331");
+    let start = Instant::now();
+    let reply = ftp.command(&format!("PASS {password}"));
+    assert_eq!(reply, "530 The user name or the password is wrong.");
+    start.elapsed()
+}
+
+/// H of Kruskal and Wallis for groups of samples.
+fn rank_test(groups: &[Vec<Duration>]) -> f64 {
+    let numbered = groups.iter().enumerate();
+    let mut all: Vec<_> = numbered
+        .flat_map(|(group, samples)| samples.iter().map(move |sample| (*sample, group)))
+        .collect();
+    all.sort_unstable();
+    let mut sums = vec![0.0; groups.len()];
+    for (rank, (_, group)) in (1_u32..).zip(&all) {
+        sums[*group] += f64::from(rank);
+    }
+    let count = |samples: usize| f64::from(u32::try_from(samples).unwrap());
+    let squares = sums
+        .iter()
+        .zip(groups)
+        .map(|(sum, it)| sum * sum / count(it.len()));
+    let n = count(all.len());
+    12.0 / (n * (n + 1.0)) * squares.sum::<f64>() - 3.0 * (n + 1.0)
+}
+
+/// 300 refusals of each kind, in random order, at different hashes.
+#[test]
+#[ignore = "a measurement that takes minutes"]
+fn measured_the_time_of_a_refusal_does_not_tell_its_cause() {
+    const SAMPLES: usize = 300;
+    let hash = esxftpd::accounts::hash("something else").unwrap();
+    let daemon = Daemon::start_with("", |root| {
+        let limited = |name: &str, line: &str| user(name, root, false) + line + "\n";
+        let root = root.display();
+        [
+            "[guard]\nfailures = 0\n[limits]\nsessions = 100\n".to_owned(),
+            limited("alice", ""),
+            limited("disabled", "disabled = true"),
+            limited("expired", "expires = 2020-01-01"),
+            limited("elsewhere", "allow = [\"192.0.2.0/24\"]"),
+            format!("[[users]]\nname = \"dear\"\npassword-hash = \"{hash}\"\nroot = \"{root}\"\n"),
+            format!("[[users]]\nname = \"bin\"\nhost-account = true\nroot = \"{root}\"\n"),
+        ]
+        .concat()
+    });
+    let attempts = [
+        ("nobody", PASSWORD),
+        ("alice", "wrong"),
+        ("dear", "wrong"),
+        ("disabled", PASSWORD),
+        ("expired", PASSWORD),
+        ("elsewhere", PASSWORD),
+        ("bin", PASSWORD),
+    ];
+    let address = daemon.addresses[0];
+    let workers: Vec<_> = (0..10_u8)
+        .map(|worker| {
+            thread::spawn(move || {
+                let mut groups = vec![Vec::new(); attempts.len()];
+                for round in 0..SAMPLES / 10 {
+                    for step in 0..attempts.len() {
+                        // Each worker begins with another one, so that no kind is always first.
+                        let kind = (step + round + usize::from(worker)) % attempts.len();
+                        let (name, password) = attempts[kind];
+                        let source = Ipv4Addr::new(127, 0, 2, worker + 1);
+                        groups[kind].push(refusal(source, address, name, password));
+                    }
+                }
+                groups
+            })
+        })
+        .collect();
+    let mut groups = vec![Vec::new(); attempts.len()];
+    for worker in workers {
+        for (all, more) in groups.iter_mut().zip(worker.join().unwrap()) {
+            all.extend(more);
+        }
+    }
+    for (samples, (name, _)) in groups.iter().zip(attempts) {
+        let mut sorted = samples.clone();
+        sorted.sort_unstable();
+        println!(
+            "{name}: median {:?}, most {:?}",
+            sorted[SAMPLES / 2],
+            sorted[SAMPLES - 1]
+        );
+    }
+    let h = rank_test(&groups);
+    println!("H = {h:.2}");
+    // Chi-squared with six degrees of freedom at 1 %.
+    assert!(h < 16.81, "H = {h}");
+}
+
+/// 200 addresses guess one name, and another user logs in.
+#[test]
+#[ignore = "a measurement that takes minutes"]
+fn measured_many_addresses_that_guess_one_name_do_not_keep_others_out() {
+    let daemon = Daemon::start_with("", |root| {
+        let hash = esxftpd::accounts::hash(PASSWORD).unwrap();
+        let root = root.display();
+        let user = |name| {
+            format!("[[users]]\nname = \"{name}\"\npassword-hash = \"{hash}\"\nroot = \"{root}\"\n")
+        };
+        format!("[limits]\nsessions = 400\n{}{}", user("alice"), user("bob"))
+    });
+    let (address, over) = (daemon.addresses[0], Arc::new(AtomicBool::new(false)));
+    let most = Arc::new(AtomicU8::new(0));
+    let attackers: Vec<_> = (1..=200_u8)
+        .map(|number| {
+            let (over, most) = (over.clone(), most.clone());
+            thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    let mut ftp = connect_from(Ipv4Addr::new(127, 0, 3, number), address);
+                    if ftp.reply().starts_with("220") {
+                        ftp.command("USER alice");
+                        ftp.command("PASS wrong");
+                        most.fetch_max(number, Ordering::Relaxed);
+                    } else {
+                        thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            })
+        })
+        .collect();
+    assert!(eventually(|| most.load(Ordering::Relaxed) > 100));
+    let mut times: Vec<_> = (0..20)
+        .map(|_| {
+            let start = Instant::now();
+            let mut ftp = daemon.connect();
+            ftp.log_in("bob", PASSWORD);
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let resident = daemon.resident_kib();
+    over.store(true, Ordering::Relaxed);
+    for attacker in attackers {
+        attacker.join().unwrap();
+    }
+    println!(
+        "median {:?}, most {:?}, {resident} KiB",
+        times[10], times[19]
+    );
+    assert!(times[10] < Duration::from_secs(1) && resident < 96 << 10);
 }

@@ -54,10 +54,11 @@ fn keys_are_documented(tree: &Tree<'_>, findings: &mut Findings) -> Result<()> {
         .parse()
         .context(CONFIG)?;
     let page = tree.read(CONFIG_PAGE)?.replace("\\-", "-");
-    let tables = config.values().filter_map(|value| match value {
-        toml::Value::Table(table) => Some(table),
-        toml::Value::Array(tables) => tables.first()?.as_table(),
-        _ => None,
+    let tables = config.values().flat_map(|value| {
+        let elements = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        elements.iter().filter_map(toml::Value::as_table)
     });
     for key in config.keys().chain(tables.flat_map(toml::Table::keys)) {
         if !page.contains(key.as_str()) {

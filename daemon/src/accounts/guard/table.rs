@@ -7,8 +7,8 @@ use crate::{accounts::origin::Origin, config::MOST_FAILURES};
 /// The most addresses that are kept.
 pub(super) const MOST_ADDRESSES: usize = 4096;
 
-/// Ticks per second: times are kept in 32 bits.
-const TICKS_PER_SECOND: u128 = 10;
+/// Milliseconds of a tick: times are kept in 32 bits.
+const TICK: u32 = 100;
 
 /// What is kept of a login name: a hash of one that an account has, or this of one that none has.
 pub(super) const UNKNOWN_NAME: u16 = 0;
@@ -77,7 +77,7 @@ impl Table {
     }
 
     fn tick(&self, at: Instant) -> u32 {
-        let ticks = at.saturating_duration_since(self.start).as_millis() * TICKS_PER_SECOND / 1000;
+        let ticks = at.saturating_duration_since(self.start).as_millis() / u128::from(TICK);
         u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1)
     }
 
@@ -253,7 +253,7 @@ impl Entry {
             origin: self.origin,
             failures: self.counted,
             refused: self.refused,
-            left: Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND as u64),
+            left: Duration::from_millis(ticks * u64::from(TICK)),
         }
     }
 }
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(ban.left, LIMIT.ban);
         assert_eq!(table.left(origin(1), LIMIT, start), 0);
         assert!(!table.refuses(origin(2), start));
-        let last = start + LIMIT.ban - Duration::from_secs(1);
+        let last = start + LIMIT.ban.mul_f32(0.99);
         assert!(table.refuses(origin(1), start) && table.refuses(origin(1), last));
         assert_eq!(table.take_over(last), []);
         let end = start + LIMIT.ban;

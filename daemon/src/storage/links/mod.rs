@@ -27,12 +27,18 @@ pub(super) struct Shown {
     pub(super) through_link: bool,
     /// Whether it has the name of a part file.
     is_part: bool,
-    /// Whether the account must not remove or rename it, or make something of its name.
-    is_protected: bool,
-    /// Whether the account must not change what it leads to.
-    leads_to_protected: bool,
+    protected: Protected,
     /// Of a link that is shown as a link.
     pub(super) link: Option<Box<ShownLink>>,
+}
+
+/// What the account must not change.
+#[derive(Debug, Clone, Copy, Default)]
+struct Protected {
+    /// The entry must not be removed or renamed.
+    entry: bool,
+    /// What it leads to, or the entry itself, must not be stored over.
+    target: bool,
 }
 
 /// What is shown of a link beside its own facts.
@@ -66,13 +72,16 @@ impl Files {
         name: &[u8],
         stat: Stat,
     ) -> Shown {
-        let is_protected = self.rights().protects(name);
+        let protects_name = self.rights().protects(name);
+        let protected = Protected {
+            entry: protects_name,
+            target: protects_name,
+        };
         let itself = |link| Shown {
             stat,
             through_link: false,
             is_part: is_part(name),
-            is_protected,
-            leads_to_protected: is_protected,
+            protected,
             link,
         };
         if stat.what != What::Link {
@@ -95,10 +104,11 @@ impl Files {
                         text: link.text,
                     }))),
                 };
-                Shown {
-                    leads_to_protected,
-                    ..shown
-                }
+                let protected = Protected {
+                    target: leads_to_protected,
+                    ..protected
+                };
+                Shown { protected, ..shown }
             }
             // It has been replaced, or cannot be read.
             Err(_unread) => itself(Some(Box::new(ShownLink {
@@ -137,8 +147,7 @@ impl Files {
                 stat,
                 through_link: false,
                 is_part: false,
-                is_protected: false,
-                leads_to_protected: false,
+                protected: Protected::default(),
                 link: None,
             });
         }
@@ -183,11 +192,11 @@ impl Files {
             facts.permissions = self.permissions_of_part();
         }
         let unchanging = unchanging(facts.permissions);
-        if shown.leads_to_protected {
+        if shown.protected.target {
             facts.permissions.append = unchanging.append;
             facts.permissions.write = unchanging.write;
         }
-        if shown.is_protected {
+        if shown.protected.entry {
             facts.permissions.delete = unchanging.delete;
             facts.permissions.rename = unchanging.rename;
         }

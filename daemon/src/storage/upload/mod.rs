@@ -28,6 +28,7 @@ use crate::{
         ascii::FromWire,
         errno::io_failure,
         part::{self, Writing},
+        perform::allowed,
         root::{Root, Stat},
         space::SpaceReservation,
         zeros::data_in,
@@ -105,9 +106,7 @@ impl Upload {
         start: UploadStart,
         ascii: bool,
     ) -> Result<Self, Failure> {
-        if !rights.store() {
-            return Err(Failure::AccountForbids);
-        }
+        allowed(rights.store())?;
         let mut upload = match start {
             UploadStart::Unique => Self::unique(root, rights, path)?,
             UploadStart::Suggested => Self::suggested(root, rights, path)?,
@@ -135,15 +134,11 @@ impl Upload {
             // It would be renamed when the upload that it belongs to is complete.
             return Err(Failure::PartName);
         }
-        if rights.protects(name) {
-            return Err(Failure::AccountForbids);
-        }
+        allowed(!rights.protects(name))?;
         let (unseated, root) = (root, &opened);
         let mut writing = Writing::begin(root, &path)?;
         let found = Found::look(root, &path, seen)?;
-        if found.old.is_some() && !rights.overwrite() {
-            return Err(Failure::AccountForbids);
-        }
+        allowed(found.old.is_none() || rights.overwrite())?;
         let unfinished = match start {
             UploadStart::At(1..) | UploadStart::End => found.unfinished(root)?,
             _ => None,
@@ -279,9 +274,7 @@ impl Upload {
     }
 
     fn new_file(root: &Root, rights: &Rights, path: VirtualPath) -> Result<Self, Failure> {
-        if rights.protects_path(&path) {
-            return Err(Failure::AccountForbids);
-        }
+        allowed(!rights.protects_path(&path))?;
         let mut writing = Writing::begin(root, &path)?;
         let file = root.create_new(&path, rights.masked(MODE))?;
         let mut upload = Self::on(root, path, None, file, 0, true);
