@@ -291,13 +291,13 @@ fn kill_ends_a_session_in_every_state() {
     daemon.log_in().expect("NOOP", "200");
 }
 
-/// Two of three sessions check a password, one waits for its turn.
+/// One of three sessions checks a password, two wait for their turn.
 #[test]
 fn a_session_whose_password_is_checked_is_ended() {
     let daemon = Daemon::start_with("", |root| {
         // Mostly enough work to be killed in the middle of it. It goes on without its session, and
         // must come to an end on a busy machine, too.
-        user("alice", root, false).replace("m=8,t=1", "m=8192,t=2")
+        user("alice", root, false).replace("m=8,t=1", "m=65536,t=16")
     });
     let mut sessions = [(); 3].map(|()| daemon.connect());
     for ftp in &mut sessions {
