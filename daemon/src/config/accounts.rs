@@ -284,12 +284,12 @@ pub(super) fn check_out_of_reach(config: &Config, path: &Path, key: &str, findin
     // Datastores have two names: that of a link, and that of the directory.
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
     let directory = real(path.parent().unwrap_or(path));
-    let users = config.users.iter().filter(|user| !user.read_only);
-    let users = users.map(|user| (user.name.as_str(), &user.root));
-    let anonymous = config.anonymous.iter().filter(|it| !it.read_only);
-    let anonymous = anonymous.map(|it| ("anonymous", &it.root));
-    for (name, root) in users.chain(anonymous) {
-        if directory.starts_with(real(root)) {
+    let users = config.users.iter();
+    let users = users.map(|user| (user.login.name.as_str(), &user.rules, false));
+    let anonymous = config.anonymous.iter();
+    let anonymous = anonymous.map(|rules| ("anonymous", rules, true));
+    for (name, rules, read_only) in users.chain(anonymous) {
+        if !rules.read_only.unwrap_or(read_only) && directory.starts_with(real(&rules.root)) {
             let problem = format!(
                 "{} is below the root of {name}, who can write",
                 path.display()
