@@ -127,7 +127,7 @@ fn code(failure: Failure) -> u16 {
     match failure {
         Failure::NoConnection => 425,
         Failure::ConnectionLost | Failure::Truncated | Failure::Cancelled => 426,
-        Failure::BeingWritten | Failure::Locked => 450,
+        Failure::BeingWritten | Failure::Locked | Failure::ListingsFull => 450,
         Failure::Device
         | Failure::Shortened
         | Failure::Displaced

@@ -19,6 +19,9 @@ pub struct Transfers {
     /// What all transfers together may use for blocks, 4 MiB to 1 GiB. With many transfers, blocks
     /// are smaller.
     pub buffers: ByteSize,
+    /// What all listings together may use for names and entries, 4 MiB to 1 GiB. Where it does not
+    /// suffice, large directories are listed unsorted, and further listings are refused.
+    pub listing_buffers: ByteSize,
     /// Whether the kernel may send files by itself (sendfile), without TLS. A kernel that cannot is
     /// noticed; one that reads a datastore without a cache may be faster in blocks.
     pub sendfile: bool,
@@ -44,6 +47,7 @@ impl Default for Transfers {
         Self {
             block_size: ByteSize(1 << 20),
             buffers: ByteSize(24 << 20),
+            listing_buffers: ByteSize(64 << 20),
             sendfile: true,
             sync: true,
             sparse: true,
@@ -65,12 +69,21 @@ impl Transfers {
                 "choose \"1 MiB\", which suits most datastores, or another power of two",
             );
         }
-        if !(4 << 20..=1 << 30).contains(&self.buffers.0) {
-            findings.error(
+        for (key, size, remedy) in [
+            (
                 "transfers.buffers",
-                "not within 4 MiB to 1 GiB",
+                self.buffers,
                 "choose a size in the range; \"24 MiB\" serves 50 transfers",
-            );
+            ),
+            (
+                "transfers.listing-buffers",
+                self.listing_buffers,
+                "choose a size in the range; \"64 MiB\" sorts about a million names",
+            ),
+        ] {
+            if !(4 << 20..=1 << 30).contains(&size.0) {
+                findings.error(key, "not within 4 MiB to 1 GiB", remedy);
+            }
         }
         for (key, rate) in [
             ("transfers.session-rate", self.session_rate),

@@ -1,5 +1,8 @@
 //! Line ends of text: CRLF on the wire (RFC 959, section 3.1.1.1), LF in files.
 
+/// Bytes that are converted at a time, so that a conversion of large blocks takes little memory.
+pub(crate) const CONVERTED_BYTES: usize = 64 * 1024;
+
 /// Converts a file to the wire, piece by piece.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ToWire {

@@ -23,7 +23,10 @@ use super::{
     root::{Root, Stat, What},
     space::SpaceReservation,
 };
-use crate::{sys::uninterrupted, task::Task};
+use crate::{
+    sys::{memory, uninterrupted},
+    task::Task,
+};
 
 /// Bytes that are copied at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 1024 * 1024;
@@ -168,7 +171,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn copy(&mut self, size: u64) -> Result<(), PathFailure> {
-        let mut buffer = vec![0; BLOCK_BYTES];
+        let mut buffer = memory::zeroed(BLOCK_BYTES).ok_or(Failure::Resources)?;
         let mut position = 0;
         while position < size {
             let data = data_after(self.source, position, size).map_err(PathFailure::source)?;

@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::{errno::io_failure, files::Files};
-use crate::task::Task;
+use crate::{sys::memory, task::Task};
 
 /// Bytes that are read at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -46,7 +46,7 @@ fn each_block(
     end: u64,
     mut take: impl FnMut(&[u8]),
 ) -> Result<(), Failure> {
-    let mut buffer = vec![0; BLOCK_BYTES];
+    let mut buffer = memory::zeroed(BLOCK_BYTES).ok_or(Failure::Resources)?;
     let mut position = start;
     while position < end {
         task.check()?;

@@ -77,6 +77,11 @@ impl Files {
         &self.config.storage
     }
 
+    /// How files are sent and stored.
+    pub(crate) fn transfers(&self) -> &config::Transfers {
+        &self.config.transfers
+    }
+
     /// The facts of a path, links followed.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ const RESERVE_BYTES: usize = 8 << 20;
 /// The largest allocation that is made from the reserve. Whoever needs more has to ask before.
 const MOST_BYTES: usize = RESERVE_BYTES / 2;
 
+/// What is not made without a question whether the host has as much.
+const LARGE_BYTES: usize = 1 << 20;
+
 /// What must be free beside the reserve before anything new is begun after a shortage.
 const HEADROOM_BYTES: usize = 4 << 20;
 
@@ -109,6 +112,18 @@ pub(crate) fn zeroed(length: usize) -> Option<Vec<u8>> {
     let bytes = with_room(length, || unsafe { System.alloc_zeroed(layout) })?;
     // SAFETY: so many bytes, all of them zero, of the allocator that gives those of a `Vec` back.
     (!bytes.is_null()).then(|| unsafe { Vec::from_raw_parts(bytes, length, length) })
+}
+
+/// Gives a vector room for `capacity` items in all, if the host has memory for them. Large room is
+/// asked for beside the reserve, so that nothing else runs short.
+pub(crate) fn make_room<T>(items: &mut Vec<T>, capacity: usize) -> bool {
+    let more = capacity.saturating_sub(items.len());
+    let bytes = capacity.saturating_mul(size_of::<T>());
+    let mut reserve = || items.try_reserve_exact(more).is_ok();
+    if bytes < LARGE_BYTES {
+        return reserve();
+    }
+    with_room(bytes, reserve) == Some(true)
 }
 
 /// Starts a thread with a stack of this size, if there is memory for it and for what the thread
@@ -233,6 +248,18 @@ mod tests {
         assert!(reserve.retried(MOST_BYTES + 1, ptr::null_mut).is_null());
         assert!(!is_short() && !take_shortage());
         unmap(reserve.map.load(Ordering::Relaxed), RESERVE_BYTES);
+    }
+
+    #[test]
+    fn a_vector_gets_the_room_that_there_is() {
+        let mut items = vec![1_u64, 2];
+        for capacity in [10, 1 << 20] {
+            assert!(make_room(&mut items, capacity));
+            assert!(items.capacity() >= capacity && items == [1, 2]);
+        }
+        assert!(!make_room(&mut items, usize::MAX / 16));
+        assert!(!make_room(&mut items, usize::MAX));
+        assert!(!take_shortage(), "it was asked for before");
     }
 
     #[test]

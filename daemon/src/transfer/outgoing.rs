@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     storage::{
-        ascii::ToWire,
+        ascii::{CONVERTED_BYTES, ToWire},
         blocks::Block,
         download::{Download, Span, Step},
         prepare::Lister,
@@ -205,14 +205,21 @@ impl Sender {
     }
 
     fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.text.is_none() {
+            return self.send_pieces(bytes);
+        }
         let mut converted = Vec::new();
-        let bytes = match &mut self.text {
-            None => bytes,
-            Some(text) => {
-                text.convert(bytes, &mut converted);
-                &converted
+        for piece in bytes.chunks(CONVERTED_BYTES) {
+            converted.clear();
+            if let Some(text) = &mut self.text {
+                text.convert(piece, &mut converted);
             }
-        };
+            self.send_pieces(&converted)?;
+        }
+        Ok(())
+    }
+
+    fn send_pieces(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         for piece in bytes.chunks(self.context.rate.step()) {
             self.connection.write_all(piece)?;
             self.sent(piece.len())?;

@@ -25,6 +25,7 @@ mod left;
 #[cfg(feature = "libunftp")]
 mod libunftp;
 mod limits;
+mod listings;
 mod log_answers;
 mod log_ins;
 mod logs;

@@ -121,7 +121,7 @@ impl Transferring {
 
     /// The reply when it cannot begin.
     fn refusal(&self, failure: Failure) -> Reply {
-        let reply = Reply::failure_of(&self.path, failure);
+        let reply = self.failed(failure);
         match (self.direction, failure) {
             // RFC 3659, section 7.2.1, has a code of its own for a path that is no directory.
             (Direction::MachineListing, Failure::NotADirectory) => reply.with_code(501),
@@ -142,7 +142,17 @@ impl Transferring {
                 426,
                 format!("The transfer was ended: nothing moved for {stall_seconds} seconds."),
             ),
-            (Err(failure), None) => Reply::failure_of(&self.path, failure),
+            (Err(failure), None) => self.failed(failure),
+        }
+    }
+
+    /// The reply when it has failed.
+    fn failed(&self, failure: Failure) -> Reply {
+        let reply = Reply::failure_of(&self.path, failure);
+        match failure {
+            // Memory, too, is space that the transfer needs and the system lacks.
+            Failure::Resources => reply.with_code(452),
+            _ => reply,
         }
     }
 }

@@ -65,6 +65,8 @@ pub enum Failure {
     Unsupported,
     /// There were too many entries, names or bytes for this kind of answer.
     TooMuch,
+    /// Other listings use the memory that all of them share.
+    ListingsFull,
     /// The data connection failed before the end.
     ConnectionLost,
     /// The data connection's TLS handshake failed.
@@ -204,6 +206,9 @@ impl Failure {
             Self::InvalidTime => "the file system cannot hold this time",
             Self::Unsupported => "the host does not support this",
             Self::TooMuch => "too many entries",
+            Self::ListingsFull => {
+                "other listings use all memory for listings, try again when they have ended"
+            }
             Self::ConnectionLost => "the data connection broke",
             Self::Handshake => "the TLS handshake of the data connection failed",
             Self::NotResumed => {

@@ -3,9 +3,14 @@
 //! The names in a directory are read in one go and sorted. Then there is one look at each entry at
 //! most, while the lines of those before are sent in chunks. How a link is shown is decided in
 //! [`super::links`]. Lines end with CR LF.
+//!
+//! All listings share a [`budget`]. A directory with more names than there is memory for is read and
+//! listed in parts: each is sorted, all together are not.
 
+mod budget;
 mod dates;
 mod directory;
+mod entries;
 mod long;
 mod names;
 mod owners;
@@ -17,27 +22,24 @@ mod tests;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use protocol::{
-    request::{Facts, Failure, ListForm, Listing, Order, OrderBy, Timestamp},
-    virtual_path::VirtualPath,
+    request::{Facts, Failure, ListForm, Listing, Timestamp},
     wire::{
         facts_line::{Place, write_facts},
-        glob,
         line_buffer::LineBuffer,
         name,
     },
 };
+use tracing::warn;
 
 pub(super) use self::names::is_uuid;
 use self::{
-    directory::Directory,
+    budget::Budget,
+    directory::{Directory, Pending},
     long::LongLines,
-    names::{MOST_ENTRIES, Names},
-    stats::{Row, Stats},
 };
 use crate::{
     storage::{
         files::Files,
-        leftovers,
         links::Shown,
         root::{Stat, What},
     },
@@ -63,7 +65,7 @@ const SMALL_ENTRIES: usize = 300;
 /// Writes a listing.
 ///
 /// # Errors
-/// If the path cannot be listed, or what the sink answers.
+/// [`Failure::ListingsFull`]; if the path cannot be listed, or what the sink answers.
 pub(crate) fn write(
     files: &Files,
     listing: &Listing,
@@ -71,7 +73,15 @@ pub(crate) fn write(
     sink: &mut Sink<'_>,
 ) -> Result<(), Failure> {
     let long = LongLines::new(now(), files.settings().utc_offset.0);
-    write_with(files, listing, task, long, MOST_ENTRIES, sink)
+    let budget = Budget::new(files.transfers());
+    let _base = budget.begin().inspect_err(|_full| {
+        let (path, used) = (&listing.path, budget.used());
+        warn!(
+            ?path,
+            used, "a listing is refused: others use transfers.listing-buffers"
+        );
+    })?;
+    write_with(files, listing, task, long, Bounds::of(budget), sink)
 }
 
 /// A listing that is small enough to be made without a thread of its own; nothing for others.
@@ -85,7 +95,14 @@ pub(crate) fn small(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let mut bytes = Vec::new();
     let long = LongLines::new(now(), files.settings().utc_offset.0);
-    let listed = write_with(files, listing, task, long, SMALL_ENTRIES, &mut |chunk| {
+    let bounds = Bounds {
+        entries: Some(SMALL_ENTRIES),
+        budget: Budget::uncounted(),
+    };
+    let listed = write_with(files, listing, task, long, bounds, &mut |chunk| {
+        if bytes.len() + chunk.len() > CHUNK_BYTES {
+            return Err(Failure::TooMuch);
+        }
         bytes.extend_from_slice(chunk);
         Ok(())
     });
@@ -132,21 +149,40 @@ fn now() -> i64 {
     now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// What a listing may use.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Entries that may be read in all directories, if they are to be few.
+    entries: Option<usize>,
+    budget: Budget,
+}
+
+impl Bounds {
+    /// As much as there is.
+    fn of(budget: Budget) -> Self {
+        Self {
+            entries: None,
+            budget,
+        }
+    }
+}
+
 fn write_with(
     files: &Files,
     listing: &Listing,
     task: &Task,
     long: LongLines,
-    most: usize,
+    bounds: Bounds,
     sink: &mut Sink<'_>,
 ) -> Result<(), Failure> {
     let mut writer = Writer {
-        most,
+        bounds,
         files,
         listing,
         task,
         long,
         buffer: LineBuffer::default(),
+        pending: Pending::new(bounds.budget),
         sink,
     };
     writer.write()?;
@@ -154,13 +190,13 @@ fn write_with(
 }
 
 struct Writer<'a, 's> {
-    /// Entries that may still be read, in all directories if they are to be few.
-    most: usize,
+    bounds: Bounds,
     files: &'a Files,
     listing: &'a Listing,
     task: &'a Task,
     long: LongLines,
     buffer: LineBuffer,
+    pending: Pending,
     sink: &'a mut Sink<'s>,
 }
 
@@ -189,9 +225,9 @@ impl Writer<'_, '_> {
     /// Lists the directory that was asked for, and those below it if that is asked for.
     fn directories(&mut self) -> Result<(), Failure> {
         let listing = self.listing;
-        let mut pending = vec![Directory::first(listing)];
+        let mut next = Some(Directory::first(listing));
         let mut opened = 0;
-        while let Some(directory) = pending.pop() {
+        while let Some(directory) = next.take().or_else(|| self.pending.pop()) {
             opened += 1;
             if opened > MOST_DIRECTORIES {
                 return Err(Failure::TooMuch);
@@ -200,17 +236,14 @@ impl Writer<'_, '_> {
             if is_below && matches!(listing.form, ListForm::Long { .. }) {
                 self.heading(&directory);
             }
-            let below = match self.directory(&directory) {
-                Ok(below) => below,
+            let first = self.pending.count();
+            match self.directory(&directory) {
                 // It vanished, or may not be read; the others are listed all the same.
                 Err(Failure::NotFound | Failure::NotADirectory | Failure::PermissionDenied)
-                    if is_below =>
-                {
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
-            pending.extend(below.into_iter().rev());
+                    if is_below => {}
+                listed => listed?,
+            }
+            self.pending.reverse_from(first);
         }
         Ok(())
     }
@@ -236,126 +269,6 @@ impl Writer<'_, '_> {
                 ..
             }
         )
-    }
-
-    /// Lists one directory. Returns the directories in it, if they are to be listed, too.
-    fn directory(&mut self, directory: &Directory) -> Result<Vec<Directory>, Failure> {
-        let path = &directory.path;
-        let pattern = directory.pattern(self.listing);
-        let root = self.files.root();
-        let order = match self.listing.form {
-            ListForm::Long { order, .. } | ListForm::Names { order, .. } => order,
-            ListForm::Machine(_) => Order::default(),
-        };
-        let by_name = order.by == OrderBy::Name;
-        let entries = root.read_dir(path)?;
-        let mut names = Names::read(&entries, self.task, self.most, &|name| {
-            !leftovers::remove_old(self.files, path, name) && self.wanted(pattern, name)
-        })?;
-        let aliases = self.files.settings().hide_uuid_twins && names.have_uuid();
-        if aliases {
-            // Links that are not shown can lead to them, too.
-            names = Names::read(&entries, self.task, self.most, &|_name| true)?;
-        }
-        if self.most <= SMALL_ENTRIES {
-            self.most -= names.places().len().min(self.most);
-        }
-        names.sort(by_name && order.reversed);
-        let mut below = Vec::new();
-        let is_names = matches!(self.listing.form, ListForm::Names { .. });
-        if by_name && !aliases && is_names && !self.is_recursive() {
-            for name in names.places() {
-                self.name_in(directory, names.bytes(*name))?;
-            }
-            return Ok(below);
-        }
-        if pattern.is_none() {
-            self.dots(path)?;
-        }
-        let mut stats = Stats::new(self.files, path, entries, names, self.task);
-        let mut together = Vec::new();
-        while let Some(rows) = stats.next()? {
-            if by_name && !aliases {
-                self.rows(directory, stats.names(), &rows, &mut below)?;
-            } else {
-                together.extend(rows);
-            }
-        }
-        if aliases {
-            sort::hide_uuid_aliases(&mut together, stats.names());
-            together.retain(|row| self.wanted(pattern, stats.names().bytes(row.name)));
-        }
-        sort::sort(&mut together, stats.names(), order);
-        self.rows(directory, stats.names(), &together, &mut below)?;
-        Ok(below)
-    }
-
-    fn rows(
-        &mut self,
-        directory: &Directory,
-        names: &Names,
-        rows: &[Row],
-        below: &mut Vec<Directory>,
-    ) -> Result<(), Failure> {
-        let deeper = self.is_recursive() && directory.depth < MOST_DEPTH;
-        for row in rows {
-            let name = names.bytes(row.name);
-            match self.listing.form {
-                ListForm::Names { .. } => self.name_in(directory, name)?,
-                _ => self.line(name, &row.shown)?,
-            }
-            if deeper && row.shown.stat.what == What::Directory && !row.shown.through_link {
-                below.extend(directory.below(name));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether an entry of this name is listed.
-    fn wanted(&self, pattern: Option<&[u8]>, name: &[u8]) -> bool {
-        let dot = name.first() == Some(&b'.');
-        let all = match self.listing.form {
-            ListForm::Long { all, .. } | ListForm::Names { all, .. } => all,
-            ListForm::Machine(_) => true,
-        };
-        let matched = match pattern {
-            Some(pattern) => {
-                glob::matches(pattern, name) && (all || !dot || pattern.first() == Some(&b'.'))
-            }
-            None => all || !dot,
-        };
-        matched && !self.files.rights().hides(name)
-    }
-
-    /// The directory itself and the one above.
-    fn dots(&mut self, path: &VirtualPath) -> Result<(), Failure> {
-        match self.listing.form {
-            ListForm::Machine(wanted) => {
-                let stat = self.files.root().stat(path)?;
-                let mut facts = self.files.facts_of(&stat, path.is_root());
-                // RMD refuses a link.
-                facts.permissions.delete &= self.files.root().entry(path)?.what != What::Link;
-                write_facts(&mut self.buffer, &facts, wanted, Place::Itself, b".");
-                self.buffer.push(*b"\r\n");
-                if let Some(parent) = path.parent() {
-                    let stat = self.files.root().stat(&parent)?;
-                    let facts = self.files.facts_of(&stat, parent.is_root());
-                    write_facts(&mut self.buffer, &facts, wanted, Place::Parent, b"..");
-                    self.buffer.push(*b"\r\n");
-                }
-            }
-            ListForm::Long { all: true, .. } => {
-                let root = self.files.root();
-                let itself = root.stat(path)?;
-                let above = root.stat(&path.parent().unwrap_or_else(VirtualPath::root))?;
-                for (name, stat) in [(&b"."[..], itself), (b"..", above)] {
-                    self.long.write(&mut self.buffer, name, &stat);
-                    self.end_line()?;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     fn line(&mut self, name: &[u8], shown: &Shown) -> Result<(), Failure> {

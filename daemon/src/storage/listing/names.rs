@@ -1,23 +1,23 @@
-//! The names in one directory, chosen and sorted.
+//! The names in one directory, or in a part of it, and their order.
 
 use std::ffi::CStr;
 
 use protocol::request::Failure;
 
-use crate::{storage::root::entries::Entries, task::Task};
+use super::budget::{Budget, Charged};
 
-/// Entries of one directory that are listed. More are refused, because they are held in memory.
-pub(super) const MOST_ENTRIES: usize = 1_000_000;
+/// Bytes of names that [`super::budget::BASE_BYTES`] has room for.
+const PART_TEXT: usize = 48 * 1024;
 
-/// Names between two stats whether to go on.
-const CHECK_EVERY: usize = 256;
+/// The same for where they stand.
+const PART_PLACES: usize = 16 * 1024;
 
 /// Names, in one piece.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names {
     /// Each with a NUL behind it, as the kernel wants them.
-    text: Vec<u8>,
-    places: Vec<Name>,
+    text: Charged<u8>,
+    places: Charged<Name>,
 }
 
 /// Where a name stands among the names.
@@ -28,49 +28,42 @@ pub(super) struct Name {
 }
 
 impl Names {
-    /// The names of a directory that are wanted, in the order of the file system.
-    ///
-    /// # Errors
-    /// [`Failure::TooMuch`] if the directory has more than `most` entries, hidden ones included.
-    pub(super) fn read(
-        entries: &Entries,
-        task: &Task,
-        most: usize,
-        wanted: &dyn Fn(&[u8]) -> bool,
-    ) -> Result<Self, Failure> {
-        let mut names = Self::default();
-        let mut seen = 0_usize;
-        entries.names(&mut |name| {
-            if seen.is_multiple_of(CHECK_EVERY) {
-                task.check()?;
-            }
-            if seen == most {
-                return Err(Failure::TooMuch);
-            }
-            seen += 1;
-            if wanted(name.to_bytes()) {
-                names.keep(name)?;
-            }
-            Ok(())
-        })?;
-        Ok(names)
+    /// No names, of a directory that is listed as a whole.
+    pub(super) fn new(budget: Budget) -> Self {
+        Self {
+            text: Charged::new(budget, PART_TEXT),
+            places: Charged::new(budget, PART_PLACES),
+        }
     }
 
-    fn keep(&mut self, name: &CStr) -> Result<(), Failure> {
-        let start = u32::try_from(self.text.len()).map_err(|_large| Failure::TooMuch)?;
+    /// No names, of a directory that is listed in parts.
+    pub(super) fn part(budget: Budget) -> Self {
+        Self {
+            text: Charged::covered(budget, PART_TEXT),
+            places: Charged::covered(budget, PART_PLACES),
+        }
+    }
+
+    /// Keeps a name, and returns whether there was room.
+    ///
+    /// # Errors
+    /// If it is too long.
+    pub(super) fn keep(&mut self, name: &CStr) -> Result<bool, Failure> {
         let length = u16::try_from(name.count_bytes()).map_err(|_long| Failure::InvalidName)?;
-        self.text.extend_from_slice(name.to_bytes_with_nul());
-        self.places.push(Name { start, length });
-        Ok(())
+        let Ok(start) = u32::try_from(self.text.len()) else {
+            return Ok(false);
+        };
+        let has_room = self.places.make_room(1) && self.text.append(name.to_bytes_with_nul());
+        Ok(has_room && self.places.push(Name { start, length }))
     }
 
     /// Sorts by the bytes of the names.
     pub(super) fn sort(&mut self, reversed: bool) {
         let text = &self.text;
-        self.places
-            .sort_unstable_by(|one, other| bytes_in(text, *one).cmp(bytes_in(text, *other)));
+        let places = self.places.as_mut_slice();
+        places.sort_unstable_by(|one, other| bytes_in(text, *one).cmp(bytes_in(text, *other)));
         if reversed {
-            self.places.reverse();
+            places.reverse();
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use protocol::request::{Order, OrderBy};
 
 use super::{
+    budget::Charged,
     names::{Names, is_uuid},
     stats::Row,
 };
@@ -12,7 +13,7 @@ use crate::storage::root::What;
 
 /// Leaves out directories that are named like the UUID of a datastore and to which a link leads:
 /// its label.
-pub(super) fn hide_uuid_aliases(rows: &mut Vec<Row>, names: &Names) {
+pub(super) fn hide_uuid_aliases(rows: &mut Charged<Row>, names: &Names) {
     let links = rows.iter().filter(|row| row.shown.through_link);
     let directories = links.filter(|row| row.shown.stat.what == What::Directory);
     let linked: HashSet<_> = directories

@@ -16,11 +16,14 @@ use std::{
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use protocol::{request::Failure, virtual_path::VirtualPath};
 
-use super::names::{Name, Names};
+use super::{
+    budget::{Budget, Charge},
+    names::{Name, Names},
+};
 use crate::{
     storage::{
         files::Files,
-        links::Shown,
+        links::{Shown, ShownLink},
         root::{Root, Stat, What, entries::Entries},
     },
     task::{CHECK_INTERVAL, Task, second_thread},
@@ -32,6 +35,13 @@ const SLICE: usize = 64;
 /// Slices that are taken and not handed out.
 const AHEAD: usize = 32;
 
+/// Bytes of links' targets in slices that are not handed out, with which no more are taken.
+const AHEAD_LINKS: usize = 256 * 1024;
+
+/// What is taken from the budget for slices that are not handed out: [`AHEAD`] slices of entries,
+/// [`AHEAD_LINKS`], and two slices of the longest targets.
+const AHEAD_BYTES: usize = 1280 * 1024;
+
 /// Entries that are worth a second thread.
 const MANY: usize = 4096;
 
@@ -42,6 +52,14 @@ pub(super) struct Row {
     pub(super) name: Name,
     /// What it is.
     pub(super) shown: Shown,
+}
+
+/// Bytes of the targets of links that rows have.
+pub(super) fn link_bytes(rows: &[Row]) -> usize {
+    let links = rows.iter().filter_map(|row| row.shown.link.as_ref());
+    links
+        .map(|link| size_of::<ShownLink>() + link.text.capacity())
+        .sum()
 }
 
 /// The entries of a directory in slices, without those that have vanished. No more are looked at
@@ -57,9 +75,11 @@ struct Shared {
     /// The root, open in the directory, and the path of the directory without links: for links.
     /// Nothing if it has gone.
     near: OnceLock<Option<(Root, VirtualPath)>>,
-    entries: Entries,
+    entries: Arc<Entries>,
     names: Names,
     task: Task,
+    /// For slices that are not handed out.
+    _charge: Charge,
     /// Whether nobody wants any more.
     over: AtomicBool,
     state: Mutex<State>,
@@ -72,6 +92,8 @@ struct State {
     taken: usize,
     /// The last of them, which are not handed out; nothing for those being looked at.
     ahead: VecDeque<Option<Result<Vec<Row>, Failure>>>,
+    /// Bytes of links' targets in them.
+    linked: usize,
     /// Whether the second thread has gone.
     gone: bool,
 }
@@ -81,22 +103,26 @@ impl Stats {
     pub(super) fn new(
         files: &Files,
         path: &VirtualPath,
-        entries: Entries,
+        entries: &Arc<Entries>,
         names: Names,
         task: &Task,
+        budget: Budget,
     ) -> Self {
+        let mut charge = budget.nothing();
+        let helped = names.places().len() >= MANY && charge.grow(AHEAD_BYTES);
         let shared = Arc::new(Shared {
             files: files.clone(),
             path: path.clone(),
             near: OnceLock::new(),
-            entries,
+            entries: entries.clone(),
             names,
             task: task.clone(),
+            _charge: charge,
             over: AtomicBool::new(false),
             state: Mutex::default(),
             changed: Condvar::new(),
         });
-        if shared.names.places().len() >= MANY {
+        if helped {
             let second = shared.clone();
             second_thread(move || second.help());
         }
@@ -129,6 +155,9 @@ impl Shared {
             self.task.check()?;
             if let Some(rows) = state.ahead.front_mut().and_then(Option::take) {
                 state.ahead.pop_front();
+                if let Ok(rows) = &rows {
+                    state.linked -= link_bytes(rows);
+                }
                 self.changed.notify_one();
                 return rows.map(Some);
             }
@@ -162,7 +191,8 @@ impl Shared {
     /// Stats at the next slice that nobody has taken, unless there is none or enough is done.
     fn take(&self, state: &mut MutexGuard<'_, State>) -> bool {
         let names = self.names.places().chunks(SLICE).nth(state.taken);
-        let Some(names) = names.filter(|_| state.ahead.len() < AHEAD) else {
+        let Some(names) = names.filter(|_| state.ahead.len() < AHEAD && state.linked < AHEAD_LINKS)
+        else {
             return false;
         };
         let number = state.taken;
@@ -170,6 +200,9 @@ impl Shared {
         state.ahead.push_back(None);
         let rows = MutexGuard::unlocked(state, || self.look(names));
         let handed_out = state.taken - state.ahead.len();
+        if let Ok(rows) = &rows {
+            state.linked += link_bytes(rows);
+        }
         if let Some(place) = state.ahead.get_mut(number - handed_out) {
             *place = Some(rows);
         }
@@ -238,10 +271,14 @@ mod tests {
 
     fn stats(sample: &Sample) -> Stats {
         let (root, task) = (sample.files.root(), Task::default());
-        let entries = root.read_dir(&VirtualPath::root()).unwrap();
-        let mut names = Names::read(&entries, &task, usize::MAX, &|_name| true).unwrap();
+        let entries = Arc::new(root.read_dir(&VirtualPath::root()).unwrap());
+        let budget = Budget::uncounted();
+        let mut names = Names::new(budget);
+        let read = entries.names(&mut |name| names.keep(name).map(|kept| assert!(kept)));
+        read.unwrap();
         names.sort(false);
-        Stats::new(&sample.files, &VirtualPath::root(), entries, names, &task)
+        let path = VirtualPath::root();
+        Stats::new(&sample.files, &path, &entries, names, &task, budget)
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     accounts::Rights,
     config::Config,
     storage::{
-        ascii::FromWire,
+        ascii::{CONVERTED_BYTES, FromWire},
         errno::io_failure,
         part::{self, Writing},
         perform::allowed,
@@ -342,10 +342,14 @@ impl Upload {
         let stored = match self.text.take() {
             None => self.store(bytes),
             Some(mut text) => {
-                let mut converted = Vec::with_capacity(bytes.len() + 1);
-                text.convert(bytes, &mut converted);
+                let mut converted = Vec::new();
+                let stored = bytes.chunks(CONVERTED_BYTES).try_for_each(|piece| {
+                    converted.clear();
+                    text.convert(piece, &mut converted);
+                    self.store(&converted)
+                });
                 self.text = Some(text);
-                self.store(&converted)
+                stored
             }
         };
         stored.map_err(|failure| self.give_space_back(failure))

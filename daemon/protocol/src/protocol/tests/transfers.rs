@@ -134,7 +134,8 @@ fn what_cannot_be_done_is_refused_before_150() {
         (Failure::Truncated, 426),
         (Failure::Cancelled, 426),
         (Failure::NoConnection, 425),
-        (Failure::Resources, 451),
+        (Failure::Resources, 452),
+        (Failure::ListingsFull, 450),
         (Failure::Internal, 451),
     ] {
         let mut rig = Rig::logged_in();

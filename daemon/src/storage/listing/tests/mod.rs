@@ -1,3 +1,4 @@
+mod budget;
 mod many;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
     thread,
 };
 
-use protocol::request::{Fact, FactSet, OrderBy, Timestamp};
+use protocol::request::{Fact, FactSet, Order, OrderBy, Timestamp};
 
 use super::*;
 use crate::{
@@ -68,10 +69,12 @@ fn list(files: &Files, listing: &Listing) -> Result<String, Failure> {
     let long = LongLines::new(NOW, files.settings().utc_offset.0).with_owners(owners);
     let mut text = Vec::new();
     let task = Task::default();
-    write_with(files, listing, &task, long, MOST_ENTRIES, &mut |chunk| {
+    let bounds = Bounds::of(Budget::alone(64 << 20));
+    write_with(files, listing, &task, long, bounds, &mut |chunk| {
         text.extend_from_slice(chunk);
         Ok(())
     })?;
+    assert_eq!(bounds.budget.used(), 0);
     Ok(String::from_utf8(text).unwrap())
 }
 
