@@ -3,7 +3,7 @@
 //! Layers, from the top down; an arrow never points up:
 //!
 //! ```text
-//! main -> cli -> serve | admin -> server -> session -> transfer -> storage -> accounts
+//! main -> cli -> serve | parts -> admin -> server -> session -> transfer -> storage -> accounts
 //! session -> protocol (a crate without I/O) ;  all -> task, protocol::{request, wire, virtual_path}
 //! server -> libunftp (the other engine) -> session ;  config -> sys
 //! ```
@@ -20,6 +20,7 @@ pub mod config;
 #[cfg(feature = "libunftp")]
 mod libunftp;
 pub mod logging;
+mod parts;
 pub mod probe;
 pub mod serve;
 pub mod server;

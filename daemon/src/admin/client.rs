@@ -53,7 +53,7 @@ pub(crate) enum Failure {
 ///
 /// # Errors
 /// If there is no daemon, or if it refuses.
-pub(crate) fn ask(path: &Path, request: Request) -> Result<String, Failure> {
+pub(crate) fn ask(path: &Path, request: &Request) -> Result<String, Failure> {
     let stream = UnixStream::connect(path).map_err(|error| Failure::NotRunning {
         path: path.to_owned(),
         error,
@@ -68,7 +68,7 @@ pub(crate) fn ask(path: &Path, request: Request) -> Result<String, Failure> {
     }
 }
 
-fn converse(mut stream: &UnixStream, request: Request) -> io::Result<String> {
+fn converse(mut stream: &UnixStream, request: &Request) -> io::Result<String> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(request.to_line().as_bytes())?;

@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, umask};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{Instant, sleep, timeout},
 };
 use tracing::{info, warn};
@@ -24,6 +24,7 @@ use crate::{
     accounts::{guard::BanRow, origin::Origin},
     server::Server,
     session::registry::Row,
+    storage::leftovers::{self, Part},
     sys::uninterrupted,
 };
 
@@ -35,6 +36,9 @@ const MOST_REQUESTS: usize = 8;
 
 /// How long a session that is to end is waited for.
 const SESSION_EXIT: Duration = Duration::from_secs(2);
+
+/// How long the removal of a file may take.
+const STORAGE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often to look whether it is gone.
 const BEAT: Duration = Duration::from_millis(10);
@@ -134,6 +138,8 @@ async fn serve(mut stream: UnixStream, server: &Server) -> io::Result<()> {
         Some(Request::Kill(id)) => kill(server, id).await,
         Some(Request::Bans { json }) => bans(server, json),
         Some(Request::Unban(origin)) => unban(server, origin),
+        Some(Request::Written) => written(),
+        Some(Request::RemovePart(part)) => remove_part(part).await,
         None => "the daemon knows no such request; was it updated and not restarted?\n".to_owned(),
     };
     let write = async {
@@ -229,6 +235,26 @@ fn unban(server: &Server, origin: Option<Origin>) -> String {
     match (server.log_ins.guard.unban(origin), origin) {
         (0, Some(origin)) => format!("{origin} is not banned; see: esxftpd bans\n"),
         _ => OK.to_owned(),
+    }
+}
+
+fn written() -> String {
+    let files = leftovers::written();
+    let lines = files
+        .iter()
+        .map(|(device, inode)| format!("{device} {inode}\n"));
+    format!("{OK}{}", lines.collect::<String>())
+}
+
+/// The storage may hang, and other requests are not to wait for it.
+async fn remove_part(part: Part) -> String {
+    let removing = spawn_blocking(move || part.remove());
+    match timeout(STORAGE_PATIENCE, removing).await {
+        Ok(Ok(Ok(true))) => format!("{OK}removed\n"),
+        Ok(Ok(Ok(false))) => format!("{OK}kept\n"),
+        Ok(Ok(Err(failure))) => format!("{failure}\n"),
+        Ok(Err(_panicked)) => "the daemon failed; see its log\n".to_owned(),
+        Err(_elapsed) => "the storage does not answer\n".to_owned(),
     }
 }
 

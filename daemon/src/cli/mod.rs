@@ -17,6 +17,7 @@ use crate::{
     admin::{self, Request},
     config,
     logging::Destination,
+    parts,
     probe::Report,
     serve::{self, Outcome},
     tls,
@@ -92,6 +93,23 @@ enum Command {
         #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
         config: PathBuf,
     },
+    /// List part files that interrupted uploads have left below the roots of all accounts
+    ///
+    /// Part files that a session of the running daemon writes are left out.
+    Parts {
+        /// Remove them; what is removed is listed
+        #[arg(long)]
+        remove: bool,
+        /// Only those that have not been changed for so many days
+        #[arg(long, value_name = "DAYS", default_value_t = 0)]
+        older_than: u32,
+        /// The configuration file, for the roots and for its `control-socket`
+        #[arg(long, value_name = "PATH", default_value = config::DEFAULT_PATH)]
+        config: PathBuf,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// Try what this host's kernel offers, and say what the daemon makes of it; changes nothing
     Probe {
         /// Tell the space of the file systems at these paths instead of /vmfs/volumes
@@ -155,10 +173,16 @@ fn run(command: Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Sessions { config, json } => ask(&config, Request::Sessions { json }),
-        Command::Kill { id, config } => ask(&config, Request::Kill(id)),
-        Command::Bans { config, json } => ask(&config, Request::Bans { json }),
-        Command::Unban { address, config } => ask(&config, Request::Unban(address.0)),
+        Command::Sessions { config, json } => ask(&config, &Request::Sessions { json }),
+        Command::Kill { id, config } => ask(&config, &Request::Kill(id)),
+        Command::Bans { config, json } => ask(&config, &Request::Bans { json }),
+        Command::Unban { address, config } => ask(&config, &Request::Unban(address.0)),
+        Command::Parts {
+            remove,
+            older_than,
+            config,
+            json,
+        } => parts(&config, remove, older_than, json),
         Command::HashPassword => {
             print(&accounts::hash(&read_password()?)?)?;
             Ok(ExitCode::SUCCESS)
@@ -179,7 +203,7 @@ fn unbanned(text: &str) -> Result<Unbanned, String> {
 }
 
 /// Asks the running daemon and prints its answer.
-fn ask(config: &Path, request: Request) -> Result<ExitCode> {
+fn ask(config: &Path, request: &Request) -> Result<ExitCode> {
     // What is wrong with the file does not matter here: the daemon runs with what it has read.
     let configured = config::load(config).0.and_then(|it| it.control_socket);
     let socket = configured.as_deref();
@@ -196,6 +220,31 @@ fn ask(config: &Path, request: Request) -> Result<ExitCode> {
         }
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// Lists part files, or removes them.
+fn parts(path: &Path, remove: bool, days: u32, json: bool) -> Result<ExitCode> {
+    let (config, findings) = config::load(path);
+    let Some(config) = config else {
+        for finding in findings.as_slice() {
+            eprintln!("esxftpd: {finding}");
+        }
+        return Ok(ExitCode::from(EX_CONFIG));
+    };
+    let report = parts::Report::new(&config, remove, days);
+    if json {
+        print(&serde_json::to_string_pretty(&report.rows)?)?;
+    } else if !report.rows.is_empty() {
+        print(report.table().trim_end())?;
+    }
+    for problem in &report.problems {
+        eprintln!("esxftpd: {problem}");
+    }
+    Ok(if report.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn check(path: &Path, json: bool) -> Result<ExitCode> {

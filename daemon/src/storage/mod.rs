@@ -9,7 +9,7 @@ mod digest;
 pub(crate) mod download;
 pub(crate) mod errno;
 pub(crate) mod files;
-mod leftovers;
+pub(crate) mod leftovers;
 mod links;
 mod listing;
 mod part;

@@ -92,6 +92,16 @@ fn key_of(root: &Root, file: &VirtualPath) -> Result<(Key, Stat), Failure> {
 /// Uploads under way in this process.
 static WRITTEN: Mutex<BTreeSet<Key>> = Mutex::new(BTreeSet::new());
 
+/// Device and inode of each file that a session writes.
+pub(crate) fn written() -> Vec<(u64, u64)> {
+    let written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let files = written.iter().filter_map(|key| match key {
+        Key::File(device, inode) => Some((*device, *inode)),
+        Key::Name(..) => None,
+    });
+    files.collect()
+}
+
 /// The right to write a file. Nobody else in this process has it until it is dropped.
 #[derive(Debug)]
 pub(super) struct Writing {

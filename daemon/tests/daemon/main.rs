@@ -30,6 +30,7 @@ mod log_answers;
 mod log_ins;
 mod logs;
 mod memory;
+mod parts;
 mod rates;
 mod refusals;
 mod reload;

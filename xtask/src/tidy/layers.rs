@@ -15,16 +15,20 @@ const DAEMON: Layers = &[
     (
         "cli",
         &[
-            "accounts", "admin", "config", "logging", "probe", "serve", "tls",
+            "accounts", "admin", "config", "logging", "parts", "probe", "serve", "tls",
         ],
     ),
+    ("parts", &["admin", "config", "storage"]),
     (
         "serve",
         &[
             "admin", "config", "logging", "probe", "server", "storage", "sys",
         ],
     ),
-    ("admin", &["accounts", "server", "session", "sys"]),
+    (
+        "admin",
+        &["accounts", "server", "session", "storage", "sys"],
+    ),
     (
         "server",
         &[

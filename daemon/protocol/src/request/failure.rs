@@ -140,6 +140,7 @@ impl Failure {
             | Self::Shortened
             | Self::Displaced
             | Self::Unsynced
+            | Self::ListingsFull
             | Self::Unsupported
             | Self::Resources
             | Self::Internal => true,
