@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
-    os::unix::fs::{FileExt as _, MetadataExt as _},
+    os::unix::fs::FileExt as _,
 };
 
 use nix::{
@@ -18,9 +18,9 @@ use protocol::{
 use super::{
     errno::io_failure,
     files::Files,
-    part::Writing,
+    part::{Writing, copy_names, is_at, is_file, is_written},
     perform::{allowed, not_for_part},
-    root::{Root, Stat, What},
+    root::{Root, What},
     space::SpaceReservation,
 };
 use crate::{
@@ -30,12 +30,6 @@ use crate::{
 
 /// Bytes that are copied at a time; a cancel is noticed after each.
 const BLOCK_BYTES: usize = 1024 * 1024;
-
-/// What the name of a part file ends with, so that nobody takes it for something else.
-const PART_SUFFIX: &str = ".esxftpd-part";
-
-/// The most bytes of a name that its part file repeats, as for uploads.
-const REPEATED: usize = 80;
 
 /// Names that are tried for the part file.
 const MOST_NAMES: u32 = 100;
@@ -54,6 +48,10 @@ pub(super) fn copy(
     let (root, rights) = (files.root(), files.rights());
     allowed(rights.retrieve() && rights.store())?;
     let (source, stat) = root.open_read(from).map_err(PathFailure::source)?;
+    let named = root.resolve(from).map_err(PathFailure::source)?;
+    if is_written(root, &named, &source).map_err(PathFailure::source)? {
+        return Err(PathFailure::source(Failure::BeingWritten));
+    }
     let to = root.resolve(to)?;
     not_for_part(&to)?;
     allowed(!rights.protects_path(&to))?;
@@ -98,14 +96,11 @@ impl<'r> Part<'r> {
         let name = to.file_name().ok_or(Failure::IsADirectory)?;
         let directory = to.parent().ok_or(Failure::IsADirectory)?;
         for number in 0..MOST_NAMES {
-            let kept = name.len().min(REPEATED);
-            let front = name.get(..kept).unwrap_or_default();
-            let copy = [front, format!(".copy{number}").as_bytes()].concat();
-            let name = [b".", copy.as_slice(), PART_SUFFIX.as_bytes()].concat();
+            let (name, copy) = copy_names(name, number);
             let [copy, path] = [copy, name].map(|name| directory.join(&name));
             let path = path.map_err(|_invalid| Failure::InvalidName)?;
             let copy = copy.map_err(|_invalid| Failure::InvalidName)?;
-            let writing = match Writing::begin(root, &copy) {
+            let mut writing = match Writing::begin(root, &copy) {
                 Err(Failure::BeingWritten) => continue,
                 writing => writing?,
             };
@@ -113,6 +108,7 @@ impl<'r> Part<'r> {
                 Err(Failure::Exists) => {}
                 Err(failure) => return Err(failure),
                 Ok(file) => {
+                    writing.hold(&file)?;
                     return Ok(Self {
                         root,
                         path: Some(path),
@@ -131,24 +127,15 @@ impl<'r> Part<'r> {
                 return Err(Failure::Displaced);
             }
             self.root
-                .move_into_place(|found| self.is_found(found), path, to)?;
+                .move_into_place(|found| is_file(found, &self.file), path, to)?;
         }
         self.path = None;
         let directory = to.parent().unwrap_or_else(VirtualPath::root);
         self.root.sync_dir(&directory)
     }
 
-    /// Whether the file is still there: its directory may have been moved, and another one may have
-    /// come to the place.
     fn is_at(&self, path: &VirtualPath) -> bool {
-        self.root
-            .entry(path)
-            .is_ok_and(|found| self.is_found(&found))
-    }
-
-    fn is_found(&self, found: &Stat) -> bool {
-        let ours = self.file.metadata();
-        ours.is_ok_and(|ours| (found.device, found.inode) == (ours.dev(), ours.ino()))
+        is_at(self.root, path, &self.file)
     }
 }
 

@@ -34,6 +34,14 @@ pub(super) fn resumable(root: &Root, path: &VirtualPath) -> Option<Stat> {
     (part.what == What::File).then_some(part)
 }
 
+/// The name for the part file of a copy, and a name whose part file is the same. There can be
+/// several copies to one name, each with a number.
+pub(super) fn copy_names(name: &[u8], number: u32) -> (Vec<u8>, Vec<u8>) {
+    let front = name.get(..REPEATED).unwrap_or(name);
+    let copy = [front, format!(".copy{number}").as_bytes()].concat();
+    ([b".", copy.as_slice(), SUFFIX].concat(), copy)
+}
+
 /// The part file beside a file.
 pub(super) fn path_of(file: &VirtualPath) -> Result<VirtualPath, Failure> {
     let directory = file.parent().ok_or(Failure::IsADirectory)?;
@@ -102,6 +110,33 @@ pub(crate) fn written() -> Vec<(u64, u64)> {
     files.collect()
 }
 
+/// Whether somebody writes this open file, or what is to get its name, which is no link.
+///
+/// # Errors
+/// If that cannot be found out.
+pub(super) fn is_written(root: &Root, path: &VirtualPath, file: &File) -> Result<bool, Failure> {
+    let (name, _directory) = key_of(root, path)?;
+    let file = key_of_file(file)?;
+    let written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(written.contains(&name) || written.contains(&file))
+}
+
+fn key_of_file(file: &File) -> Result<Key, Failure> {
+    let found = file.metadata().map_err(|error| io_failure(&error))?;
+    Ok(Key::File(found.dev(), found.ino()))
+}
+
+/// Whether what was found is this open file.
+pub(super) fn is_file(found: &Stat, file: &File) -> bool {
+    key_of_file(file) == Ok(Key::File(found.device, found.inode))
+}
+
+/// Whether an open file still has this name: its directory may have been moved, and another one may
+/// have come to the place.
+pub(super) fn is_at(root: &Root, path: &VirtualPath, file: &File) -> bool {
+    root.entry(path).is_ok_and(|found| is_file(&found, file))
+}
+
 /// The right to write a file. Nobody else in this process has it until it is dropped.
 #[derive(Debug)]
 pub(super) struct Writing {
@@ -141,8 +176,7 @@ impl Writing {
     /// # Errors
     /// [`Failure::BeingWritten`] if somebody else has it.
     pub(super) fn hold(&mut self, file: &File) -> Result<(), Failure> {
-        let found = file.metadata().map_err(|error| io_failure(&error))?;
-        let key = Key::File(found.dev(), found.ino());
+        let key = key_of_file(file)?;
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         if !written.insert(key.clone()) {
             return Err(Failure::BeingWritten);

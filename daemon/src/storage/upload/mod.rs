@@ -5,6 +5,7 @@
 //! is out of the question: APPE to a file that exists, REST into a file that has no newer part file,
 //! and STOU, whose file is new. What they have written stays when they are interrupted.
 
+mod failures;
 mod found;
 mod room;
 
@@ -20,13 +21,16 @@ use protocol::{
 };
 use tracing::warn;
 
-use self::{found::Found, room::free_space};
+use self::{
+    failures::{displaced, write_failure},
+    found::Found,
+    room::free_space,
+};
 use crate::{
     accounts::Rights,
     config::Config,
     storage::{
         ascii::{CONVERTED_BYTES, FromWire},
-        errno::io_failure,
         part::{self, Writing},
         perform::allowed,
         root::{Root, Stat},
@@ -480,22 +484,6 @@ impl Drop for Upload {
         }
         // Not before.
         drop(self.writing.take());
-    }
-}
-
-/// What it means that an upload's place is not found again.
-fn displaced(failure: Failure) -> Failure {
-    match failure {
-        Failure::Device => failure,
-        _ => Failure::Displaced,
-    }
-}
-
-/// What an error of writing means: no name is at fault here.
-fn write_failure(error: &std::io::Error) -> Failure {
-    match io_failure(error) {
-        Failure::InvalidName => Failure::Device,
-        failure => failure,
     }
 }
 

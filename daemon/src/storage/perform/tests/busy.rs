@@ -40,6 +40,8 @@ fn a_file_that_is_written_is_neither_removed_nor_renamed() {
                 rename("/a", "/f"),
                 rename("/f", "/f"),
                 copy("/a", "/f"),
+                copy("/f", "/copied"),
+                copy("/l", "/copied"),
             ] {
                 let refused = do_it(&sample.files, operation.clone());
                 assert_eq!(refused, Err(Failure::BeingWritten), "{operation:?}");
@@ -181,6 +183,8 @@ fn two_appends_through_hard_links_do_not_lose_one_of_them() {
             for second in [UploadStart::End, UploadStart::At(3)] {
                 assert_eq!(begin("/other", second), Err(Failure::BeingWritten));
             }
+            let copied = do_it(&sample.files, copy("/other", "/copied"));
+            assert_eq!(copied, Err(Failure::BeingWritten));
             // It gets a file of its own.
             assert_eq!(begin("/other", UploadStart::Replace), Ok(()));
             first.write(b"!").unwrap();
