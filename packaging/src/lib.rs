@@ -87,6 +87,7 @@
 //! | description | [`manifest`], [`version`], [`epoch`] |
 //! | finished files | [`mod@inspect`], [`mod@verify`] |
 //! | signatures | [`mod@sign`] |
+//! | installer media | [`media`] |
 
 pub mod ar;
 pub mod bundle;
@@ -99,6 +100,7 @@ pub mod error;
 pub mod inspect;
 pub mod listing;
 pub mod manifest;
+pub mod media;
 pub mod package;
 pub mod payload;
 pub mod rules;

@@ -133,6 +133,18 @@ pub(crate) fn fields_problem(fields: &str) -> Option<String> {
     Some(format!("contains {stray:?}"))
 }
 
+/// Compares a version that is there with one of a constraint, in the host's order. One without a
+/// release part ignores that of the other (FORMAT.md I10).
+pub(crate) fn compare_loosely(provided: &str, wanted: &str) -> Ordering {
+    let split = |text| str::split_once(text, '-').unwrap_or((text, ""));
+    let ((upstream, release), (wanted_upstream, wanted_release)) = (split(provided), split(wanted));
+    let upstream = compare_fields(upstream, wanted_upstream);
+    if wanted_release.is_empty() || release.is_empty() {
+        return upstream;
+    }
+    upstream.then_with(|| compare_fields(release, wanted_release))
+}
+
 fn compare_fields(left: &str, right: &str) -> Ordering {
     let fields = |text| str::split(text, '.').map(sort_key);
     fields(left).cmp(fields(right))

@@ -19,11 +19,14 @@ const TOOLS: &[Tool] = &[
     tool("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     tool("ar", "binutils"),
     tool("bash", "bash"),
+    tool("bsdtar", "libarchive-tools"),
     tool("busybox", "busybox-static"),
     tool("cc", "gcc"),
     tool("curl", "curl"),
+    tool("genisoimage", "genisoimage"),
     tool("groff", "groff-base"),
     tool("inetutils-ftp", "inetutils-ftp"),
+    tool("isoinfo", "genisoimage"),
     tool("lftp", "lftp"),
     tool("ncftpput", "ncftp"),
     tool("node", "nodejs"),
@@ -41,6 +44,7 @@ const TOOLS: &[Tool] = &[
     tool("unzip", "unzip"),
     tool("wget", "wget"),
     tool("xmllint", "libxml2-utils"),
+    tool("xorriso", "xorriso"),
 ];
 
 const fn tool(program: &'static str, package: &'static str) -> Tool {

@@ -10,6 +10,7 @@ mod clock;
 mod completions;
 pub mod diff;
 pub mod extract;
+pub mod image;
 pub mod init;
 pub mod input;
 pub mod inspect;
@@ -52,7 +53,7 @@ enum Command {
     #[command(display_order = 5)]
     Verify(verify::Options),
     /// Print a completion script for a shell
-    #[command(display_order = 8)]
+    #[command(display_order = 9)]
     Completions(completions::Options),
 }
 
@@ -85,6 +86,9 @@ pub enum Shared {
     /// compared.
     #[command(display_order = 7)]
     Diff(diff::Options),
+    /// Show what installer media contain, and add packages to them or remove them
+    #[command(display_order = 8)]
+    Image(image::Options),
 }
 
 impl Vib {
@@ -111,6 +115,7 @@ impl Shared {
             #[cfg(feature = "signatures")]
             Self::Sign(options) => options.run()?,
             Self::Diff(options) => return Ok(options.run()),
+            Self::Image(options) => return options.run(),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -43,6 +43,11 @@ fn say(severity: Severity, text: &str) {
     }
 }
 
+/// Prints a note to stderr.
+pub(crate) fn note(text: &str) {
+    say(Severity::Note, &format!("note: {text}"));
+}
+
 /// Prints a warning to stderr.
 pub(crate) fn warn(text: &str) {
     say(Severity::Warning, &format!("warning: {text}"));

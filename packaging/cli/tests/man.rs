@@ -45,6 +45,21 @@ fn page() -> String {
         page += &section(command, Man::render_synopsis_section);
         page += &section(command, Man::render_description_section);
         page += &section(command, Man::render_options_section);
+        for below in command
+            .get_subcommands()
+            .filter(|one| one.get_name() != "help")
+        {
+            page.extend([
+                ".SH VIB ",
+                &name,
+                " ",
+                &below.get_name().to_uppercase(),
+                "\n",
+            ]);
+            page += &section(below, Man::render_synopsis_section);
+            page += &section(below, Man::render_description_section);
+            page += &section(below, Man::render_options_section);
+        }
     }
     page + BEHIND
 }

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use flate2::{Compression, write::GzEncoder};
 use packaging::inspect::{self, Extracted, Inspection, Limits, ReadError, Sink};
+use packaging::media::{self, BootConfig, Database, Iso, Medium as _};
 use packaging::sign::{self, Trust};
 use packaging::verify::{self, Severity};
 use packaging::{Bundle, Epoch, Error, Manifest, Package, Vib, manifest::Draft, rules};
@@ -79,6 +80,88 @@ pub fn signature(data: &[u8]) {
             drop(fault.to_string());
         }
         drop(serde_json::to_string(&found).expect("every check has a JSON form"));
+    }
+}
+
+/// A `boot.cfg`. What is read can be edited, and an edit can be taken back.
+pub fn bootcfg(data: &[u8]) {
+    let Ok(config) = BootConfig::parse(data).map_err(|error| drop(error.to_string())) else {
+        return;
+    };
+    drop(
+        config
+            .with_options("a=1")
+            .map_err(|error| error.to_string()),
+    );
+    let name = "zz_fuzz.t00";
+    let is_new = |one: &media::Module| !one.base_name().eq_ignore_ascii_case(name);
+    let Some(first) = config
+        .modules()
+        .first()
+        .filter(|_| config.modules().iter().all(is_new))
+    else {
+        return;
+    };
+    if let Ok(edited) = config.insert_before(first.base_name(), &[name.to_owned()]) {
+        let back = edited
+            .without(name)
+            .expect("what was put there can be removed");
+        assert_eq!(back.text(), config.text());
+    }
+}
+
+/// The tar inside an `imgdb.tgz`; it is wrapped into gzip here.
+pub fn imgdb(data: &[u8]) {
+    let stored = gzip(data).expect("writing to memory");
+    match Database::read(&mut stored.as_slice()) {
+        Ok(database) => {
+            drop(database.profile().vibs());
+            drop(database.profile().to_xml());
+            assert!(database.records().all(|one| !one.descriptor.id.is_empty()));
+        }
+        Err(error) => drop(error.to_string()),
+    }
+}
+
+/// Sectors of an ISO image from the sixteenth on: what stands before them is not looked at. What is
+/// read is listed, and can be read again after an edit, or is refused.
+pub fn iso(data: &[u8]) {
+    let mut image = vec![0; 16 * 2048];
+    image.extend_from_slice(data);
+    let iso = match Iso::read(Cursor::new(image.as_slice())) {
+        Ok(iso) => iso,
+        Err(error) => return drop(error.to_string()),
+    };
+    drop(iso.boot_entries());
+    let files = iso.files().expect("a list in memory");
+    for file in files.iter().take(8) {
+        let mut data = iso.open(&file.path).map(|data| data.take(4096));
+        drop(data.as_mut().map(|data| io::copy(data, &mut io::sink())));
+    }
+    let names = files.iter().take(1).map(|file| file.path.clone());
+    let write: Vec<_> = names
+        .chain(["ZZZZZZZZ.T99".to_owned()])
+        .map(|name| (name, 5))
+        .collect();
+    let Ok(plan) = iso
+        .plan(&[], &write)
+        .map_err(|error| drop(error.to_string()))
+    else {
+        return;
+    };
+    assert!(plan.keep <= image.len() as u64 && plan.length <= plan.keep + (1 << 24));
+    let mut edited = image;
+    let place = |offset: u64| usize::try_from(offset).expect("a small image");
+    edited.resize(place(plan.length), 0);
+    for patch in &plan.patches {
+        let start = place(patch.offset);
+        edited[start..start + patch.bytes.len()].copy_from_slice(&patch.bytes);
+    }
+    if let Ok(edited) = Iso::read(Cursor::new(edited)) {
+        assert!(
+            edited.open("ZZZZZZZZ.T99").is_ok(),
+            "what was added is not there"
+        );
     }
 }
 

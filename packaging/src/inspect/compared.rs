@@ -15,7 +15,7 @@ const MODE: &str = "maintenance-mode";
 const PLATFORM: &str = "softwarePlatform";
 
 /// Names of the elements that are not the same in both. An empty one is as good as none.
-pub(super) fn differences(described: &Node, own: &Node) -> Vec<String> {
+pub(crate) fn differences(described: &Node, own: &Node) -> Vec<String> {
     // Of several with one name, the first is taken, here and everywhere.
     fn by_name(root: &Node) -> BTreeMap<&str, &Node> {
         let said = root.children.iter().rev().filter(|child| !child.is_empty());

@@ -18,6 +18,7 @@ mod ar;
 mod archive;
 mod bundle;
 mod compared;
+mod database;
 mod depot;
 mod descriptor;
 mod directory;
@@ -29,6 +30,7 @@ mod header;
 mod legacy;
 mod limits;
 mod mistaken;
+mod packed;
 mod payload;
 #[cfg(feature = "signatures")]
 mod signable;
@@ -68,12 +70,17 @@ pub use self::vib::{Signature, Vib};
 pub use self::xml::{BeyondAscii, XmlKind};
 pub use self::zip::ZipEntry;
 
+pub(crate) use self::compared::differences;
+pub(crate) use self::database::{Database as Archived, Documents, Kept};
 pub(crate) use self::mistaken::is_leftover;
+pub(crate) use self::packed::{Packed, packed};
 #[cfg(feature = "signatures")]
 pub(crate) use self::signable::signable;
 pub(crate) use self::startable::is_started;
+pub(crate) use self::vib::DESCRIPTOR;
 #[cfg(feature = "signatures")]
 pub(crate) use self::vib::SIGNATURE;
+pub(crate) use self::xml::Node;
 
 use self::limits::Meter;
 use self::source::Source;
@@ -202,7 +209,7 @@ fn read_ar<R: Read>(
     let mut archive = ar::Reader::new(BufReader::new(input), meter)?;
     let first = archive.next_member()?;
     match first {
-        Some(first) if first.name == vib::DESCRIPTOR => {
+        Some(first) if first.name == DESCRIPTOR => {
             let (vib, _) = vib::read(&mut archive, first, meter, observer)?;
             Ok(Contents::Vib(Box::new(vib)))
         }

@@ -15,7 +15,7 @@ use super::xml::Node;
 use super::{Expected, Observer, ReadError, XmlKind, xml};
 use crate::sign::SignatureCheck;
 
-pub(super) const DESCRIPTOR: &str = "descriptor.xml";
+pub(crate) const DESCRIPTOR: &str = "descriptor.xml";
 pub(crate) const SIGNATURE: &str = "sig.pkcs7";
 
 /// A VIB of 5.0 and later.

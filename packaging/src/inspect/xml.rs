@@ -19,7 +19,7 @@ const ATTRIBUTES: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) name: String,
-    pub(super) attributes: Vec<(String, String)>,
+    pub(crate) attributes: Vec<(String, String)>,
     text: String,
     pub(crate) children: Vec<Node>,
 }
@@ -114,6 +114,15 @@ pub(crate) struct Document {
 }
 
 impl Node {
+    /// An element with this text and nothing else.
+    pub(crate) fn with_text(name: &str, text: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// The first child of that name.
     pub(crate) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)

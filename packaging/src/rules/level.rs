@@ -21,6 +21,16 @@ pub enum Level {
 impl Level {
     /// All of them, as descriptors spell them.
     pub const NAMES: [&str; 4] = ["community", "partner", "accepted", "certified"];
+
+    /// As a descriptor spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Community => "community",
+            Self::Partner => "partner",
+            Self::Accepted => "accepted",
+            Self::Certified => "certified",
+        }
+    }
 }
 
 /// As a descriptor spells it. The error carries nothing: the caller knows where the text stood.

@@ -204,8 +204,54 @@ pub const WHOLE: Rule = Rule::new("R8");
 /// Form of XML files.
 pub const XML_FORM: Rule = Rule::new("R9");
 
+/// Grammar of `boot.cfg`.
+pub const BOOT_CONFIG: Rule = Rule::new("M1");
+/// What a medium holds, and that its parts agree.
+pub const MEDIUM: Rule = Rule::new("M2");
+/// Release of a medium.
+pub const RELEASE_OF_MEDIUM: Rule = Rule::new("M3");
+/// Layout of the image database.
+pub const DATABASE: Rule = Rule::new("M4");
+/// Releases whose database is edited.
+pub const EDITED_RELEASES: Rule = Rule::new("M5");
+/// Payloads that can become modules.
+pub const MODULE_PAYLOAD: Rule = Rule::new("M6");
+/// Names of modules.
+pub const MODULE_NAME: Rule = Rule::new("M7");
+/// What the installer checks about all packages of a profile together.
+pub const WHOLE_PROFILE: Rule = Rule::new("M8");
+/// Acceptance level of a medium.
+pub const PROFILE_LEVEL: Rule = Rule::new("M9");
+/// A package that is there already.
+pub const SAME_PACKAGE: Rule = Rule::new("M10");
+/// Elements of an image profile.
+pub const PROFILE: Rule = Rule::new("M11");
+/// Options of the boot line.
+pub const BOOT_OPTIONS: Rule = Rule::new("M12");
+/// Layout of an ISO image.
+pub const ISO: Rule = Rule::new("M13");
+/// Editing an ISO image in place.
+pub const ISO_EDIT: Rule = Rule::new("M14");
+/// What Update Manager imports.
+pub const UPGRADE_FOLDER: Rule = Rule::new("M15");
+
 /// All rules that a finding can name.
 pub const ALL: &[Rule] = &[
+    BOOT_CONFIG,
+    MEDIUM,
+    RELEASE_OF_MEDIUM,
+    DATABASE,
+    EDITED_RELEASES,
+    MODULE_PAYLOAD,
+    MODULE_NAME,
+    WHOLE_PROFILE,
+    PROFILE_LEVEL,
+    SAME_PACKAGE,
+    PROFILE,
+    BOOT_OPTIONS,
+    ISO,
+    ISO_EDIT,
+    UPGRADE_FOLDER,
     ELEMENTS,
     SYSTEM_REQUIRES,
     ASCII,

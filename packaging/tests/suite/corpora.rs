@@ -9,8 +9,11 @@ pub(crate) mod targets;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 5] = [
+const TARGETS: [(&str, Target); 8] = [
+    ("bootcfg", targets::bootcfg),
     ("bundle", targets::bundle),
+    ("imgdb", targets::imgdb),
+    ("iso", targets::iso),
     ("manifest", targets::manifest),
     ("signature", targets::signature),
     ("vib", targets::vib),

@@ -29,6 +29,8 @@ mod hosts;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod product;
 #[cfg(test)]
 mod reading;

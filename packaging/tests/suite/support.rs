@@ -218,7 +218,9 @@ pub(crate) fn tool(name: &str, args: &[&str], folder: &Path) -> Vec<u8> {
         .unwrap_or_else(|error| {
             let package = match name {
                 "ar" => "binutils",
+                "bsdtar" => "libarchive-tools",
                 "find" => "findutils",
+                "isoinfo" => "genisoimage",
                 "xmllint" => "libxml2-utils",
                 "sha1sum" | "sha256sum" => "coreutils",
                 other => other,

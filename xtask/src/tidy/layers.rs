@@ -105,6 +105,7 @@ const VIB: Layers = &[
     ("verify", &["clock", "input", "style"]),
     ("diff", &["input", "style"]),
     ("extract", &["input", "permissions"]),
+    ("image", &["input", "permissions", "style"]),
     ("inspect", &["input"]),
     ("completions", &[]),
     ("input", &["progress"]),
