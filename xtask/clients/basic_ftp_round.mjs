@@ -1,5 +1,6 @@
 // One step of a round with basic-ftp. The standard input is a JSON object: host, port, user,
-// password, secure, directory, and `put` or `get` (lists of [local, remote]) or `list` (true).
+// password, secure, directory, and `put` or `get` (lists of [local, remote]), `list` (true) or
+// `removeDir` (a directory).
 
 import { createReadStream, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -35,6 +36,9 @@ try {
     }
     for (const [local, remote] of step.get ?? []) {
         await client.downloadTo(local, remote);
+    }
+    if (step.removeDir) {
+        await client.removeDir(step.removeDir);
     }
     if (step.list) {
         for (const entry of await client.list()) {

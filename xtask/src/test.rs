@@ -88,6 +88,9 @@ const WAITS: &[Step] = &[
         "clients with the engine libunftp",
         |sh, root| clients::libunftp::run(root, &conformance::debug_daemon(sh, root)?),
     ),
+    alone("destroy", "clients that delete recursively", |sh, root| {
+        clients::destroy::run(root, &conformance::debug_daemon(sh, root)?)
+    }),
     alone(
         "faults",
         "faults of medium, datastore and clock",

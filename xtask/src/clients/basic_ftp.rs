@@ -43,7 +43,7 @@ impl BasicFtp {
         Ok(Self { modules })
     }
 
-    fn run(&self, at: &Place<'_>, mut step: Value) -> Result<Finished> {
+    pub(super) fn run(&self, at: &Place<'_>, mut step: Value) -> Result<Finished> {
         let target = at.target;
         let script = at.work.join("round.mjs");
         fs::write(&script, SCRIPT)?;

@@ -29,7 +29,7 @@ pub(super) const INETUTILS: LineMode = LineMode {
 
 impl LineMode {
     /// Runs commands that hold `transfers` transfers.
-    fn run(&self, at: &Place<'_>, commands: &str, transfers: usize) -> Result<Finished> {
+    pub(super) fn run(&self, at: &Place<'_>, commands: &str, transfers: usize) -> Result<Finished> {
         let target = at.target;
         let go_home = match target.directory.as_str() {
             "" => String::new(),

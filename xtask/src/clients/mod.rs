@@ -7,6 +7,7 @@
 
 mod basic_ftp;
 mod curl;
+pub(crate) mod destroy;
 mod ftplib;
 mod lftp;
 pub(crate) mod libunftp;

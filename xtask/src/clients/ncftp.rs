@@ -27,7 +27,12 @@ impl Ncftp {
         Ok(path)
     }
 
-    fn run(at: &Place<'_>, program: &str, options: &[&str], paths: &[String]) -> Result<Finished> {
+    pub(super) fn run(
+        at: &Place<'_>,
+        program: &str,
+        options: &[&str],
+        paths: &[String],
+    ) -> Result<Finished> {
         let mut command = process::command(program);
         command
             .arg("-f")
@@ -41,7 +46,7 @@ impl Ncftp {
         run_client(at.target, &mut command, b"")?.success()
     }
 
-    fn remote(at: &Place<'_>, name: &str) -> String {
+    pub(super) fn remote(at: &Place<'_>, name: &str) -> String {
         match (at.target.directory.as_str(), name) {
             ("", name) => name.to_owned(),
             (directory, "") => directory.to_owned(),

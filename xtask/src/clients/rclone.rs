@@ -25,7 +25,7 @@ impl Rclone {
     }
 
     /// Runs rclone with a remote called `suite:`.
-    fn run(at: &Place<'_>, arguments: &[&str]) -> Result<Finished> {
+    pub(super) fn run(at: &Place<'_>, arguments: &[&str]) -> Result<Finished> {
         let target = at.target;
         let password = format!("{}\n", target.password);
         let mut obscure = Self::command(at);
