@@ -84,7 +84,11 @@ pub(super) fn check(config: &Config, exposed: bool, findings: &mut Findings) {
         findings.warning(
             &format!("users.{index}.password-hash"),
             "every user of this host can read the password hashes in this file",
-            &format!("run: chmod o-r {}", findings.file().display()),
+            &format!(
+                "run: chmod o-r {}, and change the file as well: the host does not save a change of \
+                 the mode alone",
+                findings.file().display()
+            ),
         );
     }
     let mut names = HashSet::new();

@@ -163,7 +163,8 @@ fn a_readable_file_with_hashes_is_named() {
     };
     let finding = format!(
         "{0}:3: users.0.password-hash: every user of this host can read the password hashes in \
-         this file; run: chmod o-r {0}",
+         this file; run: chmod o-r {0}, and change the file as well: the host does not save a \
+         change of the mode alone",
         path.display()
     );
     assert_eq!(about_mode(0o1644, &user("a", "/")), [finding]);
