@@ -119,6 +119,9 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// The bytes that hexadecimal digits stand for.
 fn bytes(digits: &str) -> Option<Vec<u8>> {
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
     let pairs = digits.as_bytes().chunks(2).map(|pair| {
         let pair = str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
         u8::from_str_radix(pair, 16).ok()
