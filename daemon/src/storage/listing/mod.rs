@@ -78,7 +78,7 @@ pub(crate) fn write(
         let (path, used) = (&listing.path, budget.used());
         warn!(
             ?path,
-            used, "a listing is refused: others use transfers.listing-buffers"
+            used, "listing refused: others use transfers.listing-buffers"
         );
     })?;
     write_with(files, listing, task, long, Bounds::of(budget), sink)
