@@ -81,7 +81,7 @@ impl Contents {
     /// boot time.
     fn max_bytes(self) -> usize {
         match self {
-            Self::Full => 4_400_000,
+            Self::Full => 4_800_000,
             Self::Slim => 3_400_000,
         }
     }

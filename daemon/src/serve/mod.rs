@@ -9,7 +9,7 @@ use std::{
     future::pending,
     io::{self, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{self, Path, PathBuf},
+    path::{self, PathBuf},
     time::Duration,
 };
 
@@ -45,6 +45,19 @@ pub struct Options {
     pub log: Destination,
 }
 
+impl Options {
+    /// The same, wherever the process goes.
+    fn absolute(&self) -> Result<Self> {
+        let config = path::absolute(&self.config).context("the path of the configuration")?;
+        let pid_file = self.pid_file.as_ref().map(path::absolute).transpose();
+        Ok(Self {
+            config,
+            pid_file: pid_file.context("the path of the pid file")?,
+            log: self.log,
+        })
+    }
+}
+
 /// How the daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -61,9 +74,11 @@ pub enum Outcome {
 /// # Errors
 /// If it cannot log, handle signals or listen, or if it loses all its listening sockets.
 pub fn run(options: &Options) -> Result<Outcome> {
+    let options = options.absolute()?;
+    detach_from_caller();
     let log = logging::init(options.log)?;
     let last_words = options.pid_file.as_deref().map(LastWords::beside);
-    let run = || run_logged(options, &log, last_words.as_ref());
+    let run = || run_logged(&options, &log, last_words.as_ref());
     let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_panic| {
         Err(anyhow!(
             "a fault of the program, which the line before names; report it with the output of: \
@@ -108,14 +123,6 @@ impl BadConfiguration {
 }
 
 fn run_logged(options: &Options, log: &Log, last_words: Option<&LastWords>) -> Result<()> {
-    let config_path = path::absolute(&options.config).context("the path of the configuration")?;
-    let pid_path = options
-        .pid_file
-        .as_ref()
-        .map(path::absolute)
-        .transpose()
-        .context("the path of the pid file")?;
-    detach_from_caller();
     if !sys::memory::keep_reserve() {
         warn!("the host gives too little memory to keep a reserve");
     }
@@ -144,13 +151,16 @@ fn run_logged(options: &Options, log: &Log, last_words: Option<&LastWords>) -> R
         .enable_time()
         .build()
         .context("cannot wait for clients and signals; raise the limit on open files, and start it again")?;
-    let ended = runtime.block_on(serve(&config_path, pid_path, log, last_words));
+    let ended = runtime.block_on(serve(options, log, last_words));
     runtime.shutdown_background();
     ended
 }
 
 /// Keeps nothing that belongs to whoever started the daemon: descriptors, a directory that should
 /// be unmounted one day, or a mask that would change the modes of uploaded files.
+///
+/// Must come before anything that opens a file. On kernels without getrandom even a hash map does:
+/// std keeps the random device open, and panics when it finds that descriptor closed.
 fn detach_from_caller() {
     sys::close_inherited();
     let _changed = env::set_current_dir("/");
@@ -158,12 +168,8 @@ fn detach_from_caller() {
     umask(Mode::empty());
 }
 
-async fn serve(
-    config_path: &Path,
-    pid_path: Option<PathBuf>,
-    log: &Log,
-    last_words: Option<&LastWords>,
-) -> Result<()> {
+async fn serve(options: &Options, log: &Log, last_words: Option<&LastWords>) -> Result<()> {
+    let config_path = options.config.as_path();
     // Before anything that takes time: a SIGHUP that nobody handles would end the process.
     let mut signals = Signals::new()?;
     let (config, findings) = config::load(config_path);
@@ -189,10 +195,10 @@ async fn serve(
     let socket = config
         .control_socket
         .clone()
-        .or_else(|| pid_path.as_deref().map(admin::beside));
+        .or_else(|| options.pid_file.as_deref().map(admin::beside));
     let server = Server::new(config, places);
     let socket = socket.and_then(admin::Listener::bind);
-    let _pid_file = pid_path.map(PidFile::create);
+    let _pid_file = options.pid_file.clone().map(PidFile::create);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         users, addresses, "started"

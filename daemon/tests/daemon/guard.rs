@@ -81,7 +81,7 @@ fn an_address_that_guesses_is_turned_away_and_the_log_says_so_in_two_lines() {
     assert_eq!(refused.count(), 3, "{replies:?}");
     let waited = replies.iter().filter(|reply| reply.starts_with("421"));
     assert_eq!(waited.count(), 7, "{replies:?}");
-    daemon.wait_for_log("banned: its logins were refused again and again");
+    daemon.wait_for_log("its logins were refused again and again");
     for _ in 0..20 {
         assert_eq!(heard(&daemon), BANNED);
     }
@@ -100,7 +100,7 @@ fn an_address_that_guesses_is_turned_away_and_the_log_says_so_in_two_lines() {
     other.log_in("alice", PASSWORD);
 
     assert!(run(&daemon, &["unban", "127.0.0.1"]).status.success());
-    daemon.wait_for_log("ban ended by an administrator");
+    daemon.wait_for_log("cause=\"administrator\"");
     assert!(bans(&daemon).is_empty());
     daemon.log_in();
     let log = daemon.log();
@@ -121,9 +121,7 @@ fn a_ban_ends_by_itself_and_a_reload_keeps_it() {
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_log("configuration reloaded");
     assert_eq!(heard(&daemon), BANNED);
-    assert!(eventually(
-        || daemon.log().contains("ban ended address") || daemon.log().contains("ban ended")
-    ));
+    assert!(eventually(|| daemon.log().contains("ban-ended")));
     daemon.log_in();
 }
 

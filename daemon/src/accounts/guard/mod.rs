@@ -93,7 +93,7 @@ impl Guard {
         let now = Instant::now();
         let consequence = (self.0.table.lock()).fail(Origin::of(client), name, limit, now);
         if let Some(ban) = consequence.displaced {
-            log_end(&ban, "ban ended early: too many addresses are banned");
+            log_end(&ban, "too many addresses are banned");
         }
         let Some((ban, codes)) = consequence.ban else {
             return;
@@ -122,7 +122,7 @@ impl Guard {
     pub(crate) fn end_bans(&self) {
         let over = self.0.table.lock().take_over(Instant::now());
         for ban in over {
-            log_end(&ban, "ban ended");
+            log_end(&ban, "time over");
         }
     }
 
@@ -130,7 +130,7 @@ impl Guard {
     pub(crate) fn unban(&self, origin: Option<Origin>) -> usize {
         let removed = self.0.table.lock().remove(origin, Instant::now());
         for ban in &removed {
-            log_end(ban, "ban ended by an administrator");
+            log_end(ban, "administrator");
         }
         removed.len()
     }
@@ -156,8 +156,8 @@ impl Guard {
     }
 }
 
-fn log_end(ban: &Ban, what: &str) {
-    info!(address = %ban.origin, refused = ban.refused, "{what}");
+fn log_end(ban: &Ban, cause: &str) {
+    info!(address = %ban.origin, refused = ban.refused, cause, "ban-ended");
 }
 
 /// The time in so long, as logs write it.

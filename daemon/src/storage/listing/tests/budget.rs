@@ -195,7 +195,7 @@ fn many_slow_listings_stay_within_the_budget_and_give_it_back() {
             }
         }
     });
-    crate::tests::wait_until("second threads end", || budget.used() == 0);
+    wait_until("second threads end", || budget.used() == 0);
     assert!(budget.begin().is_ok());
 }
 
