@@ -111,8 +111,9 @@ impl Arena {
         })
     }
 
-    /// Plays again what did not pass, for servers that lose a TLS handshake now and then: cases with
-    /// TLS that `wanted` names, a few times each.
+    /// Plays again what did not pass, for servers whose outcome depends on the moment, such as those
+    /// that lose a TLS handshake now and then: cases that `wanted` names, a few times each, one
+    /// after the other.
     pub(crate) fn repeat(
         &self,
         topics: &[Topic],
@@ -122,7 +123,7 @@ impl Arena {
         let mut server = self.server.clone();
         server.tls = server.tls.map(|tls| tls.with_pause(PAUSE));
         let cases = topics.iter().flat_map(|topic| &topic.cases);
-        for case in cases.filter(|case| needs_tls(case) && wanted(case)) {
+        for case in cases.filter(|case| wanted(case)) {
             for number in 0..REPETITIONS {
                 let outcome = results.outcomes.get_mut(&case.id);
                 let Some(outcome) = outcome.filter(|outcome| **outcome != Outcome::Passed) else {
