@@ -12,6 +12,8 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("lftp", "mirror to the server, 5 parallel"),
     ("lftp", "mirror from the server, 5 parallel"),
     ("ncftp", "LIST"),
+    // It lists while it uploads, and a listing fails if a name goes between two looks.
+    ("rclone", "STOR"),
     ("basic-ftp", "STOR"),
     ("basic-ftp", "RETR"),
     ("basic-ftp", "LIST"),
