@@ -1,7 +1,7 @@
 //! Few lines about what one client does again and again.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -19,12 +19,13 @@ const MOST_KEYS: usize = 512;
 /// Bits of an IPv6 address that its owner chooses freely (RFC 4291, section 2.5.1).
 const INTERFACE_BITS: u32 = 64;
 
-/// Counts lines by address and cause.
+/// Counts lines by address and cause. Not in a hash map, which needs random numbers: the log is there
+/// to say that the kernel has none.
 #[derive(Debug, Default)]
-pub(super) struct Floods(Mutex<HashMap<Key, Window>>);
+pub(super) struct Floods(Mutex<BTreeMap<Key, Window>>);
 
 /// Whom a line is about, and what.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     /// The client's address or network; none for all that are counted together.
     client: Option<IpAddr>,
@@ -87,7 +88,7 @@ impl Floods {
     /// What was left out, as far as its time has come, or all of it.
     pub(super) fn take(&self, now: Instant, all: bool) -> Vec<Rest> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = windows.extract_if(|_, window| all || window.is_over(now));
+        let taken = windows.extract_if(.., |_, window| all || window.is_over(now));
         taken.filter_map(|(key, window)| window.rest(key)).collect()
     }
 }

@@ -136,7 +136,11 @@ fn a_program_for_another_cpu_is_not_started_and_the_reason_is_said() {
     fs::write(scene.host.path(DAEMON), program).unwrap();
     let refused = scene.expect(&["start"], 0);
     assert!(refused.stderr.contains("another CPU"), "{refused}");
-    assert!(scene.watchdogs().is_empty());
+    // One that hangs is not waited for.
+    scene.install(DAEMON, "#!/bin/sh\nexec sleep 60\n");
+    let hanging = scene.expect(&["start"], 0);
+    assert!(!hanging.stderr.contains("another CPU"), "{hanging}");
+    scene.expect(&["stop", "remove"], 0);
 }
 
 #[test]
