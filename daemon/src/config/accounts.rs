@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{ByteSize, Config, Day, Findings, Listen, Required, Rules, document::Entry, transfers};
 use crate::sys::uninterrupted;
 
-/// An account with a password. It is read by [`User::read`]: its own keys, and those of [`Rules`].
+/// An account with a password. Read in two parts: its own keys, and those of [`Rules`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Serialize))]
 pub struct User {
