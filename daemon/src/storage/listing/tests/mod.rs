@@ -75,7 +75,6 @@ fn list(files: &Files, listing: &Listing) -> Result<String, Failure> {
         text.extend_from_slice(chunk);
         Ok(())
     })?;
-    // The second thread may be about to end.
     wait_until("all memory is given back", || bounds.budget.used() == 0);
     Ok(String::from_utf8(text).unwrap())
 }
