@@ -28,7 +28,8 @@ fn run(daemon: &Daemon, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn rows(daemon: &Daemon) -> Vec<Value> {
+/// What `esxftpd sessions` lists.
+pub(crate) fn rows(daemon: &Daemon) -> Vec<Value> {
     let output = run(daemon, &["sessions", "--json"]);
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
