@@ -82,7 +82,7 @@ impl Contents {
     fn max_bytes(self) -> usize {
         match self {
             Self::Full => 4_800_000,
-            Self::Slim => 3_400_000,
+            Self::Slim => 3_600_000,
         }
     }
 }
