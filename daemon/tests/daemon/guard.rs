@@ -57,18 +57,18 @@ fn heard(daemon: &Daemon) -> String {
 
 /// Refused logins at the same time, and the replies to them.
 fn guess(daemon: &Daemon, sessions: usize) -> Vec<String> {
-    let address = daemon.addresses[0];
-    let guesses: Vec<_> = (0..sessions)
+    // All are there before the first is refused: who comes after a ban hears no greeting.
+    let clients: Vec<_> = (0..sessions)
         .map(|number| {
-            thread::spawn(move || {
-                let mut ftp = Ftp::connect(address);
-                ftp.reply();
-                let name = if number % 2 == 0 { "alice" } else { "s3cret" };
-                ftp.command(&format!("USER {name}"));
-                ftp.command("PASS wrong")
-            })
+            let mut ftp = Ftp::connect(daemon.addresses[0]);
+            ftp.reply();
+            let name = if number % 2 == 0 { "alice" } else { "s3cret" };
+            ftp.expect(&format!("USER {name}"), "331");
+            ftp
         })
         .collect();
+    let guess = |mut ftp: Ftp| thread::spawn(move || ftp.command("PASS wrong"));
+    let guesses: Vec<_> = clients.into_iter().map(guess).collect();
     guesses.into_iter().map(|it| it.join().unwrap()).collect()
 }
 
