@@ -18,7 +18,7 @@ use protocol::{
 use super::{
     errno::io_failure,
     files::Files,
-    part::{Writing, copy_names, is_at, is_file, is_written},
+    part::{Writing, copy_names, is_written},
     perform::{allowed, not_for_part},
     root::{Root, What},
     space::SpaceReservation,
@@ -127,15 +127,18 @@ impl<'r> Part<'r> {
                 return Err(Failure::Displaced);
             }
             self.root
-                .move_into_place(|found| is_file(found, &self.file), path, to)?;
+                .move_into_place(|found| self.writing.is_of(found), path, to)?;
         }
         self.path = None;
         let directory = to.parent().unwrap_or_else(VirtualPath::root);
         self.root.sync_dir(&directory)
     }
 
+    /// Whether the file still has this name: its directory may have been moved, and another one may
+    /// have come to the place.
     fn is_at(&self, path: &VirtualPath) -> bool {
-        is_at(self.root, path, &self.file)
+        let found = self.root.entry(path);
+        found.is_ok_and(|found| self.writing.is_of(&found))
     }
 }
 

@@ -126,17 +126,6 @@ fn key_of_file(file: &File) -> Result<Key, Failure> {
     Ok(Key::File(found.dev(), found.ino()))
 }
 
-/// Whether what was found is this open file.
-pub(super) fn is_file(found: &Stat, file: &File) -> bool {
-    key_of_file(file) == Ok(Key::File(found.device, found.inode))
-}
-
-/// Whether an open file still has this name: its directory may have been moved, and another one may
-/// have come to the place.
-pub(super) fn is_at(root: &Root, path: &VirtualPath, file: &File) -> bool {
-    root.entry(path).is_ok_and(|found| is_file(&found, file))
-}
-
 /// The right to write a file. Nobody else in this process has it until it is dropped.
 #[derive(Debug)]
 pub(super) struct Writing {

@@ -249,7 +249,7 @@ impl Root {
     /// # Errors
     /// [`Failure::Unsupported`] if the two are on different file systems; see the others.
     pub(crate) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Failure> {
-        self.rename_if(from, to, |_from| true)
+        self.move_into_place(|_from| true, from, to)
     }
 
     /// Gives a file its name, as [`Root::rename`] does.
@@ -262,19 +262,10 @@ impl Root {
         from: &VirtualPath,
         to: &VirtualPath,
     ) -> Result<(), Failure> {
-        self.rename_if(from, to, is_the_file)
-    }
-
-    fn rename_if(
-        &self,
-        from: &VirtualPath,
-        to: &VirtualPath,
-        is_right: impl FnOnce(&Stat) -> bool,
-    ) -> Result<(), Failure> {
         let _changing = self.changing()?;
         let from = self.seen(from, None)?.named()?;
         // In an open directory nothing is looked up, and nothing else comes to the place.
-        if from.stat.is_some_and(|found| !is_right(&found)) {
+        if from.stat.is_some_and(|found| !is_the_file(&found)) {
             return Err(Failure::Displaced);
         }
         let to = self.seen(to, None)?.named()?;
