@@ -1,6 +1,6 @@
 //! One line of the log for each change that an operation makes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::{
     request::{Operation, Timestamp},
@@ -65,9 +65,14 @@ impl Change {
             What::Time(path, time) => info!(?path, time = time_val::format(*time), "time-set"),
             What::Copied(from, to) => {
                 let bytes = task.moved();
-                let seconds = format!("{:.3}", self.begun.elapsed().as_secs_f64());
+                let seconds = seconds(self.begun.elapsed());
                 info!(?from, ?to, bytes, %seconds, "copied");
             }
         }
     }
+}
+
+/// As the log writes times.
+pub(crate) fn seconds(elapsed: Duration) -> String {
+    format!("{:.3}", elapsed.as_secs_f64())
 }

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use protocol::{request::Failure, virtual_path::VirtualPath};
 use tracing::{debug, info, warn};
 
-use crate::task::{Canceller, Task};
+use crate::{
+    storage::changes::seconds,
+    task::{Canceller, Task},
+};
 
 /// Logs how a transfer ended, also when it is dropped in the middle; then it is cancelled, too.
 pub(crate) struct TransferLog {
@@ -133,11 +136,6 @@ impl Drop for TransferLog {
             );
         }
     }
-}
-
-/// As the log writes times.
-pub(crate) fn seconds(elapsed: Duration) -> String {
-    format!("{:.3}", elapsed.as_secs_f64())
 }
 
 /// Bytes in a second.
