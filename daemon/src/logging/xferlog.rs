@@ -26,6 +26,7 @@ use super::{
     syslog::now,
     text::{Fields, bytes_of},
 };
+use crate::config::ANONYMOUS_NAMES;
 
 /// A file of this size is put aside.
 const MAX_FILE_BYTES: u64 = 10 << 20;
@@ -38,9 +39,6 @@ const MOST_WAITING: usize = 256;
 
 /// How long the end of the daemon waits for the last lines.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The names of anonymous users.
-const ANONYMOUS: [&str; 2] = ["anonymous", "ftp"];
 
 /// The log; there is none until a file is set.
 #[derive(Debug, Clone, Default)]
@@ -234,7 +232,7 @@ fn line(event: &Fields, session: &Fields) -> Option<String> {
     let bytes = event.get("bytes").unwrap_or("0");
     let path = word(event.get("path")?);
     let user = word(session.get("user")?);
-    let mode = if ANONYMOUS.contains(&user.as_str()) {
+    let mode = if ANONYMOUS_NAMES.contains(&user.as_str()) {
         'a'
     } else {
         'r'
