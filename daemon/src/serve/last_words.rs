@@ -15,10 +15,8 @@ use super::pid_file;
 pub(super) struct LastWords(PathBuf);
 
 impl LastWords {
-    /// Beside this pid file.
+    /// Beside this pid file, whose path is absolute: the directory is left later.
     pub(super) fn beside(pid_file: &Path) -> Self {
-        // The directory is left later.
-        let pid_file = std::path::absolute(pid_file).unwrap_or_else(|_error| pid_file.to_owned());
         Self(pid_file.with_extension("error"))
     }
 
