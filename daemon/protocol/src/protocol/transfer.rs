@@ -250,11 +250,10 @@ impl Protocol {
                 let reply = if cancelled.is_some() {
                     Reply::new(426, "The transfer was aborted.")
                 } else {
-                    transfer.refusal(failure)
+                    let refusal = transfer.refusal(failure);
+                    self.note_failure(&transfer.path, &refusal, failure);
+                    refusal
                 };
-                if cancelled.is_none() {
-                    self.note_failure(&transfer.path, &reply, failure);
-                }
                 self.finish(reply);
             }
         }
