@@ -316,11 +316,7 @@ impl BootConfig {
             .filter(|rest| rest.ends_with('\r'));
         let ending = ending.map_or("", |_| "\r");
         // In front of the line break, which is then that of the new line.
-        let text = match ending {
-            "" => format!("\nkernelopt={line}"),
-            ending => format!("\nkernelopt={line}{ending}"),
-        };
-        self.spliced(end..end, &text)
+        self.spliced(end..end, &format!("\nkernelopt={line}{ending}"))
     }
 
     fn spliced(&self, range: Range<usize>, with: &str) -> Result<Self, MediaError> {
