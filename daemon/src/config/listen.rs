@@ -85,9 +85,7 @@ impl Listen {
         let among = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&client));
         (self.allow.is_empty() || among(&self.allow)) && !among(&self.deny)
     }
-}
 
-impl Listen {
     /// Whether clients from some part of this network may have a session.
     pub(super) fn serves(&self, network: &IpNet) -> bool {
         let is_v4 = matches!(network, IpNet::V4(_));

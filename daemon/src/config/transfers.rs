@@ -37,8 +37,8 @@ pub struct Transfers {
     /// What all sessions of one account together may move per second; 0 for as much as they can.
     pub account_rate: ByteSize,
     /// Whether an upload over TLS counts as complete although the client ended the connection
-    /// without ending TLS. An attacker who can interrupt the connection
-    /// can then truncate uploads undetected.
+    /// without ending TLS. An attacker who can interrupt the connection can then truncate uploads
+    /// undetected.
     pub accept_truncated_tls: bool,
 }
 

@@ -61,9 +61,7 @@ impl EventLoop {
             data: !flags(2).is_empty(),
         })
     }
-}
 
-impl EventLoop {
     /// Waits until another thread wakes the session, or until the deadline.
     pub(super) fn wait_for_wakeup(&self, deadline: Instant) {
         let left = deadline.saturating_duration_since(Instant::now());
