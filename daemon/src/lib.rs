@@ -5,7 +5,7 @@
 //! ```text
 //! main -> cli -> serve | parts -> admin -> server -> session -> transfer -> storage -> accounts
 //! session -> protocol (a crate without I/O) ;  all -> task, protocol::{request, wire, virtual_path}
-//! server -> libunftp (the other engine) -> session ;  config -> sys
+//! server -> libunftp (the other engine) -> session ;  config -> sys ;  logging -> floods, origin
 //! ```
 //!
 //! Reading order: [`cli`] parses the command line and calls [`serve`], which loads the [`config`],
@@ -17,9 +17,11 @@ pub mod accounts;
 mod admin;
 pub mod cli;
 pub mod config;
+mod floods;
 #[cfg(feature = "libunftp")]
 mod libunftp;
 pub mod logging;
+mod origin;
 mod parts;
 pub mod probe;
 pub mod serve;

@@ -16,12 +16,10 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use tracing::warn;
 
-use super::{
-    guard::{Guard, Limit},
-    origin::Origin,
-};
+use super::guard::{Guard, Limit};
 use crate::{
     config::Config,
+    origin::Origin,
     task::{CHECK_INTERVAL, Task},
 };
 

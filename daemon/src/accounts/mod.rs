@@ -3,7 +3,6 @@
 mod checks;
 pub(crate) mod guard;
 pub(crate) mod host;
-pub(crate) mod origin;
 mod password;
 mod places;
 mod rights;

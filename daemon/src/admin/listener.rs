@@ -21,7 +21,8 @@ use tracing::{info, warn};
 
 use super::{MAX_REQUEST_BYTES, OK, Request};
 use crate::{
-    accounts::{guard::BanRow, origin::Origin},
+    accounts::guard::BanRow,
+    origin::Origin,
     server::Server,
     session::registry::Row,
     storage::leftovers::{self, Part},

@@ -17,7 +17,7 @@ use std::{
 
 use protocol::virtual_path::VirtualPath;
 
-use crate::accounts::origin::Origin;
+use crate::origin::Origin;
 
 pub(crate) use self::{
     client::{Failure, ask},

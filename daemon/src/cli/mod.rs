@@ -13,10 +13,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    accounts::{self, origin::Origin},
+    accounts,
     admin::{self, Request},
     config,
     logging::Destination,
+    origin::Origin,
     parts,
     probe::Report,
     serve::{self, Outcome},

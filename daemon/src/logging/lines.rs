@@ -10,10 +10,11 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use super::{
     Logs,
-    floods::{Floods, Key, Rest},
+    subject::{Subject, floods},
     syslog::Severity,
     text::{Fields, daemon_line, session_line, verb_and_cause},
 };
+use crate::floods::{Floods, Rest};
 
 /// What has a line each time: it is what an administrator looks for, and costs the client something.
 const RECORDS: &[&str] = &[
@@ -39,14 +40,14 @@ const DISCONNECTED: &str = "disconnected";
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     logs: Arc<Logs>,
-    floods: Arc<Floods>,
+    floods: Arc<Floods<Subject>>,
 }
 
 impl Lines {
     pub(super) fn new(logs: Logs) -> Self {
         Self {
             logs: Arc::new(logs),
-            floods: Arc::default(),
+            floods: Arc::new(floods()),
         }
     }
 
@@ -57,8 +58,9 @@ impl Lines {
         }
     }
 
-    fn tell(&self, Rest { client, what, more }: &Rest) {
-        let whom = client.map_or("several".to_owned(), |client| client.to_string());
+    fn tell(&self, Rest { key, more }: &Rest<Subject>) {
+        let Subject { client, what } = key;
+        let whom = client.map_or("several".to_owned(), |client| client.address().to_string());
         let line = format!("left-out client={whom} lines={more} of=\"{what}\"");
         self.logs.write(Severity::Info, &line);
     }
@@ -76,7 +78,9 @@ impl Lines {
         }
         let cause = event.get("cause").or(cause).unwrap_or_default();
         let what = format!("{verb}: {}", cause.trim_matches('"'));
-        let (told, rest) = self.floods.count(Key::new(client, what), Instant::now());
+        let subject = Subject::new(client, what);
+        let others = |_: &Subject| Subject::others();
+        let (told, rest) = self.floods.count(subject, others, Instant::now());
         if let Some(rest) = rest {
             self.tell(&rest);
         }

@@ -3,10 +3,10 @@
 //! Only our own events are logged. Those of the engine libunftp are not: its spans record
 //! the arguments of nearly every function, credentials included.
 
-mod floods;
 mod lines;
 mod lost;
 mod stderr;
+mod subject;
 mod syslog;
 mod text;
 mod xferlog;

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{accounts::origin::Origin, config::Config, sys::memory};
+use crate::{config::Config, origin::Origin, sys::memory};
 
 /// Memory that must be free for a session: the stacks of its threads, its buffers and those of one
 /// transfer under TLS.
@@ -28,7 +28,7 @@ struct Counts {
 }
 
 /// Why a client gets no session. The `Display` form is the text of the reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Refusal {
     /// The client's address is not allowed.
     Address,

@@ -15,7 +15,7 @@ const DAEMON: Layers = &[
     (
         "cli",
         &[
-            "accounts", "admin", "config", "logging", "parts", "probe", "serve", "tls",
+            "accounts", "admin", "config", "logging", "origin", "parts", "probe", "serve", "tls",
         ],
     ),
     ("parts", &["admin", "config", "storage"]),
@@ -27,12 +27,12 @@ const DAEMON: Layers = &[
     ),
     (
         "admin",
-        &["accounts", "server", "session", "storage", "sys"],
+        &["accounts", "origin", "server", "session", "storage", "sys"],
     ),
     (
         "server",
         &[
-            "accounts", "config", "libunftp", "session", "sys", "task", "tls",
+            "accounts", "config", "floods", "libunftp", "origin", "session", "sys", "task", "tls",
         ],
     ),
     (
@@ -44,17 +44,19 @@ const DAEMON: Layers = &[
     (
         "session",
         &[
-            "accounts", "config", "storage", "sys", "task", "tls", "transfer",
+            "accounts", "config", "origin", "storage", "sys", "task", "tls", "transfer",
         ],
     ),
     ("transfer", &["config", "storage", "sys", "task", "tls"]),
     ("storage", &["accounts", "config", "sys", "task"]),
-    ("accounts", &["config", "sys", "task"]),
-    ("logging", &["config"]),
+    ("accounts", &["config", "origin", "sys", "task"]),
+    ("logging", &["config", "floods", "origin"]),
     ("probe", &["sys"]),
     ("tls", &["config", "sys"]),
     ("config", &["sys"]),
     ("task", &["sys"]),
+    ("floods", &[]),
+    ("origin", &[]),
     ("sys", &[]),
 ];
 

@@ -17,8 +17,10 @@ use tracing::{info, warn};
 
 pub(crate) use self::table::Limit;
 use self::table::{Ban, Table, UNKNOWN_NAME};
-use super::origin::Origin;
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    origin::Origin,
+};
 
 /// The bans of this process. Clones share them; a reload of the configuration keeps them.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{accounts::origin::Origin, config::MOST_FAILURES};
+use crate::{config::MOST_FAILURES, origin::Origin};
 
 /// The most addresses that are kept.
 pub(super) const MOST_ADDRESSES: usize = 4096;

@@ -10,7 +10,7 @@ const INTERFACE_BITS: u32 = 64;
 
 /// Whom an address is counted for: an IPv4 address, or the /64 network of an IPv6 address. Whoever
 /// has one IPv6 address has all addresses of its network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Origin(IpAddr);
 
 impl Origin {
@@ -23,6 +23,11 @@ impl Origin {
             }
             address @ IpAddr::V4(_) => address,
         })
+    }
+
+    /// The address, or the first one of the network.
+    pub(crate) fn address(self) -> IpAddr {
+        self.0
     }
 
     /// An address, or a network as it is shown.
