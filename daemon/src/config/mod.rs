@@ -21,7 +21,6 @@ mod tls;
 mod transfers;
 
 use std::{
-    fs::{self, File},
     io::{self, Read as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -44,7 +43,7 @@ pub use self::{
     tls::{Required, Tls},
     transfers::Transfers,
 };
-use crate::sys::uninterrupted;
+use crate::sys::open_regular;
 
 /// Where the VIB puts the configuration on a host.
 pub const DEFAULT_PATH: &str = "/etc/config/esxftpd/esxftpd.toml";
@@ -180,11 +179,7 @@ struct Source {
 
 impl Source {
     fn read(path: &Path) -> io::Result<Self> {
-        // Before it is opened: opening a pipe would wait for its writer.
-        if !uninterrupted(|| fs::metadata(path))?.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        let file = File::open(path)?;
+        let file = open_regular(path)?;
         let metadata = file.metadata()?;
         let exposed = metadata.permissions().mode() & READABLE_BY_OTHERS != 0;
         let mut text = String::new();

@@ -1,8 +1,7 @@
 //! Certificate and key in their files: read, compared and judged.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _},
+    io,
     os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::Arc,
@@ -21,14 +20,11 @@ use rustls::{
 use super::{certificate::Facts, ticketer};
 use crate::{
     config::{Findings, Tls},
-    sys::uninterrupted,
+    sys::{open_regular, read_whole},
 };
 
 /// TLS 1.2 sessions that clients may resume without a ticket. Each takes some hundred bytes.
 const CACHED_SESSIONS: usize = 512;
-
-/// A larger file is no certificate and no key; it would only cost memory.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The permission bit by which users other than the owner and the group may read a file.
 const READABLE_BY_OTHERS: u32 = 0o004;
@@ -277,16 +273,7 @@ fn key(path: &Path) -> Result<Key, Problem> {
 
 /// What a file holds, and whether every user of the host can read it.
 fn read(path: &Path) -> io::Result<(Vec<u8>, bool)> {
-    // Before it is opened: opening a pipe would wait for its writer.
-    if !uninterrupted(|| fs::metadata(path))?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     let exposed = file.metadata()?.permissions().mode() & READABLE_BY_OTHERS != 0;
-    let mut text = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other("larger than 1 MiB"));
-    }
-    Ok((text, exposed))
+    Ok((read_whole(&file)?, exposed))
 }

@@ -9,21 +9,16 @@ mod passwd;
 mod shadow;
 
 use std::{
-    fmt,
-    fs::OpenOptions,
-    io::{self, Read as _},
+    fmt, io,
     net::IpAddr,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::OFlag;
-
 pub(crate) use self::shadow::ShadowHash;
-use crate::config::Day;
-
-/// A larger file is not one of accounts.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+use crate::{
+    config::Day,
+    sys::{open_regular, read_whole},
+};
 
 /// Where the host has its accounts.
 #[derive(Debug, Clone)]
@@ -126,8 +121,10 @@ impl HostFiles {
     /// Reads the files, each at once.
     pub(crate) fn read(&self) -> HostTables {
         let read = |path: &Path, name| {
-            let read = read(path);
-            read.map_err(|error| HostCause::Unreadable(name, error.kind()))
+            let contents = open_regular(path).and_then(|file| read_whole(&file));
+            contents
+                .map(Contents)
+                .map_err(|error| HostCause::Unreadable(name, error.kind()))
         };
         HostTables {
             passwd: read(&self.passwd, "passwd"),
@@ -156,26 +153,6 @@ fn bytes(file: &Result<Contents, HostCause>) -> Result<&[u8], HostCause> {
     file.as_ref()
         .map(|it| it.0.as_slice())
         .map_err(|cause| *cause)
-}
-
-fn read(path: &Path) -> io::Result<Contents> {
-    // Opening a pipe would wait for its writer.
-    let flags = OFlag::O_NONBLOCK.bits();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut contents = Vec::new();
-    (&file)
-        .take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut contents)?;
-    if contents.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(Contents(contents))
 }
 
 #[cfg(any(test, fuzzing))]
